@@ -1,0 +1,1 @@
+"""Priors, models, inference engines and posterior summaries."""

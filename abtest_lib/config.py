@@ -1,0 +1,219 @@
+"""YAML profiles and environment variables become one frozen settings object."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from enum import StrEnum
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from abtest_lib.contracts.table import CONTRACT_VERSION
+from abtest_lib.errors import ConfigError, one_line
+
+_DURATION = re.compile(r"(?P<number>\d+)(?P<unit>[dhms])")
+_UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+
+
+class CrossExposed(StrEnum):
+    """What happens to users who saw several arms of one experiment."""
+
+    FIRST = "first"
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+
+
+class Engine(StrEnum):
+    """Which engine computes posteriors."""
+
+    MCMC = "mcmc"
+    EXACT = "exact"
+
+
+def parse_duration(value: object) -> object:
+    """Read a duration such as `7d`, `36h`, `90m` or `30s`; `null` means no limit.
+
+    Examples:
+        >>> parse_duration("36h")
+        datetime.timedelta(days=1, seconds=43200)
+    """
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        if isinstance(value, str) and value.strip().lower() not in {"", "null", "none", "unlimited"}:
+            raise ValueError("not a duration such as 7d, 36h or 90m, nor null for no limit")
+        return None if isinstance(value, str) else value
+    return timedelta(seconds=int(match["number"]) * _UNIT_SECONDS[match["unit"]])
+
+
+class Settings(BaseSettings):
+    """Every setting of the suite; `conf/base.yaml` explains each."""
+
+    model_config = SettingsConfigDict(env_prefix="ABTEST_", frozen=True, extra="forbid")
+
+    reporting_timezone: str = "UTC"
+    conversion_event: Annotated[str, Field(min_length=1)] = "BUY"
+    attribution_window: Annotated[timedelta | None, BeforeValidator(parse_duration)] = None
+    cross_exposed: CrossExposed = CrossExposed.FIRST
+    fallback_variants: Annotated[tuple[str, ...], NoDecode] = ()
+    control_names: Annotated[tuple[str, ...], NoDecode] = ("control", "CONTROL")
+    registry: Path | None = None
+    engine: Engine = Engine.MCMC
+    prior: str = "exponential"
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 20_210_801
+    spark_master: str | None = None
+    driver_memory: str | None = None
+    shuffle_partitions: Annotated[int, Field(ge=1)] | None = None
+    spark_conf: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+
+    @field_validator("reporting_timezone")
+    @classmethod
+    def _known_time_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):
+            raise ValueError("not an IANA time zone such as America/Bogota or UTC") from None
+        return value
+
+    @field_validator("attribution_window")
+    @classmethod
+    def _positive_window(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value <= timedelta(0):
+            raise ValueError("must be longer than zero, e.g. 7d, or null for no limit")
+        return value
+
+    @field_validator("fallback_variants", "control_names", mode="before")
+    @classmethod
+    def _texts(cls, value: object) -> object:
+        """The environment gives `DEFAULT`, `A, B` or `[A, B]`; a file gives a list."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.strip("[] ").split(",") if part.strip()]
+        return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+    @field_validator("spark_conf", mode="before")
+    @classmethod
+    def _mapping(cls, value: object) -> object:
+        value = yaml.safe_load(value) if isinstance(value, str) else value
+        return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+    @field_validator("shuffle_partitions", mode="before")
+    @classmethod
+    def _auto(cls, value: object) -> object:
+        return None if value == "auto" else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment overrides what the files say."""
+        return env_settings, init_settings
+
+    def table_settings(self) -> dict[str, str]:
+        """The settings that the tables depend on, as text, with the contract's version."""
+        window = self.attribution_window
+        return {
+            "reporting_timezone": self.reporting_timezone,
+            "conversion_event": self.conversion_event,
+            "attribution_window": "unlimited" if window is None else f"{window.total_seconds():.0f}s",
+            "cross_exposed": self.cross_exposed.value,
+            "fallback_variants": json.dumps(sorted(set(self.fallback_variants)), ensure_ascii=False),
+            "contract_version": str(CONTRACT_VERSION),
+        }
+
+    def config_hash(self) -> str:
+        """SHA-256 over `table_settings`, in hexadecimal; the same settings always give the same hash."""
+        canonical = json.dumps(self.table_settings(), sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_settings(
+    profile: str = "local", config: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> Settings:
+    """Merge base, profile, file, overrides and environment into settings.
+
+    Args:
+        profile: The name of a file in `conf/`, without `.yaml`.
+        config: A YAML file whose settings override the profile's.
+        overrides: Settings from the command line; a value of None is left out.
+
+    Returns:
+        The frozen settings.
+
+    Raises:
+        ConfigError: A file cannot be read, or a key or value is not allowed.
+
+    Examples:
+        >>> load_settings(overrides={"reporting_timezone": "America/Bogota"}).reporting_timezone
+        'America/Bogota'
+    """
+    merged = _read_profile("base") | _read_profile(profile)
+    if config is not None:
+        merged |= _read_yaml(config)
+    merged |= {key: value for key, value in (overrides or {}).items() if value is not None}
+    _reject_unknown(merged, "the settings")
+    _reject_unknown(_environment_keys(), "the environment, as ABTEST_<SETTING>")
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise ConfigError(_first_problem(error)) from None
+
+
+def profiles() -> tuple[str, ...]:
+    """The names of the profiles that the installation ships."""
+    names = (entry.name.removesuffix(".yaml") for entry in files("conf").iterdir() if entry.name.endswith(".yaml"))
+    return tuple(sorted(set(names) - {"base", "experiments"}))
+
+
+def _read_profile(name: str) -> dict[str, Any]:
+    if name != "base" and name not in profiles():
+        raise ConfigError(f"unknown profile '{name}': the profiles are {', '.join(profiles())}")
+    return _read_yaml(files("conf") / f"{name}.yaml")
+
+
+def _read_yaml(path: Any) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"cannot read the settings in {path}: {one_line(error)}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold `setting: value` lines, but holds a {type(content).__name__}")
+    _reject_unknown(content, str(path))
+    return content
+
+
+# Set by the launcher and the tools around the suite, not settings of it.
+_NOT_SETTINGS = {"lake", "input", "profile", "config"}
+
+
+def _environment_keys() -> list[str]:
+    keys = (key.removeprefix("ABTEST_").lower() for key in os.environ if key.startswith("ABTEST_"))
+    return [key for key in keys if not key.startswith(("api_", "test_", "dashboard_")) and key not in _NOT_SETTINGS]
+
+
+def _reject_unknown(keys: Iterable[str], place: str) -> None:
+    unknown = sorted(set(map(str, keys)) - set(Settings.model_fields))
+    if unknown:
+        allowed = ", ".join(sorted(Settings.model_fields))
+        raise ConfigError(f"unknown setting '{unknown[0]}' in {place}: the settings are {allowed}")
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    name = ".".join(str(part) for part in problem["loc"])
+    return f"setting {name} = {problem['input']!r}: {one_line(problem['msg'].removeprefix('Value error, '))}"
+
+

@@ -1,0 +1,50 @@
+"""The tables of the lake: columns, grain, keys, partitioning and Delta properties, in one place."""
+
+from abtest_lib.contracts.bronze import EVENTS, QUARANTINE, RAW_FIELDS
+from abtest_lib.contracts.gold import (
+    COMPARISONS,
+    EXPERIMENT_DAILY,
+    EXPERIMENT_HEALTH,
+    EXPERIMENT_TO_DATE,
+    FUNNEL_DAILY,
+    POSTERIORS,
+    VERDICTS,
+)
+from abtest_lib.contracts.ops import RELEASES, RUNS
+from abtest_lib.contracts.silver import EXPOSURES, PARTICIPANTS, PURCHASES
+from abtest_lib.contracts.table import CONTRACT_VERSION, READABLE_BY_DELTA_RS, Column, TableContract
+
+GOLD_TABLES = (
+    EXPERIMENT_DAILY,
+    FUNNEL_DAILY,
+    EXPERIMENT_TO_DATE,
+    EXPERIMENT_HEALTH,
+    POSTERIORS,
+    COMPARISONS,
+    VERDICTS,
+)
+ALL_TABLES = (EVENTS, QUARANTINE, EXPOSURES, PURCHASES, PARTICIPANTS, *GOLD_TABLES, RELEASES, RUNS)
+
+__all__ = [
+    "ALL_TABLES",
+    "COMPARISONS",
+    "CONTRACT_VERSION",
+    "EVENTS",
+    "EXPERIMENT_DAILY",
+    "EXPERIMENT_HEALTH",
+    "EXPERIMENT_TO_DATE",
+    "EXPOSURES",
+    "FUNNEL_DAILY",
+    "GOLD_TABLES",
+    "PARTICIPANTS",
+    "POSTERIORS",
+    "PURCHASES",
+    "QUARANTINE",
+    "RAW_FIELDS",
+    "READABLE_BY_DELTA_RS",
+    "RELEASES",
+    "RUNS",
+    "VERDICTS",
+    "Column",
+    "TableContract",
+]

@@ -1,0 +1,49 @@
+"""Bronze and quarantine: every distinct raw row, accepted or rejected."""
+
+from abtest_lib.contracts.table import READABLE_BY_DELTA_RS, Column, TableContract
+
+RAW_FIELDS = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
+"""The six fields of a raw event, in the order in which they enter the row's hash."""
+
+EVENTS = TableContract(
+    layer="bronze",
+    name="events",
+    grain="distinct raw event",
+    columns=(
+        Column("row_id", "string", "SHA-256 of the six raw fields, length-prefixed, in hexadecimal"),
+        Column("event_name", "string", "what the user did, e.g. SEARCH or BUY"),
+        Column("item_id", "string", "the item looked at or bought", nullable=True),
+        Column("timestamp", "timestamp", "the instant of the event, UTC"),
+        Column("site", "string", "the marketplace site, e.g. MLA", nullable=True),
+        Column("experiments", "string", "{name=variant, name=variant}: what the user was exposed to"),
+        Column("user_id", "string", "who did it"),
+        Column("event_date", "date", "the date of the instant in UTC; the partition"),
+        Column("source_file", "string", "the file that the row came from", nullable=True),
+        Column("ingested_at", "timestamp", "when the run that accepted the row started, UTC"),
+    ),
+    key=("row_id",),
+    partition_by=("event_date",),
+    # The change feed tells the silver step which rows are new; an append costs nothing extra for it.
+    properties={**READABLE_BY_DELTA_RS, "delta.enableChangeDataFeed": "true"},
+)
+
+QUARANTINE = TableContract(
+    layer="quarantine",
+    name="events",
+    grain="distinct rejected raw row",
+    columns=(
+        Column("row_id", "string", "SHA-256 as in bronze; of the whole line where it could not be split"),
+        Column("event_name", "string", "as it came", nullable=True),
+        Column("item_id", "string", "as it came", nullable=True),
+        Column("timestamp", "string", "as it came", nullable=True),
+        Column("site", "string", "as it came", nullable=True),
+        Column("experiments", "string", "as it came", nullable=True),
+        Column("user_id", "string", "as it came", nullable=True),
+        Column("raw_record", "string", "the whole line, where it could not be split into the columns", nullable=True),
+        Column("failed_rules", "array<string>", "the name of every rule that the row broke"),
+        Column("source_file", "string", "the file that the row came from", nullable=True),
+        Column("quarantined_at", "timestamp", "when the run that rejected the row started, UTC"),
+    ),
+    key=("row_id",),
+    checks={"failed_rules_named": "size(failed_rules) > 0"},
+)

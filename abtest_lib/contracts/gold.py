@@ -1,0 +1,183 @@
+"""Gold: counts, beliefs, comparisons and verdicts; nothing per user."""
+
+from abtest_lib.contracts.table import Column, TableContract
+
+DAY = Column("day", "date", "the date in the reporting time zone")
+EXPERIMENT = Column("experiment_name", "string", "the experiment")
+VARIANT = Column("variant_id", "string", "the variant")
+COUNTS_ADD_UP = {"users_not_negative": "users >= 0", "purchases_at_most_users": "purchases BETWEEN 0 AND users"}
+
+EXPERIMENT_DAILY = TableContract(
+    layer="gold",
+    name="experiment_daily",
+    grain="day × experiment × variant",
+    columns=(
+        DAY,
+        EXPERIMENT,
+        VARIANT,
+        Column("users", "bigint", "distinct users seen in the variant that day"),
+        Column("purchases", "bigint", "those with at least one event there that a purchase followed"),
+    ),
+    key=("day", "experiment_name", "variant_id"),
+    partition_by=("day",),
+    checks=COUNTS_ADD_UP,
+)
+
+FUNNEL_DAILY = TableContract(
+    layer="gold",
+    name="funnel_daily",
+    grain="day × event × experiment × variant",
+    columns=(
+        DAY,
+        Column("event_name", "string", "the step of the funnel"),
+        EXPERIMENT,
+        VARIANT,
+        Column("users", "bigint", "distinct users with this event in the variant that day"),
+        Column("purchases", "bigint", "those with at least one such event that a purchase followed"),
+    ),
+    key=("day", "event_name", "experiment_name", "variant_id"),
+    partition_by=("day",),
+    checks=COUNTS_ADD_UP,
+)
+
+EXPERIMENT_TO_DATE = TableContract(
+    layer="gold",
+    name="experiment_to_date",
+    grain="as-of day × experiment × variant",
+    columns=(
+        DAY,
+        EXPERIMENT,
+        VARIANT,
+        Column("period_start", "date", "the first day of the period that the counts cover"),
+        Column("users", "bigint", "users who entered the variant in the period, by the cross-exposure policy"),
+        Column("purchases", "bigint", "those who had converted by the end of the day"),
+        Column("cross_exposed_users", "bigint", "users of the variant who had seen a second arm by the end of the day"),
+        Column("cross_exposed_purchases", "bigint", "those of them who had converted"),
+    ),
+    key=("day", "experiment_name", "variant_id"),
+    partition_by=("day",),
+    checks={**COUNTS_ADD_UP, "cross_exposed_add_up": "cross_exposed_purchases BETWEEN 0 AND cross_exposed_users"},
+)
+
+EXPERIMENT_HEALTH = TableContract(
+    layer="gold",
+    name="experiment_health",
+    grain="day × experiment",
+    columns=(
+        DAY,
+        EXPERIMENT,
+        Column("participants", "bigint", "distinct users exposed that day"),
+        Column("participants_to_date", "bigint", "distinct users exposed by the end of the day"),
+        Column("cross_exposed_users", "bigint", "users whose second arm was seen that day"),
+        Column("cross_exposed_users_to_date", "bigint", "users who had seen a second arm by the end of the day"),
+        Column("first_day", "date", "the day of the experiment's first exposure"),
+        Column("days_running", "bigint", "days from first_day to day, both counted"),
+    ),
+    key=("day", "experiment_name"),
+    partition_by=("day",),
+)
+
+WINDOW = Column("window", "string", "`day` or `to_date`")
+METRIC = Column("metric", "string", "`purchase` today")
+ARM_LIFT = (
+    Column("lift_lower", "double", "lower end of the lift's 95 % interval, a ratio", nullable=True),
+    Column("lift_upper", "double", "upper end of the lift's 95 % interval, a ratio", nullable=True),
+)
+
+POSTERIORS = TableContract(
+    layer="gold",
+    name="posteriors",
+    grain="window × day × experiment × metric × variant",
+    columns=(
+        WINDOW,
+        METRIC,
+        DAY,
+        EXPERIMENT,
+        VARIANT,
+        Column("is_control", "boolean", "whether the variant is the control"),
+        Column("users", "bigint", "trials", nullable=True),
+        Column("purchases", "bigint", "successes", nullable=True),
+        Column("conversion_mean", "double", "posterior mean of the conversion, a proportion", nullable=True),
+        Column("conversion_sd", "double", "posterior standard deviation", nullable=True),
+        Column("interval_lower", "double", "2.5 % quantile", nullable=True),
+        Column("interval_upper", "double", "97.5 % quantile", nullable=True),
+        Column("hdi_lower", "double", "lower end of the 95 % highest-density interval", nullable=True),
+        Column("hdi_upper", "double", "upper end of the 95 % highest-density interval", nullable=True),
+        Column("probability_best", "double", "posterior probability that the arm converts best", nullable=True),
+        Column("probability_beats_control", "double", "posterior probability of converting better than control", nullable=True),
+        Column("expected_loss", "double", "expected conversion given up by choosing the arm, a proportion", nullable=True),
+        Column("lift_median", "double", "posterior median of the relative lift over control, a ratio", nullable=True),
+        *ARM_LIFT,
+        Column("engine", "string", "`mcmc` or `exact`: what produced the numbers", nullable=True),
+        Column("r_hat", "double", "largest split R-hat of the group", nullable=True),
+        Column("ess_bulk", "double", "smallest bulk effective sample size of the group", nullable=True),
+        Column("ess_tail", "double", "smallest tail effective sample size of the group", nullable=True),
+        Column("divergences", "bigint", "divergent transitions of the group", nullable=True),
+        Column("status", "string", "`ok`, `refitted` or `failed`"),
+        Column("reason", "string", "why the status is not `ok`", nullable=True),
+        Column("prior", "string", "the prior's name", nullable=True),
+        Column("model_version", "string", "version of model and engines"),
+        Column("seed", "bigint", "the seed of the group's draws", nullable=True),
+    ),
+    key=("window", "day", "experiment_name", "metric", "variant_id"),
+    partition_by=("day",),
+)
+
+COMPARISONS = TableContract(
+    layer="gold",
+    name="comparisons",
+    grain="window × day × experiment × metric × variant against control",
+    columns=(
+        WINDOW,
+        METRIC,
+        DAY,
+        EXPERIMENT,
+        VARIANT,
+        Column("control_id", "string", "the arm compared with"),
+        Column("difference", "double", "conversion minus control's, a proportion", nullable=True),
+        Column("difference_lower", "double", "lower end of its simultaneous 95 % score interval", nullable=True),
+        Column("difference_upper", "double", "upper end of its simultaneous 95 % score interval", nullable=True),
+        Column("lift", "double", "conversion over control's minus one, a ratio", nullable=True),
+        *ARM_LIFT,
+        Column("statistic", "double", "score z statistic", nullable=True),
+        Column("p_value", "double", "two-sided, of this pair alone", nullable=True),
+        Column("p_adjusted", "double", "Bonferroni over the arms", nullable=True),
+        Column("p_holm", "double", "Holm over the arms, for information", nullable=True),
+        Column("p_benjamini_hochberg", "double", "Benjamini–Hochberg over the arms, for information", nullable=True),
+        Column("decision_lower", "double", "lower end of the repeated interval that the decision rests on", nullable=True),
+        Column("decision_upper", "double", "upper end of the repeated interval that the decision rests on", nullable=True),
+        Column("boundary", "double", "critical |z| of that day's look", nullable=True),
+        Column("information", "double", "Fisher information of the pair, in events", nullable=True),
+        Column("chi_square", "double", "omnibus chi-square over all arms", nullable=True),
+        Column("chi_square_dof", "bigint", "its degrees of freedom", nullable=True),
+        Column("chi_square_p_value", "double", "its p-value", nullable=True),
+    ),
+    key=("window", "day", "experiment_name", "metric", "variant_id"),
+    partition_by=("day",),
+)
+
+VERDICTS = TableContract(
+    layer="gold",
+    name="verdicts",
+    grain="day × experiment",
+    columns=(
+        DAY,
+        EXPERIMENT,
+        Column("is_valid", "boolean", "whether the numbers may be believed"),
+        Column("reasons", "array<string>", "codes of everything a reader must know"),
+        Column("winner", "string", "the arm with the highest probability_best; descriptive", nullable=True),
+        Column("decision", "string", "`ship`, `keep_control`, `inconclusive` or `invalid`"),
+        Column("decided_on", "date", "the day of the first decision that stands", nullable=True),
+        Column("period_start", "date", "the first day of the period that was judged"),
+        Column("control_id", "string", "the control", nullable=True),
+        Column("srm_p_value", "double", "p-value of the sample-ratio test", nullable=True),
+        Column("srm_status", "string", "`ok`, `mismatch` or `not_tested`"),
+        Column("cross_exposed_share", "double", "users who saw several arms, a proportion of all", nullable=True),
+        Column("information_fraction", "double", "share of the planned users or days that has passed", nullable=True),
+        Column("model_version", "string", "version of the rules"),
+        Column("explanation", "string", "one sentence for a person"),
+    ),
+    key=("day", "experiment_name"),
+    partition_by=("day",),
+    checks={"decision_known": "decision IN ('ship', 'keep_control', 'inconclusive', 'invalid')"},
+)

@@ -1,0 +1,76 @@
+"""What a contract is: columns, grain, key, partitioning, constraints and Delta properties of one table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+CONTRACT_VERSION = 1
+"""Raised when a table changes in a way that older code cannot read; a lake remembers the version it was built with."""
+
+READABLE_BY_DELTA_RS: Mapping[str, str] = MappingProxyType(
+    {
+        "delta.enableDeletionVectors": "false",
+        "delta.columnMapping.mode": "none",
+        "delta.checkpointPolicy": "classic",
+    }
+)
+"""delta-rs reads NULLs from column-mapped tables and fails on deletion vectors and v2 checkpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, its Spark SQL type, whether NULL is allowed, and what it means (with its unit)."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableContract:
+    """One table of the lake.
+
+    Attributes:
+        layer: The folder: bronze, quarantine, silver, gold or ops.
+        name: The table's name inside its layer.
+        grain: What one row is.
+        columns: Every column, in order; a write selects exactly these.
+        key: The columns that identify a row.
+        partition_by: Partition columns, empty when the table is not partitioned.
+        checks: Constraint name to SQL expression, enforced by Delta as a backstop.
+        properties: Delta table properties, set when the table is created.
+    """
+
+    layer: str
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition_by: tuple[str, ...] = ()
+    checks: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=lambda: READABLE_BY_DELTA_RS)
+
+    @property
+    def full_name(self) -> str:
+        """The table's name for people and for ops tables, `layer/name`."""
+        return f"{self.layer}/{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The names of the columns, in order."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def ddl(self) -> str:
+        """The schema as a Spark DDL string, `name type, name type`."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    def path(self, lake: str) -> str:
+        """The table's location under a lake, a directory or an object-store prefix."""
+        return f"{lake.rstrip('/')}/{self.full_name}"
+
+    def all_checks(self) -> dict[str, str]:
+        """The constraints with NOT NULL added for every column that must be present."""
+        present = {f"{c.name}_present": f"{c.name} IS NOT NULL" for c in self.columns if not c.nullable}
+        return present | dict(self.checks)

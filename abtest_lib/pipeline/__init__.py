@@ -1,0 +1,1 @@
+"""The steps: what each reads, calls and writes."""

@@ -1,0 +1,1 @@
+"""The only SparkSession builder, and idempotent Delta reads and writes."""

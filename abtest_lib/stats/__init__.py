@@ -1,0 +1,1 @@
+"""Frequentist tests, sample-ratio checks, sequential rules and power: plain numbers in, frozen results out."""

@@ -1,0 +1,1 @@
+"""The rules that turn numbers into a decision."""

@@ -1,0 +1,1 @@
+"""The HTTP service over the gold tables; imports neither pyspark nor jax."""

@@ -1,0 +1,1 @@
+"""The profiles and the experiment registry, shipped with the wheel as data."""
