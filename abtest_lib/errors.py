@@ -29,7 +29,7 @@ class InputError(UsageError):
     """The input cannot be read as events."""
 
 
-class EnvironmentFault(AbtestError):
+class MachineError(AbtestError):
     """The machine lacks something: a JDK, a package, a right on the storage."""
 
 
@@ -50,7 +50,7 @@ class StatisticsError(UsageError):
 
 
 def one_line(text: object, limit: int = 300) -> str:
-    """Fold any text into one readable line.
+    r"""Fold any text into one readable line.
 
     Args:
         text: What to fold; its `str` is used.
