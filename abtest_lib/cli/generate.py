@@ -1,0 +1,76 @@
+"""`abtest generate`: synthetic traffic with a known truth."""
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from abtest_lib.traffic.events import Traffic
+
+
+def generate(  # noqa: PLR0917  the options of the command, all given by name
+    users: Annotated[int, typer.Option(help="How many users; each comes at least once.")] = 20_000,
+    days: Annotated[int, typer.Option(help="How many days.")] = 14,
+    seed: Annotated[int, typer.Option(help="Equal settings and seeds give equal bytes.")] = 20_210_801,
+    effects: Annotated[
+        Path | None, typer.Option(help="YAML or JSON with true effects, e.g. `search/aa-test: {'4515': 0.1}`.")
+    ] = None,
+    dirty: Annotated[
+        float, typer.Option(help="The share of rows that are spoilt, duplicated or unusual, e.g. 0.02.")
+    ] = 0.0,
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="A file ending in .csv, .csv.gz, .json, .jsonl (.gz) or .parquet, or a folder: a file per day."
+        ),
+    ] = Path("events.csv"),
+    file_format: Annotated[str, typer.Option("--format", help="The format of the files of a folder.")] = "csv",
+    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day.")] = datetime(2021, 8, 1),  # noqa: DTZ001  typer reads dates as naive
+    timezone: Annotated[str, typer.Option(help="The time zone of the users' clocks.")] = "America/New_York",
+) -> None:
+    """Write synthetic events, and beside them their true effects and the matching experiment registry."""
+    from zoneinfo import ZoneInfo
+
+    from abtest_lib.errors import UsageError
+    from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
+    from abtest_lib.traffic.events import Traffic
+    from abtest_lib.traffic.truth import read_effects
+
+    try:
+        ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(
+            f"timezone = '{timezone}': must be an IANA time zone such as America/New_York or UTC"
+        ) from None
+    experiments = read_effects(effects) if effects else DEFAULT_EXPERIMENTS
+    traffic = Traffic(users, days, seed, start.date(), timezone, experiments, dirty)
+    _report(traffic, out, "." + file_format.lstrip("."))
+
+
+def _report(traffic: "Traffic", out: Path, folder_suffix: str) -> None:
+    from time import perf_counter
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from abtest_lib.traffic.generate import generate_traffic
+
+    console, began = Console(stderr=True), perf_counter()
+    columns = (
+        TextColumn("generating day"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+    )
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        task = progress.add_task("", total=traffic.days, rows=0)
+        generated = generate_traffic(
+            traffic, out, folder_suffix, lambda day, rows: progress.update(task, completed=day, rows=rows)
+        )
+    seconds = perf_counter() - began
+    place = out if len(generated.files) == 1 else f"{out}{os.sep} ({len(generated.files)} files)"
+    console.print(f"{generated.rows:,} events in {seconds:.1f} s → {place}", highlight=False)
+    console.print(f"true effects → {generated.truth}, registry → {generated.registry}", highlight=False)

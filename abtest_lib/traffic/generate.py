@@ -1,0 +1,108 @@
+"""Write a whole traffic to disk, in memory that does not grow with it."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from abtest_lib.errors import MachineError, UsageError, one_line
+from abtest_lib.traffic.dirt import spoil
+from abtest_lib.traffic.events import EventSource, Traffic
+from abtest_lib.traffic.truth import write_beside
+from abtest_lib.traffic.writers import SUFFIXES, OutputFile, suffix_of
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """What was written.
+
+    Attributes:
+        rows: Rows in all files, duplicates and broken ones included, headers not.
+        files: The files with events, in the order of the days.
+        truth: The file with the true effects.
+        registry: The file with the experiments as they were declared.
+        dirt: How often each kind of dirt was used.
+    """
+
+    rows: int
+    files: tuple[Path, ...]
+    truth: Path
+    registry: Path
+    dirt: dict[str, int]
+
+
+def generate_traffic(
+    traffic: Traffic,
+    out: Path,
+    folder_suffix: str = ".csv",
+    on_day: Callable[[int, int], None] = lambda _day, _rows: None,
+) -> Generated:
+    """Generate events day by day and write them, with their truth beside them.
+
+    Args:
+        traffic: What to generate.
+        out: A file whose suffix names the format, or a folder that gets one file per day.
+        folder_suffix: The format of the files of a folder.
+        on_day: Told the days done and the rows written after each day.
+
+    Returns:
+        What was written.
+
+    Raises:
+        UsageError: A setting or the output's name is not allowed.
+        MachineError: The disk refuses the files.
+    """
+    _check(traffic)
+    suffix = suffix_of(out)
+    if folder_suffix not in SUFFIXES:
+        raise UsageError(f"unknown format '{folder_suffix}': must be one of {', '.join(SUFFIXES)}")
+    try:
+        return _generate(traffic, out, suffix, folder_suffix, on_day)
+    except OSError as error:
+        raise MachineError(f"cannot write {out}: {one_line(error)}") from None
+
+
+def _generate(
+    traffic: Traffic, out: Path, suffix: str, folder_suffix: str, on_day: Callable[[int, int], None]
+) -> Generated:
+    (out.parent if suffix else out).mkdir(parents=True, exist_ok=True)
+    source, rows, dirt, files = EventSource(traffic), 0, Counter[str](), []
+    whole: AbstractContextManager[OutputFile | None] = OutputFile(out) if suffix else nullcontext()
+    with whole as single:
+        for day in range(traffic.days):
+            if single is not None:
+                rows += _write_day(source, day, single, dirt)
+            else:
+                files.append(_day_path(traffic, out, day, folder_suffix))
+                with OutputFile(files[-1]) as daily:
+                    rows += _write_day(source, day, daily, dirt)
+            on_day(day + 1, rows)
+    stem = out.with_name(out.name[: len(out.name) - len(suffix)])
+    truth, registry = write_beside(traffic, stem)
+    return Generated(rows, tuple(files) or (out,), truth, registry, dict(dirt))
+
+
+def _write_day(source: EventSource, day: int, file: OutputFile, dirt: Counter[str]) -> int:
+    written = 0
+    for rng, rows in source.blocks(day):
+        spoilt = spoil(rng, rows, source.traffic.dirty, every_kind=not dirt)
+        dirt.update(spoilt.counts)
+        file.write(rows, spoilt)
+        written += len(rows)
+    return written
+
+
+def _day_path(traffic: Traffic, folder: Path, day: int, suffix: str) -> Path:
+    return folder / f"events-{traffic.start + timedelta(days=day)}{suffix}"
+
+
+def _check(traffic: Traffic) -> None:
+    for value, place in ((traffic.users, "users"), (traffic.days, "days")):
+        if value < 1:
+            raise UsageError(f"{place} = {value}: must be at least 1")
+    if not 0 <= traffic.dirty <= 1:
+        raise UsageError(f"dirty = {traffic.dirty}: must be a share from 0 to 1")
+    if traffic.seed < 0:
+        raise UsageError(f"seed = {traffic.seed}: must not be negative")

@@ -1,0 +1,163 @@
+"""Rows to bytes: CSV, JSON lines or Parquet, plain or compressed, by the file's suffix."""
+
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+
+from abtest_lib.errors import MachineError, UsageError
+from abtest_lib.traffic.dirt import FIELDS, INVALID_BYTE, Spoilt
+from abtest_lib.traffic.events import Rows
+
+SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".parquet")
+_ITEM = '"item_id": "%s", '
+_GZIP_LEVEL = 1  # the text repeats itself so much that higher levels only cost time
+
+
+class Writer(Protocol):
+    """Appends blocks of rows to one file."""
+
+    def write(self, rows: Rows, spoilt: Spoilt) -> None:
+        """Append a block."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class OutputFile:
+    """One output file that appears under its name only when it is complete."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._part = path, path.with_name(path.name + ".part")
+        self._writer = _writer(self._part, suffix_of(path))
+
+    def write(self, rows: Rows, spoilt: Spoilt) -> None:
+        """Append a block of rows."""
+        self._writer.write(rows, spoilt)
+
+    def __enter__(self) -> Self:
+        """The file itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Publish the file, or remove what was begun."""
+        self._writer.close()
+        if kind is None:
+            self._part.replace(self._path)
+        else:
+            self._part.unlink(missing_ok=True)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that decides on the format, or an empty text for a folder.
+
+    Raises:
+        UsageError: The suffix is none that can be written.
+
+    Examples:
+        >>> suffix_of(Path("events.csv.gz"))
+        '.csv.gz'
+    """
+    name = path.name.lower()
+    found = [suffix for suffix in SUFFIXES if name.endswith(suffix)]
+    if not found and path.suffix and not path.is_dir():
+        raise UsageError(f"cannot write '{path}': the file must end in {', '.join(SUFFIXES)}, or name a folder")
+    return max(found, key=len, default="")
+
+
+def _writer(path: Path, suffix: str) -> Writer:
+    if suffix == ".parquet":
+        return _ParquetWriter(path)
+    encode = _csv_lines if suffix.startswith(".csv") else _json_lines
+    header = ",".join(FIELDS) + "\n" if suffix.startswith(".csv") else ""
+    return _TextWriter(path, encode, header, compressed=suffix.endswith(".gz"))
+
+
+class _TextWriter:
+    def __init__(
+        self, path: Path, encode: Callable[[Rows, Spoilt], list[str]], header: str, *, compressed: bool
+    ) -> None:
+        self._encode = encode
+        self._file: BinaryIO = path.open("wb")
+        # Unlike the gzip module this leaves the time out of the header, so that equal seeds give equal bytes.
+        self._squeeze = zlib.compressobj(_GZIP_LEVEL, wbits=31) if compressed else None
+        self._put(header)
+
+    def write(self, rows: Rows, spoilt: Spoilt) -> None:
+        self._put("".join(self._encode(rows, spoilt)))
+
+    def close(self) -> None:
+        if self._squeeze is not None:
+            self._file.write(self._squeeze.flush())
+        self._file.close()
+
+    def _put(self, text: str) -> None:
+        data = text.encode("utf-8", "surrogateescape")
+        self._file.write(self._squeeze.compress(data) if self._squeeze is not None else data)
+
+
+def _columns(rows: Rows) -> Iterable[tuple[str | None, ...]]:
+    return zip(*(getattr(rows, name) for name in FIELDS), strict=True)
+
+
+def _csv_lines(rows: Rows, spoilt: Spoilt) -> list[str]:
+    lines = [
+        f'{event},{item or ""},{moment},{site},"{experiments}",{user}\n'
+        for event, item, moment, site, experiments, user in _columns(rows)
+    ]
+    for index in spoilt.careful:
+        fields = [_csv_field(getattr(rows, name)[index]) for name in FIELDS]
+        width = len(FIELDS) + spoilt.extra.get(index, 0)
+        lines[index] = ",".join([*fields, "more", "columns"][:width]) + "\n"
+    return lines
+
+
+def _csv_field(value: str | None) -> str:
+    if value is None:
+        return ""
+    plain = value and not set(value) & set(',"\r\n')
+    return value if plain else '"' + value.replace('"', '""') + '"'
+
+
+def _json_lines(rows: Rows, spoilt: Spoilt) -> list[str]:
+    texts = {text: json.dumps(text, ensure_ascii=False) for text in set(rows.experiments)}
+    lines = [
+        f'{{"event_name": "{event}", {_ITEM % item if item else ""}"timestamp": "{moment}", "site": "{site}", '
+        f'"experiments": {texts[experiments]}, "user_id": "{user}"}}\n'
+        for event, item, moment, site, experiments, user in _columns(rows)
+    ]
+    for index in spoilt.careful:
+        # An absent value is left out; broken columns have no meaning here, so such a line breaks off instead.
+        values = ((name, getattr(rows, name)[index]) for name in FIELDS)
+        line = json.dumps({name: value for name, value in values if value is not None}, ensure_ascii=False)
+        lines[index] = (line[: len(line) // 2] if index in spoilt.extra else line) + "\n"
+    return lines
+
+
+class _ParquetWriter:
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow as pa  # noqa: PLC0415  only this format needs it
+            from pyarrow import parquet  # noqa: PLC0415
+        except ImportError:
+            raise MachineError("writing Parquet needs pyarrow: install abtest-suite[spark]") from None
+        self._arrow = pa
+        self._schema = pa.schema([(name, pa.string()) for name in FIELDS])
+        self._file = parquet.ParquetWriter(path, self._schema)
+
+    def write(self, rows: Rows, spoilt: Spoilt) -> None:
+        """A Parquet file has no broken lines and no broken text: those rows get what a reader would make of them."""
+        keep = [index for index in range(len(rows)) if index not in spoilt.extra]
+        columns = {name: getattr(rows, name) for name in FIELDS}
+        table = {
+            name: [value and value.replace(INVALID_BYTE, "\ufffd") for value in (column[index] for index in keep)]
+            for name, column in columns.items()
+        }
+        self._file.write_table(self._arrow.table(table, schema=self._schema))
+
+    def close(self) -> None:
+        self._file.close()
