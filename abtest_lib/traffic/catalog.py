@@ -118,7 +118,7 @@ DEFAULT_EXPERIMENTS: tuple[Experiment, ...] = (
         "pdp/reviews-first",
         _PRODUCT,
         _even(0.0, 0.0, first_id=4856),
-        cross_exposed=0.9,
+        cross_exposed=0.6,
         planned=True,
         note="users who return change arms: invalid by cross-exposure",
     ),
