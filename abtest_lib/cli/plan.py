@@ -49,6 +49,6 @@ def plan(
     console.print(table)
     console.print(
         f"Control converts {baseline:.2%}; {arms} arms of equal size, power {power:.0%}, {alpha:.1%} false alarms, "
-        "28 looks.\nWrite the users of all arms into the registry (planned_users) before the experiment starts, and the "
+        "28 looks.\nWrite the users of all arms to the registry (planned_users) before the experiment starts, and the "
         "planned\nrule applies; it often ends sooner."
     )

@@ -99,7 +99,7 @@ def balance(some: npt.ArrayLike, users: npt.ArrayLike) -> ChiSquare:
     return _finish(test.statistic, test.degrees, usable=enough & (test.degrees > 0))
 
 
-def constancy(new_users: npt.ArrayLike, is_row: npt.ArrayLike | None = None) -> ChiSquare:
+def constancy(new_users: npt.ArrayLike, restarts: npt.ArrayLike | None = None) -> ChiSquare:
     """Whether new users were split in the same proportions on all days so far, seen from every day.
 
     Days with few users are put together until an arm of an equal split would expect 10, so that the test holds for
@@ -107,7 +107,7 @@ def constancy(new_users: npt.ArrayLike, is_row: npt.ArrayLike | None = None) -> 
 
     Args:
         new_users: Users who entered, shape (..., days, arms), in the order of days.
-        is_row: Which (day, arm) cells exist, same shape; all by default.
+        restarts: Days on which the count starts anew, shape (..., days); none by default.
 
     Returns:
         Tests of shape (..., days); the one of a day uses that day and those before it.
@@ -117,16 +117,18 @@ def constancy(new_users: npt.ArrayLike, is_row: npt.ArrayLike | None = None) -> 
         >>> constancy(ramp).p_value.round(6).tolist()
         [nan, 1.0, 0.0]
     """
-    users = np.asarray(new_users, dtype=np.float64)
-    users = np.maximum(users if is_row is None else np.where(is_row, users, 0.0), 0.0)
-    arms = (np.cumsum(users, axis=-2) > 0).sum(axis=-1)
+    users = np.maximum(np.asarray(new_users, dtype=np.float64), 0.0)
     waiting, closed, squares = np.zeros((3, *users.shape[:-2], users.shape[-1]))
     blocks = np.zeros(users.shape[:-2])
-    statistic, days_blocks = np.zeros(users.shape[:-1]), np.zeros(users.shape[:-1])
+    statistic, degrees = np.zeros(users.shape[:-1]), np.zeros(users.shape[:-1], dtype=np.int64)
     for day in range(users.shape[-2]):
+        if restarts is not None:
+            keep = ~np.asarray(restarts)[..., day]
+            waiting, closed, squares = (values * keep[..., None] for values in (waiting, closed, squares))
+            blocks = blocks * keep
         waiting = waiting + users[..., day, :]
-        size = waiting.sum(axis=-1)
-        full = (size >= MINIMUM_EXPECTED_USERS * arms[..., day]) & (size > 0)
+        arms = (waiting + closed > 0).sum(axis=-1)
+        full = (waiting.sum(axis=-1) >= MINIMUM_EXPECTED_USERS * arms) & (arms > 0)
         block = np.where(full[..., None], waiting, 0.0)
         waiting = waiting - block
         closed, blocks = closed + block, blocks + full
@@ -134,8 +136,7 @@ def constancy(new_users: npt.ArrayLike, is_row: npt.ArrayLike | None = None) -> 
         total = closed.sum(axis=-1)
         # Sum over blocks and arms of (x - n·s)²/(n·s), with s the arm's share of all closed blocks, expanded.
         statistic[..., day] = np.nansum(divide(squares * total[..., None], closed), axis=-1) - total
-        days_blocks[..., day] = blocks
-    degrees = ((days_blocks - 1) * (arms - 1)).astype(np.int64)
+        degrees[..., day] = np.maximum(blocks - 1, 0) * np.maximum((closed > 0).sum(axis=-1) - 1, 0)
     return _finish(np.maximum(statistic, 0.0), degrees, usable=degrees > 0)
 
 

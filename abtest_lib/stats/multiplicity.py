@@ -6,11 +6,12 @@ import numpy.typing as npt
 from abtest_lib.stats.arrays import Floats
 
 
-def bonferroni(p_values: npt.ArrayLike) -> Floats:
+def bonferroni(p_values: npt.ArrayLike, comparisons: npt.ArrayLike | None = None) -> Floats:
     """Bonferroni-adjusted p-values; the verdict's intervals use the same correction.
 
     Args:
         p_values: Shape (..., arms); NaN entries are no comparisons and do not count.
+        comparisons: How many there are, broadcastable to p_values; counted by default.
 
     Returns:
         Adjusted p-values, same shape, NaN where the input is.
@@ -20,11 +21,12 @@ def bonferroni(p_values: npt.ArrayLike) -> Floats:
         [0.02, 0.08, nan]
     """
     p = np.asarray(p_values, dtype=np.float64)
-    return np.minimum(p * _count(p), 1.0)
+    count = _count(p) if comparisons is None else np.asarray(comparisons, dtype=np.float64)
+    return np.minimum(p * count, 1.0)
 
 
 def holm(p_values: npt.ArrayLike) -> Floats:
-    """Holm's step-down adjusted p-values; arguments and result as `bonferroni`.
+    """Holm's step-down adjusted p-values; arguments and result as `bonferroni`'s.
 
     Examples:
         >>> holm([0.01, 0.04, 0.03, 0.005, 0.55, 0.6]).round(9).tolist()
@@ -38,7 +40,7 @@ def holm(p_values: npt.ArrayLike) -> Floats:
 
 
 def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
-    """Benjamini and Hochberg's adjusted p-values (1995); arguments and result as `bonferroni`.
+    """Benjamini and Hochberg's adjusted p-values (1995); arguments and result as `bonferroni`'s.
 
     Examples:
         >>> benjamini_hochberg([0.01, 0.02, 0.03]).round(9).tolist()

@@ -172,7 +172,7 @@ def _looks(design: Design, p: float, q: float, users: float) -> tuple[Floats, Fl
     if design.rule is Rule.UNPLANNED:
         return information, mixture_boundary(information, design.arm_alpha)
     looks = plan_looks(
-        information[None], passed[None], np.array([design.arm_alpha]), np.ones((1, passed.size), dtype=bool)
+        information[None], passed[None], np.array([[design.arm_alpha]]), np.ones((1, passed.size), dtype=bool)
     )
     return information[looks.is_look[0]], looks.boundary[looks.is_look]
 

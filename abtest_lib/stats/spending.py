@@ -20,6 +20,7 @@ LARGEST_RATIO = 0.99
 """A look is made when the information has grown by 1 % since the last; the last look is always made."""
 
 _FARTHEST = 8.0
+_SMALLEST_ALPHA = 1e-12
 _DRIFT_NODES = 120
 _NEWTON_STEPS = 12
 _TOLERANCE = 1e-8
@@ -51,11 +52,13 @@ class Looks:
 
     Attributes:
         is_look: Whether a test is made, shape (schedules, days).
+        has_ended: Whether the plan's last look lies on the day or before it, same shape.
         boundary: The |z| that rejects at a look, same shape; NaN where no test is made.
         spent: The error probability spent by the end of each day, same shape.
     """
 
     is_look: Bools
+    has_ended: Bools
     boundary: Floats
     spent: Floats
 
@@ -68,7 +71,8 @@ def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: B
             falls: a day on which it would is given the highest so far.
         fraction: Share of the plan that has passed, same shape. The first testable day at 1 spends the rest and is
             the last look.
-        alpha: Two-sided level of each schedule, shape (schedules,).
+        alpha: Two-sided level of each schedule, shape (schedules, days) or broadcastable to it; it may fall when arms
+            are added, and must not rise.
         may_test: Whether there are conversions enough, same shape as information.
 
     Returns:
@@ -78,7 +82,7 @@ def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: B
         Five equal looks; the boundaries are those of the published table for this spending function.
 
         >>> days = np.arange(1, 6)[None, :] / 5
-        >>> looks = plan_looks(100 * days, days, np.array([0.05]), np.ones((1, 5), dtype=bool))
+        >>> looks = plan_looks(100 * days, days, np.array([[0.05]]), np.ones((1, 5), dtype=bool))
         >>> looks.boundary.round(3).tolist()
         [[4.877, 3.357, 2.68, 2.29, 2.031]]
     """
@@ -86,9 +90,9 @@ def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: B
     reached: Bools = np.asarray(may_test & (fraction >= 1))
     is_last = reached & (np.cumsum(reached, axis=1) == 1)
     is_over = np.asarray(np.cumsum(is_last, axis=1) - is_last > 0)
-    target = obrien_fleming_spending(np.maximum.accumulate(fraction, axis=1), alpha[:, None])
+    target = obrien_fleming_spending(np.maximum.accumulate(fraction, axis=1), np.maximum(alpha, _SMALLEST_ALPHA))
     looks, spent = np.zeros_like(may_test), np.zeros_like(growing)
-    before, last_spent = np.zeros(alpha.size), np.zeros(alpha.size)
+    before, last_spent = np.zeros((2, len(growing)))
     for day in range(growing.shape[1]):
         has_grown = before <= LARGEST_RATIO * growing[:, day]
         worth = target[:, day] - last_spent >= SMALLEST_SPEND
@@ -96,7 +100,7 @@ def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: B
         before = np.where(look, growing[:, day], before)
         last_spent = np.where(look, target[:, day], last_spent)
         looks[:, day], spent[:, day] = look, last_spent
-    return Looks(looks, _boundaries(growing, spent, looks), spent)
+    return Looks(looks, np.cumsum(reached, axis=1) > 0, _boundaries(growing, spent, looks), spent)
 
 
 def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:

@@ -1,0 +1,154 @@
+"""Did the chains mix? Rank-normalised split R-hat, bulk and tail effective sample size, for many quantities at once.
+
+Definitions: Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization: an
+improved R-hat for assessing convergence of MCMC", Bayesian Analysis 16 (2021). ArviZ computes the same numbers one
+quantity at a time; here every array has the shape (quantities, chains, draws), and ArviZ is the tests' oracle.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, special, stats
+
+Floats = NDArray[np.float64]
+
+R_HAT_LIMIT = 1.01
+ESS_PER_CHAIN_LIMIT = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How well one group was sampled.
+
+    Attributes:
+        r_hat: The largest rank-normalised split R-hat over the group's quantities; 1 is perfect.
+        ess_bulk: The smallest bulk effective sample size, in draws.
+        ess_tail: The smallest tail effective sample size, in draws.
+        divergences: The number of divergent transitions after warm-up, over all chains.
+        chains: The number of chains.
+    """
+
+    r_hat: float
+    ess_bulk: float
+    ess_tail: float
+    divergences: int
+    chains: int
+
+    @property
+    def problem(self) -> str | None:
+        """What disqualifies the draws, or None.
+
+        Examples:
+            >>> Diagnostics(r_hat=1.2, ess_bulk=900.0, ess_tail=800.0, divergences=0, chains=4).problem
+            'R-hat 1.200 above 1.01'
+        """
+        limit = ESS_PER_CHAIN_LIMIT * self.chains
+        if not self.r_hat <= R_HAT_LIMIT:
+            return f"R-hat {self.r_hat:.3f} above {R_HAT_LIMIT}"
+        if not min(self.ess_bulk, self.ess_tail) >= limit:
+            return f"effective sample size {min(self.ess_bulk, self.ess_tail):.0f} below {limit:.0f}"
+        return f"{self.divergences} divergent transitions" if self.divergences else None
+
+
+def diagnose(draws: Floats, divergences: int) -> Diagnostics:
+    """Diagnose one group.
+
+    Args:
+        draws: Shape (quantities, chains, draws); monotone transformations of a quantity change nothing but rounding.
+        divergences: The number of divergent transitions.
+
+    Returns:
+        The worst value over the quantities.
+    """
+    halves = split_chains(draws)
+    scores = rank_normalise(halves)
+    bulk, tail = effective_sample_size(scores), _tail_ess(halves)
+    r_hat = np.maximum(plain_r_hat(scores), plain_r_hat(rank_normalise(_folded(halves))))
+    return Diagnostics(float(r_hat.max()), float(bulk.min()), float(tail.min()), divergences, draws.shape[1])
+
+
+def split_chains(draws: Floats) -> Floats:
+    """Cut every chain into halves, leaving out the middle draw of an odd number: (q, c, d) to (q, 2c, d // 2)."""
+    half = draws.shape[-1] // 2
+    return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
+
+
+def rank_normalise(draws: Floats) -> Floats:
+    """Replace draws by the normal scores of their ranks over all chains; ties share their average rank."""
+    flat = draws.reshape(draws.shape[0], -1)
+    ranks = stats.rankdata(flat, axis=1) if _has_ties(flat) else _ranks(flat)
+    scores = special.ndtri((ranks - 0.375) / (flat.shape[1] + 0.25))
+    return np.asarray(scores.reshape(draws.shape), dtype=np.float64)
+
+
+def _ranks(flat: Floats) -> Floats:
+    """Ranks where no ties are, several times faster than scipy's."""
+    ranks = np.empty(flat.shape)
+    np.put_along_axis(ranks, flat.argsort(axis=1), np.arange(1.0, flat.shape[1] + 1.0)[None, :], axis=1)
+    return ranks
+
+
+def _has_ties(flat: Floats) -> bool:
+    return bool((np.diff(np.sort(flat, axis=1), axis=1) == 0.0).any())
+
+
+def _folded(halves: Floats) -> Floats:
+    median = np.median(halves.reshape(halves.shape[0], -1), axis=1)
+    return np.asarray(np.abs(halves - median[:, None, None]), dtype=np.float64)
+
+
+def plain_r_hat(chains: Floats) -> Floats:
+    """Gelman and Rubin's ratio of the pooled to the within-chain standard deviation, shape (quantities,)."""
+    count = chains.shape[-1]
+    within = chains.var(axis=-1, ddof=1).mean(axis=1)
+    between = count * chains.mean(axis=-1).var(axis=1, ddof=1)
+    return np.asarray(np.sqrt((between / within + count - 1) / count), dtype=np.float64)
+
+
+def effective_sample_size(chains: Floats) -> Floats:
+    """Effective sample size by Geyer's initial monotone sequence.
+
+    Args:
+        chains: Shape (quantities, chains, draws), chains already split.
+
+    Returns:
+        Shape (quantities,), in draws; at most `n log10(n)`, as super-efficient chains allow.
+    """
+    _, chain_count, count = chains.shape
+    total = chain_count * count
+    autocorrelation = _autocorrelation(chains)
+    pairs = autocorrelation[:, 0 : count - count % 2 : 2] + autocorrelation[:, 1::2][:, : count // 2]
+    # ArviZ and Stan look at lags up to count - 3 and keep the last even lag where it is positive.
+    pairs = pairs[:, : max((count - 3) // 2 + 1, 1)]
+    alive = np.minimum.accumulate(pairs > 0.0, axis=1)
+    alive[:, 0] = True
+    last = alive.sum(axis=1)
+    monotone = np.where(alive, np.minimum.accumulate(pairs, axis=1), 0.0)
+    padded = np.pad(autocorrelation, ((0, 0), (0, 2)))
+    remainder = np.maximum(np.take_along_axis(padded, 2 * last[:, None], axis=1)[:, 0], 0.0)
+    tau = -1.0 + 2.0 * monotone.sum(axis=1) + remainder
+    return np.asarray(total / np.maximum(tau, 1.0 / np.log10(total)), dtype=np.float64)
+
+
+def _autocorrelation(chains: Floats) -> Floats:
+    """The combined autocorrelation of all chains, shape (quantities, draws)."""
+    count = chains.shape[-1]
+    centred = chains - chains.mean(axis=-1, keepdims=True)
+    size = fft.next_fast_len(2 * count, real=True)
+    spectrum = fft.rfft(centred, n=size, axis=-1)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    covariance = fft.irfft(power.mean(axis=1), n=size, axis=-1)[:, :count] / count
+    within = covariance[:, 0] * count / (count - 1.0)
+    pooled = covariance[:, 0] + chains.mean(axis=-1).var(axis=1, ddof=1)
+    autocorrelation = 1.0 - (within[:, None] - covariance) / pooled[:, None]
+    autocorrelation[:, 0] = 1.0
+    return np.asarray(autocorrelation, dtype=np.float64)
+
+
+def _tail_ess(halves: Floats) -> Floats:
+    flat = halves.reshape(halves.shape[0], -1)
+    lower, upper = np.quantile(flat, [0.05, 0.95], axis=1)
+    below = (halves <= lower[:, None, None]).astype(np.float64)
+    above = (halves <= upper[:, None, None]).astype(np.float64)
+    return np.minimum(effective_sample_size(below), effective_sample_size(above))

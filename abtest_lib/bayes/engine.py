@@ -1,0 +1,149 @@
+"""What the two engines have in common: a batch of counts goes in, draws of (α, β) by group come out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abtest_lib.bayes.priors import ExponentialPrior
+from abtest_lib.errors import ConfigError, one_line
+
+Floats = NDArray[np.float64]
+
+ENGINE_NAMES = ("mcmc", "exact")
+
+ARM_SHAPES = (2, 4, 8, 32, 128)
+"""The numbers of arms that programs are compiled for; a group is padded to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """The counts of one group that passed validation, without padding.
+
+    Attributes:
+        purchases: Purchases by arm, shape (arms,).
+        users: Users by arm, shape (arms,), all positive.
+        seed: The group's own seed, from 0 to 2⁶³ - 1.
+    """
+
+    purchases: Floats
+    users: Floats
+    seed: int
+
+    @property
+    def shape(self) -> int:
+        """The padded number of arms.
+
+        Examples:
+            >>> Counts(np.ones(3), np.full(3, 9.0), seed=1).shape
+            4
+        """
+        return next(shape for shape in ARM_SHAPES if shape >= self.users.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """A posterior of (α, β) as weighted points, shape (nodes,) each; the weights sum to one."""
+
+    alpha: Floats
+    beta: Floats
+    weight: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class HyperDraws:
+    """Posterior draws of the Beta parameters of one group.
+
+    Attributes:
+        alpha: Shape (chains, draws).
+        beta: Shape (chains, draws).
+        divergences: Divergent transitions; None where nothing moves step by step.
+        problem: Why the engine itself distrusts the draws, or None.
+        nodes: The weighted points that were drawn from, where there are such; averages over them are more precise.
+    """
+
+    alpha: Floats
+    beta: Floats
+    divergences: int | None
+    problem: str | None = None
+    nodes: Nodes | None = None
+
+    @property
+    def support(self) -> Nodes:
+        """The most precise weighted points at hand: the nodes, or else the draws themselves."""
+        if self.nodes is not None:
+            return self.nodes
+        alpha, beta = self.alpha.ravel(), self.beta.ravel()
+        return Nodes(alpha, beta, np.full(alpha.size, 1.0 / alpha.size))
+
+
+class Engine(Protocol):
+    """Draws (α, β) from their posterior for many groups at once."""
+
+    name: str
+
+    def draw(self, groups: Sequence[Counts], prior: ExponentialPrior) -> list[HyperDraws]:
+        """Draw for every group.
+
+        Args:
+            groups: Any number of groups with 2 to 128 arms, of mixed sizes.
+            prior: The hierarchical prior.
+
+        Returns:
+            The draws in the order of the groups; a group's draws do not depend on the other groups.
+        """
+
+
+def other_engine(name: str) -> str:
+    """The engine that refits what `name` could not.
+
+    Raises:
+        ConfigError: There is no such engine.
+
+    Examples:
+        >>> other_engine("mcmc")
+        'exact'
+    """
+    if name not in ENGINE_NAMES:
+        raise ConfigError(f"unknown engine '{one_line(name, 60)}': the engines are {', '.join(ENGINE_NAMES)}")
+    return ENGINE_NAMES[1 - ENGINE_NAMES.index(name)]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Groups of one padded shape, filled up with empty ones to a fixed size, so that XLA compiles once.
+
+    Attributes:
+        members: The positions of the real groups in the caller's sequence.
+        purchases: Shape (size, arms).
+        users: Shape (size, arms).
+        seeds: Shape (size,), unsigned.
+    """
+
+    members: tuple[int, ...]
+    purchases: Floats
+    users: Floats
+    seeds: NDArray[np.uint64]
+
+
+def batches(groups: Sequence[Counts], size_of_shape: dict[int, int]) -> list[Batch]:
+    """Sort groups by padded shape and cut each shape into batches of its size."""
+    result = []
+    for shape, size in size_of_shape.items():
+        members = [position for position, group in enumerate(groups) if group.shape == shape]
+        result += [_pad(groups, members[start : start + size], shape, size) for start in range(0, len(members), size)]
+    return result
+
+
+def _pad(groups: Sequence[Counts], members: list[int], shape: int, size: int) -> Batch:
+    purchases, users = np.zeros((size, shape)), np.zeros((size, shape))
+    seeds = np.zeros(size, dtype=np.uint64)
+    for row, member in enumerate(members):
+        group = groups[member]
+        purchases[row, : group.users.size] = group.purchases
+        users[row, : group.users.size] = group.users
+        seeds[row] = group.seed
+    return Batch(tuple(members), purchases, users, seeds)
+

@@ -1,0 +1,109 @@
+"""What a fit is asked for: the counts of one group, its identity, its seed, and whether it can be fitted at all."""
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from abtest_lib.bayes.version import MODEL_VERSION
+from abtest_lib.errors import one_line
+
+MIN_ARMS = 2
+MAX_ARMS = 128
+"""More arms than any real experiment; a thousand is a mistake in the input and would cost minutes."""
+
+MAX_COUNT = 2**53
+"""Above this, float64 no longer holds every whole number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """The counts of one arm, as they came.
+
+    Attributes:
+        variant_id: The variant, any text.
+        users: Distinct users; None where the count is missing.
+        purchases: Those who purchased; None where the count is missing.
+    """
+
+    variant_id: str
+    users: int | None
+    purchases: int | None
+
+    @property
+    def problem(self) -> str | None:
+        """What makes the counts impossible, or None.
+
+        Examples:
+            >>> Arm("B", users=10, purchases=11).problem
+            "variant 'B' has 11 purchases and 10 users: purchases must lie between 0 and users"
+        """
+        name = one_line(self.variant_id, 60)
+        if self.users is None or self.purchases is None:
+            missing = "users" if self.users is None else "purchases"
+            return f"variant '{name}' has no count of {missing}"
+        if not 0 <= self.users < MAX_COUNT:
+            return f"variant '{name}' has {self.users} users: users must be 0 or more, and below 2^53"
+        if not 0 <= self.purchases <= self.users:
+            counts = f"{self.purchases} purchases and {self.users} users"
+            return f"variant '{name}' has {counts}: purchases must lie between 0 and users"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One experiment on one day: what is fitted together.
+
+    Attributes:
+        window: `day` or `to_date`.
+        day: The day, ISO 8601.
+        experiment_name: The experiment, any text.
+        metric: `purchase`.
+        arms: The arms in any order, without fallback variants.
+        control_id: The variant compared with; None, or a variant without users, where there is nothing to compare with.
+    """
+
+    window: str
+    day: str
+    experiment_name: str
+    metric: str
+    arms: tuple[Arm, ...]
+    control_id: str | None = None
+
+    @property
+    def fitted_arms(self) -> tuple[Arm, ...]:
+        """The arms with users, by counts and only then by name: relabelling the arms relabels the result."""
+        with_users = (arm for arm in self.arms if arm.users)
+        return tuple(sorted(with_users, key=lambda arm: (arm.users, arm.purchases, arm.variant_id)))
+
+    @property
+    def problem(self) -> str | None:
+        """Why the group cannot be fitted, or None.
+
+        Examples:
+            >>> Group("day", "2021-08-01", "x", "purchase", (Arm("A", 5, 1),)).problem
+            'only one arm with users: a comparison needs two'
+        """
+        if len(self.arms) > MAX_ARMS:
+            return f"{len(self.arms)} arms: at most {MAX_ARMS} are compared"
+        problems = [arm.problem for arm in self.arms if arm.problem]
+        repeated = [name for name, times in Counter(arm.variant_id for arm in self.arms).items() if times > 1]
+        if problems or repeated:
+            return problems[0] if problems else f"variant '{one_line(repeated[0], 60)}' occurs more than once"
+        with_users = len(self.fitted_arms)
+        if with_users < MIN_ARMS:
+            return "no users in any arm" if with_users == 0 else "only one arm with users: a comparison needs two"
+        return None
+
+    def seed(self, base: int) -> int:
+        """The group's own seed: a hash of its identity, so that batches, partitions and executors change nothing.
+
+        Args:
+            base: The configured seed.
+
+        Returns:
+            A number from 0 to 2⁶³ - 1.
+        """
+        identity = [base, self.window, self.day, self.experiment_name, self.metric, MODEL_VERSION]
+        digest = hashlib.sha256(json.dumps(identity).encode()).digest()
+        return int.from_bytes(digest[:8], "big") >> 1

@@ -1,0 +1,36 @@
+"""How JAX runs here: in double precision, on the CPU, with compiled programs kept on disk."""
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def prepare_jax() -> None:
+    """Switch JAX to float64 and to a persistent compilation cache; repeated calls do nothing.
+
+    float32 errs by whole nats at twenty million users. `JAX_COMPILATION_CACHE_DIR` names another folder for the
+    cache, which may be shared by all the workers of a machine and be deleted at any time.
+    """
+    import jax  # noqa: PLC0415  this module is imported where JAX is not installed
+
+    jax.config.update("jax_enable_x64", True)
+    if jax.config.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    # A cache that cannot be written, or an entry cut short by a crash, costs time and must not cost the group.
+    jax.config.update("jax_raise_persistent_cache_errors", False)
+
+
+def _cache_folder() -> Path:
+    """The user's cache folder, or a temporary one where the user has no home that can be written (YARN containers)."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    for folder in (home / "abtest-suite" / "xla", Path(tempfile.gettempdir()) / f"abtest-suite-xla-{os.getuid()}"):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return Path(tempfile.mkdtemp(prefix="abtest-suite-xla-"))

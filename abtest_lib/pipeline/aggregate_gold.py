@@ -1,0 +1,263 @@
+"""bronze and silver → gold: counts by day, counts to date, health."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import (
+    EVENTS,
+    EXPERIMENT_DAILY,
+    EXPERIMENT_HEALTH,
+    EXPERIMENT_TO_DATE,
+    FUNNEL_DAILY,
+    PARTICIPANTS,
+    PURCHASES,
+)
+from abtest_lib.errors import LakeError
+from abtest_lib.pipeline import build_silver
+from abtest_lib.pipeline.context import Run, concurrently, kept
+from abtest_lib.spark.log import Commit
+from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace_days
+from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
+from abtest_lib.transforms.counts import daily_counts
+from abtest_lib.transforms.days import day_of
+from abtest_lib.transforms.health import health, people_changes
+from abtest_lib.transforms.participants import is_fallback
+from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
+
+JOB = "aggregate_gold"
+REGISTRY = "registry"
+_CONTRACTS = (EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """Which days must be counted anew.
+
+    Attributes:
+        days: Days with new events, or with events that a new purchase follows.
+        since: The first day with new events; counts to date change from here on.
+    """
+
+    days: tuple[date, ...]
+    since: date
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What stored counts to date say, as far as they may be built upon.
+
+    Attributes:
+        until: experiment_name, known_until: the last stored day; experiments to be added up from the start are absent.
+        variants: Stored rows of gold/experiment_to_date of these days.
+        people: Stored rows of gold/experiment_health of these days.
+    """
+
+    until: DataFrame
+    variants: DataFrame
+    people: DataFrame
+
+
+def aggregate_gold(run: Run) -> Mapping[str, Any]:
+    """Bring the counts in gold up to date with bronze and silver.
+
+    Args:
+        run: The run; its history says what the tables already hold.
+
+    Returns:
+        The fields of the step's report.
+
+    Raises:
+        LakeError: Silver has not been built.
+    """
+    silver = run.history.last(build_silver.JOB)
+    if silver is None:
+        raise LakeError(f"lake {run.lake} has no silver tables that this run may build upon: run build_silver first")
+    inputs = {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
+    last = run.history.last(JOB)
+    if last is None or last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
+        return _report(inputs, _rebuild(run))
+    after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
+    touched = _touched(run, after, upto) if upto > after else None
+    if touched is None:
+        return _report(inputs, {}) | {"output_versions": last.output_versions}
+    return _report(inputs, _extend(run, touched))
+
+
+def _rebuild(run: Run) -> dict[str, Commit]:
+    people = read_table(run.spark, PARTICIPANTS, run.lake)
+    with kept(_counts(run, None)) as counts:
+        daily = _per_variant(counts)
+        # The first write fills what is kept; the others then share it.
+        first = overwrite(daily, EXPERIMENT_DAILY, run.lake)
+        others = concurrently(
+            lambda: overwrite(_per_event(counts), FUNNEL_DAILY, run.lake),
+            lambda: overwrite(_to_date(run, people, daily, None, None), EXPERIMENT_TO_DATE, run.lake),
+            lambda: overwrite(_health(run, people, _per_experiment(counts), None, None), EXPERIMENT_HEALTH, run.lake),
+        )
+    return _by_table([first, *others])
+
+
+def _extend(run: Run, touched: Touched) -> dict[str, Commit]:
+    with kept(_counts(run, touched.days)) as counts:
+        stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
+        daily = _beside(stored, _per_variant(counts), touched.days)
+        later = [row["day"] for row in daily.where(F.col("day") >= touched.since).select("day").distinct().collect()]
+        known = _known(run, daily, touched.since)
+        stored_people = read_table(run.spark, EXPERIMENT_HEALTH, run.lake).select("day", "experiment_name", "participants")
+        everybody = _beside(stored_people, _per_experiment(counts), touched.days)
+        people = _with_news(read_table(run.spark, PARTICIPANTS, run.lake), known, run.settings.reporting_timezone)
+        to_date = _to_date(run, people, daily, known, touched.since)
+        checked = _health(run, people, everybody, known, touched.since)
+        # Counts to date are written before the days that they are derived from, which must not change under them.
+        last_two = concurrently(
+            lambda: replace_days(to_date, EXPERIMENT_TO_DATE, run.lake, later),
+            lambda: replace_days(checked, EXPERIMENT_HEALTH, run.lake, later),
+        )
+        first_two = concurrently(
+            lambda: replace_days(_per_variant(counts), EXPERIMENT_DAILY, run.lake, touched.days),
+            lambda: replace_days(_per_event(counts), FUNNEL_DAILY, run.lake, touched.days),
+        )
+    return _by_table([*first_two, *last_two])
+
+
+def _touched(run: Run, after: int, upto: int) -> Touched | None:
+    timezone = run.settings.reporting_timezone
+    new = read_inserts(run.spark, EVENTS, run.lake, after, upto)
+    arrived = {row["day"] for row in new.select(day_of("timestamp", timezone).alias("day")).distinct().collect()}
+    if not arrived:
+        return None
+    bought = build_silver.purchases_of(new, run.settings.conversion_event)
+    spans = build_silver.new_spans(run, bought)
+    reach = build_silver.reach_of(run, spans)
+    reflagged = set() if reach is None else _days_of_events_in(run, spans, *reach)
+    return Touched(tuple(sorted(arrived | reflagged)), min(arrived))
+
+
+def _days_of_events_in(run: Run, spans: DataFrame, first: date, last: date) -> set[date]:
+    inside = F.col("timestamp").between(F.col("span_start"), F.col("span_end"))
+    theirs = _events_between(run, first, last).join(spans, (F.col("user_id") == F.col("buyer_id")) & inside)
+    days = theirs.select(day_of("timestamp", run.settings.reporting_timezone).alias("day")).distinct()
+    return {row["day"] for row in days.collect()}
+
+
+def _events_between(run: Run, first: date, last: date) -> DataFrame:
+    """Bronze events of some days; a day in any time zone touches at most the UTC dates beside it."""
+    events = read_table(run.spark, EVENTS, run.lake)
+    one_day = timedelta(days=1)
+    return events.where(F.col("event_date").between(F.lit(first - one_day), F.lit(last + one_day)))
+
+
+def _counts(run: Run, days: tuple[date, ...] | None) -> DataFrame:
+    """What `daily_counts` gives, for some days or for all."""
+    if days is None:
+        events = read_table(run.spark, EVENTS, run.lake)
+    else:
+        events = _events_between(run, days[0], days[-1])
+    timed = events.withColumn("day", day_of("timestamp", run.settings.reporting_timezone))
+    if days is not None:
+        timed = timed.where(F.col("day").isin(list(days)))
+    spans = attribution_spans(read_table(run.spark, PURCHASES, run.lake), run.settings.attribution_window)
+    columns = ("day", "user_id", "timestamp", "event_name", "experiments")
+    return daily_counts(flag_purchases(timed.select(*columns), spans))
+
+
+def _per_variant(counts: DataFrame) -> DataFrame:
+    rows = counts.where("event_name IS NULL AND variant_id IS NOT NULL")
+    return _one_sorted_file_a_day(rows.select(*EXPERIMENT_DAILY.column_names))
+
+
+def _per_event(counts: DataFrame) -> DataFrame:
+    return _one_sorted_file_a_day(counts.where("event_name IS NOT NULL").select(*FUNNEL_DAILY.column_names))
+
+
+def _per_experiment(counts: DataFrame) -> DataFrame:
+    rows = counts.where("variant_id IS NULL")
+    return rows.select("day", "experiment_name", F.col("users").alias("participants"))
+
+
+def _known(run: Run, daily: DataFrame, since: date) -> Known:
+    """Stored counts of each experiment's last day before `since`.
+
+    An experiment with a fallback variant is added up from its start: whether a person is new there can hang on rows
+    that the filter on news would leave out.
+    """
+    fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
+    with_fallback = daily.where(fallback).select("experiment_name").distinct()
+    before = F.col("day") < F.lit(since)
+    people = read_table(run.spark, EXPERIMENT_HEALTH, run.lake).where(before)
+    until = people.groupBy("experiment_name").agg(F.max("day").alias("known_until"))
+    until = until.join(with_fallback, "experiment_name", "left_anti")
+    variants = read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).where(before)
+    return Known(until, _on_last_day(variants, until), _on_last_day(people, until))
+
+
+def _on_last_day(rows: DataFrame, until: DataFrame) -> DataFrame:
+    return rows.join(F.broadcast(until), "experiment_name").where("day = known_until").drop("known_until")
+
+
+def _with_news(participants: DataFrame, known: Known, timezone: str) -> DataFrame:
+    """Participants with something after what is known, and all those who saw several arms."""
+    latest = F.greatest("first_exposed_at", "converted_at", "cross_exposed_at")
+    is_news = F.col("known_until").isNull() | (day_of(latest, timezone) > F.col("known_until"))
+    joined = participants.join(F.broadcast(known.until), "experiment_name", "left")
+    return joined.where(is_news | F.col("cross_exposed_at").isNotNull()).drop("known_until")
+
+
+def _after_known(changes: DataFrame, known: Known) -> DataFrame:
+    joined = changes.join(F.broadcast(known.until), "experiment_name", "left")
+    return joined.where("known_until IS NULL OR day > known_until").drop("known_until")
+
+
+def _to_date(run: Run, people: DataFrame, daily: DataFrame, known: Known | None, since: date | None) -> DataFrame:
+    policy = run.settings.cross_exposed
+    fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
+    entered = entries(people, policy, fallback, run.settings.reporting_timezone)
+    changes = daily_changes(entered, policy, run.periods)
+    if known is not None:
+        stored = with_period(known.variants, run.periods)
+        news = _after_known(changes, known)
+        changes = news.unionByName(stored.select("experiment_name", "variant_id", "period", "day", *COUNTS))
+    return _one_sorted_file_a_day(as_of_days(changes, daily, run.periods, since))
+
+
+def _health(run: Run, people: DataFrame, everybody: DataFrame, known: Known | None, since: date | None) -> DataFrame:
+    changes = people_changes(people, run.settings.reporting_timezone)
+    if known is not None:
+        stored = known.people.select(
+            "experiment_name",
+            "day",
+            F.col("participants_to_date").alias("new_people"),
+            F.col("cross_exposed_users_to_date").alias("newly_crossed"),
+        )
+        changes = _after_known(changes, known).unionByName(stored)
+    return _one_sorted_file_a_day(health(changes, everybody, since))
+
+
+def _beside(stored: DataFrame, counted: DataFrame, days: tuple[date, ...]) -> DataFrame:
+    """Stored rows of the other days, and the new rows of these days."""
+    others = stored.where(~F.col("day").isin(list(days)))
+    return others.unionByName(counted.select(*stored.columns))
+
+
+def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
+    """Readers look for one experiment on one day: a day is one file, ordered by experiment."""
+    return rows.repartition("day").sortWithinPartitions("day", "experiment_name", "variant_id") if (
+        "variant_id" in rows.columns
+    ) else rows.repartition("day").sortWithinPartitions("day", "experiment_name")
+
+
+def _by_table(commits: list[Commit]) -> dict[str, Commit]:
+    return {contract.full_name: commit for contract, commit in zip(_CONTRACTS, commits, strict=True)}
+
+
+def _report(inputs: Mapping[str, int], commits: Mapping[str, Commit]) -> dict[str, Any]:
+    return {
+        "rows_written": sum(commit.rows_changed for commit in commits.values()),
+        "input_versions": inputs,
+        "output_versions": {name: commit.version for name, commit in commits.items()},
+    }

@@ -1,0 +1,169 @@
+"""bronze/events → silver: exposures, purchases, participants."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES
+from abtest_lib.errors import LakeError
+from abtest_lib.pipeline.context import Run, concurrently
+from abtest_lib.spark.log import Commit, last_commit
+from abtest_lib.spark.tables import (
+    anti_join_keys,
+    append,
+    merge,
+    overwrite,
+    read_inserts,
+    read_table,
+    update_matches,
+)
+from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
+from abtest_lib.transforms.days import day_of
+from abtest_lib.transforms.experiments import explode_experiments
+from abtest_lib.transforms.participants import first_exposures, is_fallback, participants
+
+JOB = "build_silver"
+REGISTRY = "registry"
+_CONTRACTS = (EXPOSURES, PURCHASES, PARTICIPANTS)
+_PARTICIPANT_CHANGED = """
+    target.first_exposed_at <> source.first_exposed_at
+    OR NOT (target.converted_at <=> source.converted_at)
+    OR NOT (target.cross_exposed_at <=> source.cross_exposed_at)
+"""
+
+
+def build_silver(run: Run) -> Mapping[str, Any]:
+    """Bring silver up to date with bronze.
+
+    Args:
+        run: The run; its history says which version of bronze the tables already hold.
+
+    Returns:
+        The fields of the step's report.
+
+    Raises:
+        LakeError: There is no bronze table.
+    """
+    bronze = last_commit(run.spark, EVENTS, run.lake)
+    if bronze is None:
+        raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze first")
+    inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
+    last = run.history.last(JOB)
+    if last is None or last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
+        return _report(inputs, _rebuild(run))
+    consumed = last.input_versions[EVENTS.full_name]
+    if consumed == bronze.version:
+        return _report(inputs, {}) | {"output_versions": last.output_versions}
+    new = read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)
+    return _report(inputs, _extend(run, new))
+
+
+def purchases_of(events: DataFrame, conversion_event: str) -> DataFrame:
+    """The events that are purchases: row_id, user_id, timestamp."""
+    is_purchase = F.col("event_name") == conversion_event
+    return events.where(is_purchase).select("row_id", "user_id", "timestamp")
+
+
+def _rebuild(run: Run) -> dict[str, Commit]:
+    events = read_table(run.spark, EVENTS, run.lake)
+    bought = purchases_of(events, run.settings.conversion_event)
+    spans = attribution_spans(bought, run.settings.attribution_window)
+    writes = concurrently(
+        lambda: overwrite(_exposures(run, events, spans), EXPOSURES, run.lake),
+        lambda: overwrite(bought, PURCHASES, run.lake),
+        lambda: overwrite(_participants(run, first_exposures(events), bought), PARTICIPANTS, run.lake),
+    )
+    return {contract.full_name: commit for contract, commit in zip(_CONTRACTS, writes, strict=True)}
+
+
+def _extend(run: Run, new: DataFrame) -> dict[str, Commit]:
+    """Add what new events bring; each write leaves out what is there, so that repeating one does no harm."""
+    bought = purchases_of(new, run.settings.conversion_event)
+    known = read_table(run.spark, PURCHASES, run.lake)
+    purchases = append(anti_join_keys(bought, known, ["row_id"]), PURCHASES, run.lake)
+    writes = concurrently(lambda: _extend_exposures(run, new, bought), lambda: _extend_participants(run, new))
+    return {PURCHASES.full_name: purchases} | dict(zip((EXPOSURES.full_name, PARTICIPANTS.full_name), writes, strict=True))
+
+
+def _extend_exposures(run: Run, new: DataFrame, bought: DataFrame) -> Commit:
+    _flag_earlier_events(run, bought)
+    theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
+    spans = attribution_spans(theirs, run.settings.attribution_window)
+    days = [row["day"] for row in new.select(_day(run)).distinct().collect()]
+    known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(days)).select("row_id").distinct()
+    return append(_exposures(run, anti_join_keys(new, known, ["row_id"]), spans), EXPOSURES, run.lake)
+
+
+def _flag_earlier_events(run: Run, bought: DataFrame) -> None:
+    """Purchases that have just arrived flag events that were there before: these rows, and only these."""
+    spans = new_spans(run, bought)
+    reach = reach_of(run, spans)
+    if reach is None:
+        return
+    first, last = reach
+    update_matches(
+        spans,
+        EXPOSURES,
+        run.lake,
+        f"target.day BETWEEN DATE '{first}' AND DATE '{last}' AND target.user_id = source.buyer_id "
+        "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
+        "flag_purchase = true",
+    )
+
+
+def new_spans(run: Run, bought: DataFrame) -> DataFrame:
+    """The stretches of time in which purchases that have just arrived may flag earlier events."""
+    theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
+    spans = attribution_spans(theirs, run.settings.attribution_window)
+    arrived = bought.select(F.col("user_id").alias("buyer_id"), F.col("timestamp").alias("bought_at"))
+    inside = F.col("bought_at").between(F.col("span_start"), F.col("span_end"))
+    return spans.join(arrived, "buyer_id").where(inside).drop("bought_at").distinct()
+
+
+def reach_of(run: Run, spans: DataFrame) -> tuple[date, date] | None:
+    """The first and the last day that stretches of time touch; None where there are none."""
+    ends = spans.agg(F.min("span_start").alias("first"), F.max("span_end").alias("last"))
+    timezone = run.settings.reporting_timezone
+    row = ends.select(day_of("first", timezone).alias("first"), day_of("last", timezone).alias("last")).first()
+    if row is None or row["last"] is None:
+        return None
+    return row["first"], row["last"]
+
+
+def _extend_participants(run: Run, new: DataFrame) -> Commit:
+    stored = _of_same_users(read_table(run.spark, PARTICIPANTS, run.lake), new)
+    columns = ["experiment_name", "user_id", "variant_id", "first_exposed_at"]
+    both = stored.select(*columns).unionByName(first_exposures(new).select(*columns))
+    exposures = both.groupBy(*columns[:3]).agg(F.min("first_exposed_at").alias("first_exposed_at"))
+    theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
+    return merge(_participants(run, exposures, theirs), PARTICIPANTS, run.lake, _PARTICIPANT_CHANGED)
+
+
+def _exposures(run: Run, events: DataFrame, spans: DataFrame) -> DataFrame:
+    return explode_experiments(flag_purchases(events.withColumn("day", _day(run)), spans))
+
+
+def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFrame:
+    fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
+    return participants(exposures, bought, fallback, run.settings.attribution_window)
+
+
+def _day(run: Run) -> Any:  # noqa: ANN401  classic and Connect columns share no public type in PySpark 3.5
+    return day_of("timestamp", run.settings.reporting_timezone).alias("day")
+
+
+def _of_same_users(rows: DataFrame, others: DataFrame) -> DataFrame:
+    return rows.join(others.select("user_id").distinct(), "user_id", "left_semi")
+
+
+def _report(inputs: Mapping[str, int], commits: Mapping[str, Commit]) -> dict[str, Any]:
+    return {
+        "rows_written": sum(commit.rows_changed for commit in commits.values()),
+        "input_versions": inputs,
+        "output_versions": {name: commit.version for name, commit in commits.items()},
+    }
+
+

@@ -1,0 +1,156 @@
+"""What every step of one pipeline run shares."""
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from pyspark.sql import DataFrame, SparkSession
+
+from abtest_lib.config import Settings
+from abtest_lib.pipeline.history import History, StepReport, open_history
+from abtest_lib.registry import Registry, load_registry
+from abtest_lib.spark.faults import told_in_one_line
+from abtest_lib.transforms.to_date import Periods
+
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+    """Who is told how a run gets on."""
+
+    def started(self, job: str) -> None:
+        """A step has started."""
+
+    def finished(self, report: StepReport) -> None:
+        """A step is done."""
+
+
+class Silent:
+    """Nobody is told."""
+
+    def started(self, job: str) -> None:
+        """Say nothing."""
+
+    def finished(self, report: StepReport) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One pipeline run.
+
+    Attributes:
+        spark: The session.
+        settings: The settings.
+        registry: The declared experiments.
+        lake: The lake's directory or object-store prefix.
+        history: What earlier runs and this one have done.
+        run_id: One for all the steps.
+        started_at: When the run started, UTC; `ingested_at` of its rows.
+        full_refresh: Whether everything after bronze is rebuilt.
+        progress: Who is told.
+    """
+
+    spark: SparkSession
+    settings: Settings
+    registry: Registry
+    lake: str
+    history: History
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    full_refresh: bool = False
+    progress: Progress = field(default_factory=Silent)
+
+    @property
+    def periods(self) -> Periods:
+        """The declared period starts of every registered experiment that has some."""
+        return {name: item.period_starts for name, item in self.registry.experiments.items() if item.period_starts}
+
+    @property
+    def fallback_by_experiment(self) -> Mapping[str, tuple[str, ...]]:
+        """The fallback variants that the registry declares for single experiments."""
+        declared = {name: item.fallback_variants for name, item in self.registry.experiments.items()}
+        return {name: variants for name, variants in declared.items() if variants}
+
+    def fallback_fingerprint(self) -> int:
+        """A number that changes with the declared fallback variants."""
+        return _fingerprint(sorted(self.fallback_by_experiment.items()))
+
+    def declarations_fingerprint(self) -> int:
+        """A number that changes with the declared fallback variants and periods."""
+        return _fingerprint([sorted(self.fallback_by_experiment.items()), sorted(self.periods.items())])
+
+
+def open_run(
+    spark: SparkSession,
+    settings: Settings,
+    lake: str,
+    *,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Start a run on a lake.
+
+    Raises:
+        ConfigError: The lake was built with other settings, or by a newer version.
+        RegistryError: The registry is wrong.
+    """
+    registry = load_registry(settings.registry)
+    history = open_history(spark, settings, lake, full_refresh=full_refresh)
+    return Run(spark, settings, registry, lake, history, full_refresh=full_refresh, progress=progress or Silent())
+
+
+def perform(run: Run, job: str, step: Callable[[Run], Mapping[str, Any]]) -> StepReport:
+    """Run one step, tell about it and remember it.
+
+    Args:
+        run: The run.
+        job: The step's name in ops/runs.
+        step: Does the work and gives the fields of its report.
+
+    Returns:
+        The report.
+    """
+    run.progress.started(job)
+    started_at = datetime.now(UTC)
+    try:
+        with told_in_one_line(job):
+            done = step(run)
+    except Exception:
+        run.history.add(StepReport(job, started_at, datetime.now(UTC), status="failed"))
+        raise
+    report = StepReport(job, started_at, datetime.now(UTC), **done)
+    run.history.add(report)
+    run.progress.finished(report)
+    return report
+
+
+def concurrently(*tasks: Callable[[], T]) -> list[T]:
+    """Run independent Spark actions side by side: planning and committing one overlaps with computing another."""
+    with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
+        futures = [pool.submit(task) for task in tasks]
+        return [future.result() for future in futures]
+
+
+@contextmanager
+def kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """Keep a frame that is used more than once; where the platform cannot, it is computed again."""
+    try:
+        kept_frame = frame.persist()
+    except Exception:  # noqa: BLE001  serverless Spark refuses with an error of its own kind
+        yield frame
+        return
+    try:
+        yield kept_frame
+    finally:
+        kept_frame.unpersist()
+
+
+def _fingerprint(declared: object) -> int:
+    digest = hashlib.sha256(repr(declared).encode()).digest()
+    return int.from_bytes(digest[:8]) >> 1  # a positive bigint

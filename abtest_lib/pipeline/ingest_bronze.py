@@ -1,0 +1,164 @@
+"""Raw files → bronze/events and quarantine/events: validate, deduplicate, quarantine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame, Observation
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
+from abtest_lib.errors import ConservationError, InputError
+from abtest_lib.pipeline.context import Run
+from abtest_lib.spark.log import last_commit, local_folder
+from abtest_lib.spark.source import find_source, read_raw_events
+from abtest_lib.spark.tables import append, read_table
+from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, is_valid, number_copies
+
+JOB = "ingest_bronze"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the rows that go to one table.
+
+    Attributes:
+        read: Rows read.
+        copies: Rows equal to another of the same input.
+        known: Rows that the table held already.
+        written: Rows that the commit added.
+    """
+
+    read: int
+    copies: int
+    known: int
+    written: int
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.read == self.copies + self.known + self.written
+
+
+def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
+    """Take in the raw events of an input.
+
+    Args:
+        run: The run.
+        path: A file, a folder or a glob of CSV, JSON lines or Parquet.
+
+    Returns:
+        The fields of the step's report.
+
+    Raises:
+        InputError: The input cannot be read as events; the lake is as it was.
+        ConservationError: Rows read differ from new + duplicates + quarantined.
+    """
+    reject_overlap(path, run.lake)
+    raw = read_raw_events(run.spark, find_source(run.spark, path))
+    rows = identify(raw.frame).withColumn("is_valid", is_valid())
+    accepted, total = _write_bronze(run, rows)
+    rejected = _write_quarantine(run, rows, total - accepted.read)
+    _check_conservation(path, total, accepted, rejected)
+    nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
+    return {
+        "rows_read": total,
+        "rows_written": accepted.written,
+        "rows_quarantined": rejected.written,
+        "duplicates": accepted.copies + accepted.known + rejected.copies + rejected.known,
+        "output_versions": _versions(run, EVENTS, QUARANTINE),
+        "quarantined_by_rule": _by_rule(run) if rejected.written else {},
+        "notices": (*raw.notices, *nothing),
+    }
+
+
+def reject_overlap(path: str, lake: str) -> None:
+    """Refuse an input that lies in the lake, or a lake that lies in the input.
+
+    Raises:
+        InputError: They overlap.
+    """
+    source, target = local_folder(path), local_folder(lake)
+    if source is None or target is None:
+        overlap = f"{lake.rstrip('/')}/" in f"{path.rstrip('/')}/"
+    else:
+        source, target = source.resolve(), target.resolve()
+        overlap = source.is_relative_to(target) or (source.is_dir() and target.is_relative_to(source))
+    if overlap:
+        raise InputError(f"the input {path} and the lake {lake} overlap: give an input outside the lake")
+
+
+def _write_bronze(run: Run, rows: DataFrame) -> tuple[Tally, int]:
+    """Write the valid rows; also tells how many rows there were at all."""
+    read = Observation("read")
+    counted = rows.observe(read, F.count(F.lit(1)).alias("all"), F.count_if("is_valid").alias("valid"))
+    valid = counted.where("is_valid").drop("is_valid", "raw_record")
+    known = _known_rows(run, rows)
+    tally = _write_new(run, valid, known, EVENTS, lambda new: as_bronze(new, run.started_at))
+    seen = read.get
+    return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"]
+
+
+def _known_rows(run: Run, rows: DataFrame) -> DataFrame | None:
+    """The row_ids of bronze on the dates of the input; only these can meet one of the input's rows."""
+    if last_commit(run.spark, EVENTS, run.lake) is None:
+        return None
+    dates = rows.where("is_valid").select(F.to_date("event_time").alias("event_date")).distinct().collect()
+    bronze = read_table(run.spark, EVENTS, run.lake)
+    return bronze.where(F.col("event_date").isin([row["event_date"] for row in dates])).select("row_id")
+
+
+def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
+    exists = last_commit(run.spark, QUARANTINE, run.lake) is not None
+    if rejected == 0 and exists:
+        return Tally(0, 0, 0, 0)
+    if rejected == 0:
+        nothing = run.spark.createDataFrame([], QUARANTINE.ddl)  # type: ignore[type-var]  a schema in DDL
+        append(nothing, QUARANTINE, run.lake)
+        return Tally(0, 0, 0, 0)
+    known = read_table(run.spark, QUARANTINE, run.lake).select("row_id") if exists else None
+    invalid = rows.where("NOT is_valid").drop("is_valid")
+    tally = _write_new(run, invalid, known, QUARANTINE, lambda new: as_quarantine(new, run.started_at))
+    return Tally(rejected, tally.copies, tally.known, tally.written)
+
+
+def _write_new(
+    run: Run,
+    rows: DataFrame,
+    known: DataFrame | None,
+    contract: TableContract,
+    shape: Callable[[DataFrame], DataFrame],
+) -> Tally:
+    """Append the rows that are neither copies of one another nor known, and count all three on the way."""
+    copies, again = Observation("copies"), Observation("known")
+    numbered = number_copies(rows).observe(copies, F.count_if(F.col("copy") > 1).alias("rows"))
+    new = numbered.where("copy = 1").drop("copy")
+    if known is not None:
+        marked = new.join(known.withColumn("is_known", F.lit(True)), "row_id", "left")
+        new = marked.observe(again, F.count_if("is_known").alias("rows")).where("is_known IS NULL").drop("is_known")
+    before = last_commit(run.spark, contract, run.lake)
+    commit = append(shape(new), contract, run.lake)
+    # Delta makes no commit for an append without rows, and then the last one is an older one's.
+    written = 0 if before is not None and before.version == commit.version else commit.rows_changed
+    return Tally(0, copies.get["rows"], again.get["rows"] if known is not None else 0, written)
+
+
+def _check_conservation(path: str, total: int, accepted: Tally, rejected: Tally) -> None:
+    if accepted.is_conserved and rejected.is_conserved:
+        return
+    raise ConservationError(
+        f"of {total} rows read from {path}, {accepted.written} are new, "
+        f"{accepted.copies + accepted.known + rejected.copies + rejected.known} duplicates and {rejected.written} "
+        "quarantined, which does not add up: the input changed while it was read, or a worker was lost; run again"
+    )
+
+
+def _by_rule(run: Run) -> dict[str, int]:
+    added = read_table(run.spark, QUARANTINE, run.lake).where(F.col("quarantined_at") == F.lit(run.started_at))
+    counts = added.select(F.explode("failed_rules").alias("rule")).groupBy("rule").count().collect()
+    return {row["rule"]: row["count"] for row in sorted(counts, key=lambda row: (-row["count"], row["rule"]))}
+
+
+def _versions(run: Run, *contracts: TableContract) -> dict[str, int]:
+    commits = {contract.full_name: last_commit(run.spark, contract, run.lake) for contract in contracts}
+    return {name: commit.version for name, commit in commits.items() if commit is not None}

@@ -1,0 +1,77 @@
+"""The whole pipeline, and each of its steps on its own."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from abtest_lib import __version__
+from abtest_lib.config import Settings
+from abtest_lib.pipeline import aggregate_gold, build_silver, ingest_bronze, release
+from abtest_lib.pipeline.context import Progress, Run, open_run, perform
+from abtest_lib.pipeline.history import StepReport, announce_full_refresh, write_history
+
+Step = Callable[[Run], Mapping[str, Any]]
+
+
+def run_pipeline(
+    spark: SparkSession,
+    settings: Settings,
+    input_path: str | None,
+    lake: str,
+    *,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> list[StepReport]:
+    """Take raw events all the way to published gold tables.
+
+    Args:
+        spark: The session.
+        settings: The settings.
+        input_path: The raw events; None brings the tables up to date with what bronze holds.
+        lake: The lake's directory or object-store prefix.
+        full_refresh: Rebuild everything after bronze, with these settings.
+        progress: Who is told.
+
+    Returns:
+        One report per step.
+
+    Raises:
+        AbtestError: A step failed; what earlier steps did stands, and running again is safe.
+    """
+    steps: dict[str, Step] = {} if input_path is None else {ingest_bronze.JOB: ingesting(input_path)}
+    steps |= {
+        build_silver.JOB: build_silver.build_silver,
+        aggregate_gold.JOB: aggregate_gold.aggregate_gold,
+        release.JOB: release.publish_release,
+    }
+    return run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress)
+
+
+def run_steps(
+    spark: SparkSession,
+    settings: Settings,
+    lake: str,
+    steps: Mapping[str, Step],
+    *,
+    full_refresh: bool = False,
+    progress: Progress | None = None,
+) -> list[StepReport]:
+    """Run some steps one after another, and note in ops/runs what they did, last of all.
+
+    Raises:
+        AbtestError: As `run_pipeline`.
+    """
+    run = open_run(spark, settings, lake, full_refresh=full_refresh, progress=progress)
+    if full_refresh:
+        announce_full_refresh(spark, settings, lake, run.run_id, __version__)
+    try:
+        return [perform(run, job, step) for job, step in steps.items()]
+    finally:
+        write_history(spark, settings, lake, run.run_id, __version__, run.history)
+
+
+def ingesting(input_path: str) -> Step:
+    """The ingest step for one input."""
+    return partial(ingest_bronze.ingest_bronze, path=input_path)

@@ -1,0 +1,61 @@
+"""Spark's exceptions, told in one line."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
+
+from abtest_lib.errors import InputError, LakeError, one_line
+
+# What stands in the chain of causes, and what a person is told. The first that matches wins.
+_KNOWN = (
+    (r"EOFException: Unexpected end of input stream|incorrect (header|data) check|invalid (stored|distance|code|block)"
+     r"|Unexpected end of ZLIB|not a gzip file|corrupt gzip",
+     InputError, "the input is a truncated or damaged gzip file: nothing was written; send the whole file again"),
+    (r"No space left on device|Disk quota exceeded", LakeError,
+     "the disk is full: nothing of this step was published; free some space and run again"),
+    (r"Read-only file system|Permission denied|AccessDenied|Mkdirs failed", LakeError,
+     "no right to write there: nothing of this step was published; check the permissions of the lake"),
+    (r"DELTA_VIOLATE_CONSTRAINT\w*\]? ?(?P<what>.{0,200})", LakeError, "a row broke a table's constraint"),
+    (r"is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER", LakeError, "a Parquet file is damaged"),
+    (r"OutOfMemoryError", LakeError, "Spark ran out of memory: raise driver_memory, e.g. ABTEST_DRIVER_MEMORY=8g"),
+)
+_FILE = re.compile(r"(?:file:|s3a?:|dbfs:)/[^\s,;\]\"')]+")
+
+
+@contextmanager
+def told_in_one_line(doing: str) -> Iterator[None]:
+    """Turn whatever Spark raises inside into an `AbtestError` of one line.
+
+    Args:
+        doing: What was being done, e.g. "writing bronze/events".
+
+    Raises:
+        InputError: The input is damaged.
+        LakeError: Anything else that Spark raised.
+    """
+    try:
+        yield
+    except (Py4JError, PySparkException) as error:
+        raise _translate(error, doing) from error
+
+
+def _translate(error: Exception, doing: str) -> Exception:
+    text = str(error)
+    for pattern, kind, meaning in _KNOWN:
+        match = re.search(pattern, text)
+        if match is not None:
+            place = _FILE.search(text)
+            where = f" ({place[0]})" if place else ""
+            detail = f": {one_line(match['what'])}" if "what" in match.groupdict() else ""
+            return kind(f"{doing}: {meaning}{where}{detail}")
+    return LakeError(f"{doing}: {_root_cause(text)}")
+
+
+def _root_cause(text: str) -> str:
+    causes = [line for line in text.splitlines() if line.startswith("Caused by: ")]
+    line = causes[-1].removeprefix("Caused by: ") if causes else text
+    without_class = re.sub(r"^(?:[\w$]+\.)+([\w$]+): ", r"\1: ", line)
+    return one_line(without_class.split("\n\tat ")[0])

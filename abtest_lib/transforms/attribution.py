@@ -1,0 +1,65 @@
+"""Which events a purchase follows."""
+
+from datetime import timedelta
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+FIRST_INSTANT = "timestamp'1900-01-01 00:00:00Z'"
+
+
+def attribution_spans(purchases: DataFrame, window: timedelta | None) -> DataFrame:
+    """The stretches of time in which an event of a user counts as followed by a purchase.
+
+    A purchase at p covers [p − window, p]; stretches of one user that touch are joined, so that an event lies in at
+    most one. Without a window there is one stretch, from the beginning to the last purchase.
+
+    Args:
+        purchases: user_id and timestamp of each purchase.
+        window: The attribution window, or None for no limit.
+
+    Returns:
+        One row per stretch: buyer_id, span_start, span_end (both ends belong to it).
+    """
+    if window is None:
+        spans = purchases.groupBy("user_id").agg(F.max("timestamp").alias("span_end"))
+        return spans.select(F.col("user_id").alias("buyer_id"), F.expr(FIRST_INSTANT).alias("span_start"), "span_end")
+    by_time = Window.partitionBy("user_id").orderBy("timestamp")
+    earlier = by_time.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    starts = purchases.select("user_id", "timestamp", _minus(F.col("timestamp"), window).alias("start"))
+    opens = F.lag("timestamp").over(by_time)
+    numbered = starts.withColumn("opens_span", F.coalesce(opens < F.col("start"), F.lit(True)).cast("int"))
+    grouped = numbered.withColumn("span", F.sum("opens_span").over(earlier)).groupBy("user_id", "span")
+    spans = grouped.agg(F.min("start").alias("span_start"), F.max("timestamp").alias("span_end"))
+    return spans.select(F.col("user_id").alias("buyer_id"), "span_start", "span_end")
+
+
+def flag_purchases(events: DataFrame, spans: DataFrame) -> DataFrame:
+    """Add `flag_purchase`: whether the event lies in one of its user's stretches.
+
+    Args:
+        events: Rows with user_id and timestamp.
+        spans: What `attribution_spans` gives.
+
+    Returns:
+        The same rows, none added or lost, with flag_purchase.
+    """
+    same_user = F.col("user_id") == F.col("buyer_id")
+    inside = F.col("timestamp").between(F.col("span_start"), F.col("span_end"))
+    joined = events.join(spans, same_user & inside, "left")
+    flagged = joined.withColumn("flag_purchase", F.col("buyer_id").isNotNull())
+    return flagged.drop("buyer_id", "span_start", "span_end")
+
+
+def first_conversion(first_exposed_at: Column, purchase_times: Column, window: timedelta | None) -> Column:
+    """The first of some purchases at or after an exposure, within the window from it; NULL where there is none."""
+
+    def counts(purchase: Column) -> Column:
+        is_after = purchase >= first_exposed_at
+        return is_after if window is None else is_after & (_minus(purchase, window) <= first_exposed_at)
+
+    return F.array_min(F.filter(purchase_times, counts))
+
+
+def _minus(instant: Column, window: timedelta) -> Column:
+    return instant - F.lit(window)

@@ -1,0 +1,64 @@
+"""How many people an experiment has, and how many saw several arms."""
+
+from datetime import date
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from abtest_lib.transforms.days import day_of
+
+
+def people_changes(participants: DataFrame, timezone: str) -> DataFrame:
+    """How many people are new, and how many see a second arm, on each day.
+
+    Args:
+        participants: Rows of silver/participants; all the rows of each experiment × user among them.
+        timezone: The reporting time zone.
+
+    Returns:
+        experiment_name, day, new_people, newly_crossed.
+    """
+    people = participants.groupBy("experiment_name", "user_id").agg(
+        day_of(F.min("first_exposed_at"), timezone).alias("entered"),
+        day_of(F.min("cross_exposed_at"), timezone).alias("crossed"),
+    )
+    changes = F.array(
+        F.struct(F.col("entered").alias("day"), F.lit(1).alias("new_people"), F.lit(0).alias("newly_crossed")),
+        F.struct(F.col("crossed").alias("day"), F.lit(0).alias("new_people"), F.lit(1).alias("newly_crossed")),
+    )
+    flat = people.select("experiment_name", F.explode(changes).alias("change")).select("experiment_name", "change.*")
+    return flat.where("day IS NOT NULL").groupBy("experiment_name", "day").agg(
+        F.sum("new_people").alias("new_people"), F.sum("newly_crossed").alias("newly_crossed")
+    )
+
+
+def health(changes: DataFrame, daily_people: DataFrame, since: date | None) -> DataFrame:
+    """The rows of gold/experiment_health.
+
+    Args:
+        changes: What `people_changes` gives; a row may stand for all that happened up to its day, and then counts
+            nothing for the day itself.
+        daily_people: day, experiment_name, participants, over the whole history.
+        since: The first day wanted, or None for all.
+
+    Returns:
+        The columns of the contract.
+    """
+    so_far = Window.partitionBy("experiment_name").orderBy("day").rangeBetween(
+        Window.unboundedPreceding, Window.currentRow
+    )
+    joined = daily_people.join(changes, ["experiment_name", "day"], "full")
+    summed = joined.withColumns(
+        {
+            "participants_to_date": F.coalesce(F.sum("new_people").over(so_far), F.lit(0)),
+            "cross_exposed_users_to_date": F.coalesce(F.sum("newly_crossed").over(so_far), F.lit(0)),
+            "cross_exposed_users": F.coalesce("newly_crossed", F.lit(0)).cast("bigint"),
+            "first_day": F.min(F.when(F.col("participants").isNotNull(), F.col("day"))).over(
+                Window.partitionBy("experiment_name")
+            ),
+        }
+    )
+    rows = summed.where("participants IS NOT NULL")
+    if since is not None:
+        rows = rows.where(F.col("day") >= F.lit(since))
+    return rows.withColumn("days_running", (F.datediff("day", "first_day") + 1).cast("bigint"))

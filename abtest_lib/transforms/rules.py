@@ -1,0 +1,80 @@
+"""What makes a raw row a valid event: the rules, as data."""
+
+from dataclasses import dataclass
+
+LONGEST_FIELD = 100_000
+"""Characters; a longer field is damage, and regular expressions must never meet it."""
+
+EARLIEST, LATEST = "2000-01-01", "2100-01-01"
+
+_INSTANT = r"^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?(Z|[+-]\\d{2}:?\\d{2})\\z"
+EVENT_TIME = f"CASE WHEN length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}' THEN try_cast(timestamp AS timestamp) END"
+"""SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
+
+# The last `=` of a pair splits it, so a variant holds none. Pairs stand behind `, ` or at the start.
+_NAME = r"[^{},\\s](?:[^{},]*[^{},\\s])?"
+_VARIANT = r"[^{},=\\s](?:[^{},=]*[^{},=\\s])?"
+_BAD_PAIR = rf"(?:^|, )(?!{_NAME}={_VARIANT}(?:, |\\z))"
+_BODY = "substring(experiments, 2, length(experiments) - 2)"
+_NAMES = rf"split(regexp_replace({_BODY}, '=[^=,]*(?=, |$)', ''), ', ')"
+_IS_MAP = (
+    "experiments LIKE '{%}' AND "
+    f"(experiments = '{{}}' OR NOT ({_BODY} RLIKE '{_BAD_PAIR}'))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of validity.
+
+    Attributes:
+        name: What quarantine calls it.
+        broken: SQL over the raw fields and `event_time`, true for a row that breaks the rule.
+        meaning: A sentence for a person.
+    """
+
+    name: str
+    broken: str
+    meaning: str
+
+
+def _any_field(condition: str) -> str:
+    fields = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
+    return " OR ".join(f"coalesce({condition.format(field)}, false)" for field in fields)
+
+
+_SHORT = f"length(experiments) <= {LONGEST_FIELD}"
+_PRESENT_MAP = f"experiments <> '' AND {_SHORT}"
+
+MALFORMED_ROW = Rule("malformed_row", "raw_record IS NOT NULL", "the line does not split into the header's columns")
+
+FIELD_RULES = (
+    Rule("field_too_long", _any_field(f"length({{}}) > {LONGEST_FIELD}"), f"a field is over {LONGEST_FIELD:,} characters long"),
+    Rule("bad_encoding", _any_field("contains({}, '\ufffd')"), "a field is not valid UTF-8"),
+    Rule("null_byte", _any_field("contains({}, char(0))"), "a field holds a null byte"),
+    Rule("event_name_missing", "coalesce(trim(event_name), '') = ''", "the event has no name"),
+    Rule("user_id_missing", "coalesce(trim(user_id), '') = ''", "the event has no user"),
+    Rule("timestamp_missing", "coalesce(trim(timestamp), '') = ''", "the event has no time"),
+    Rule(
+        "timestamp_malformed",
+        "trim(timestamp) <> '' AND event_time IS NULL",
+        "the time is not ISO 8601 with an offset and at most microseconds",
+    ),
+    Rule(
+        "timestamp_out_of_range",
+        f"event_time < timestamp'{EARLIEST} 00:00:00Z' OR event_time >= timestamp'{LATEST} 00:00:00Z'",
+        "the time is before 2000 or from 2100 on",
+    ),
+    Rule("experiments_missing", "coalesce(trim(experiments), '') = ''", "there is no map of experiments, not even {}"),
+    Rule(
+        "experiments_malformed",
+        f"trim(experiments) <> '' AND {_SHORT} AND NOT ({_IS_MAP})",
+        "the map of experiments is not {name=variant, name=variant}",
+    ),
+    Rule(
+        "experiment_named_twice",
+        f"{_PRESENT_MAP} AND {_IS_MAP} AND experiments <> '{{}}' AND size(array_distinct({_NAMES})) < size({_NAMES})",
+        "the map names one experiment twice",
+    ),
+)
+RULES = (MALFORMED_ROW, *FIELD_RULES)

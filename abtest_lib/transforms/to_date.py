@@ -1,0 +1,131 @@
+"""Counts as of each day: every user once, nothing known that happened later."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from abtest_lib.config import CrossExposed
+from abtest_lib.transforms.days import day_of
+from abtest_lib.transforms.participants import variant_order
+
+COUNTS = ("users", "purchases", "cross_exposed_users", "cross_exposed_purchases")
+
+Periods = Mapping[str, Sequence[date]]
+"""Experiment to the days on which its declared periods start, in order."""
+
+
+def with_period(frame: DataFrame, periods: Periods) -> DataFrame:
+    """Add `period` (how many declared periods have started by `day`) and `declared_start` (of the latest; or NULL)."""
+    declared = {name: sorted(starts) for name, starts in periods.items() if starts}
+    if not declared:
+        return frame.withColumns({"period": F.lit(0), "declared_start": F.lit(None).cast("date")})
+    rows = [(name, starts) for name, starts in declared.items()]
+    known = frame.sparkSession.createDataFrame(rows, "experiment_name string, starts array<date>")
+    begun = F.filter(F.coalesce("starts", F.array().cast("array<date>")), lambda start: start <= F.col("day"))
+    return (
+        frame.join(F.broadcast(known), "experiment_name", "left")
+        .withColumns({"period": F.size(begun), "declared_start": F.array_max(begun)})
+        .drop("starts")
+    )
+
+
+def entries(participants: DataFrame, policy: CrossExposed, fallback: Column, timezone: str) -> DataFrame:
+    """Who counts in which variant, and on which days that changes.
+
+    Args:
+        participants: Rows of silver/participants; all the rows of a user who is cross-exposed.
+        policy: Under `first` and `exclude` a user belongs to the first arm seen, under `include` to each.
+        fallback: Whether a variant means "not assigned": its row counts everybody who was exposed to it.
+        timezone: The reporting time zone.
+
+    Returns:
+        experiment_name, variant_id, entered, converted, crossed (days; the last two may be NULL, and none is
+        before `entered`).
+    """
+    in_order = Window.partitionBy("experiment_name", "user_id", "is_fallback").orderBy(
+        "first_exposed_at", *variant_order()
+    )
+    counted = participants.withColumn("is_fallback", fallback)
+    if policy is not CrossExposed.INCLUDE:
+        is_first_arm = F.row_number().over(in_order) == 1
+        counted = counted.withColumn("is_first", is_first_arm).where("is_first OR is_fallback")
+    entered = day_of("first_exposed_at", timezone)
+    crossed = F.when(~F.col("is_fallback"), day_of("cross_exposed_at", timezone))
+    return counted.select(
+        "experiment_name",
+        "variant_id",
+        entered.alias("entered"),
+        day_of("converted_at", timezone).alias("converted"),
+        F.when(crossed.isNotNull(), F.greatest(crossed, entered)).alias("crossed"),
+    )
+
+
+def daily_changes(entered: DataFrame, policy: CrossExposed, periods: Periods) -> DataFrame:
+    """How much each count changes on each day, for each variant and the period in which its users entered.
+
+    Args:
+        entered: What `entries` gives.
+        policy: Under `exclude` a user leaves on the day on which the second arm is seen.
+        periods: The declared periods.
+
+    Returns:
+        experiment_name, variant_id, period, day and the change of each of COUNTS.
+    """
+    both = F.when(F.col("crossed").isNotNull(), F.greatest("crossed", "converted"))
+    both = F.when(F.col("converted").isNotNull(), both)
+    leaves = -1 if policy is CrossExposed.EXCLUDE else 0
+    changes = F.array(
+        _change(F.col("entered"), users=1),
+        _change(F.col("converted"), purchases=1),
+        _change(F.col("crossed"), users=leaves, cross_exposed_users=1),
+        _change(both, purchases=leaves, cross_exposed_purchases=1),
+    )
+    keyed = with_period(entered.withColumn("day", F.col("entered")), periods).drop("day", "declared_start")
+    exploded = keyed.select("experiment_name", "variant_id", "period", F.explode(changes).alias("change"))
+    flat = exploded.select("experiment_name", "variant_id", "period", "change.*").where("day IS NOT NULL")
+    return flat.groupBy("experiment_name", "variant_id", "period", "day").agg(
+        *(F.sum(name).alias(name) for name in COUNTS)
+    )
+
+
+def as_of_days(changes: DataFrame, daily: DataFrame, periods: Periods, since: date | None) -> DataFrame:
+    """Add up changes to the counts as of each day with exposures.
+
+    Args:
+        changes: What `daily_changes` gives; a row may stand for all that happened up to its day.
+        daily: day, experiment_name, variant_id of gold/experiment_daily, over the whole history.
+        periods: The declared periods.
+        since: The first day wanted, or None for all.
+
+    Returns:
+        day, experiment_name, variant_id, period_start and COUNTS.
+    """
+    grid = _grid(daily, periods, since)
+    zero = [F.lit(0).cast("bigint").alias(name) for name in COUNTS]
+    wanted = grid.select("experiment_name", "variant_id", "period", "day", *zero, "period_start")
+    moved = changes.select(*wanted.columns[:4], *COUNTS, F.lit(None).cast("date").alias("period_start"))
+    so_far = Window.partitionBy("experiment_name", "variant_id", "period").orderBy("day").rangeBetween(
+        Window.unboundedPreceding, Window.currentRow
+    )
+    summed = wanted.unionByName(moved).withColumns({name: F.sum(name).over(so_far) for name in COUNTS})
+    return summed.where("period_start IS NOT NULL").drop("period")
+
+
+def _grid(daily: DataFrame, periods: Periods, since: date | None) -> DataFrame:
+    """Each day with exposures × the variants seen by then in the day's period."""
+    shown = with_period(daily.select("day", "experiment_name", "variant_id"), periods)
+    experiment = Window.partitionBy("experiment_name")
+    shown = shown.withColumn("first_day", F.min("day").over(experiment))
+    keys = ["experiment_name", "period", "variant_id"]
+    seen = shown.groupBy(*keys).agg(F.min("day").alias("seen_from"))
+    start = F.coalesce("declared_start", "first_day").alias("period_start")
+    active = shown.select("experiment_name", "period", "day", start).distinct()
+    if since is not None:
+        active = active.where(F.col("day") >= F.lit(since))
+    return active.join(seen, ["experiment_name", "period"], "inner").where("seen_from <= day")
+
+
+def _change(day: Column, **counts: int) -> Column:
+    return F.struct(day.alias("day"), *(F.lit(counts.get(name, 0)).cast("bigint").alias(name) for name in COUNTS))
