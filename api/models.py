@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Decision = Literal["ship", "keep_control", "inconclusive", "invalid"]
 Window = Literal["day", "to_date"]
+Rule = Literal["fixed", "planned", "unplanned"]
 Role = Literal["control", "treatment", "fallback"]
 VariantId = Annotated[int | str, Field(description="an integer where the id is a plain number, else the text")]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -340,6 +341,8 @@ class Plan(Answer):
     arms: Count = Field(description="with the control")
     alpha: Share
     power: Share
+    rule: Rule = Field(description="judged once at the end, or daily")
+    looks: Count = Field(description="daily looks of the planned and the unplanned rule")
     users_per_arm: Count
     users_total: Count
     users_per_day: float | None

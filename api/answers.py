@@ -1,0 +1,216 @@
+"""From one decoded experiment-day to the parts of an answer; `api.models` describes the shapes."""
+
+import json
+from datetime import date
+from typing import Any
+
+from api.dayfile import ABSENT, DECISIONS, SRM_STATUSES, ExperimentDay
+from api.directory import to_date
+from api.names import public_id
+
+Json = dict[str, Any]
+
+
+def encode(answer: Json) -> bytes:
+    """An answer as JSON; a NaN would be a bug, so it is an error."""
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
+def count(value: float | None) -> int | None:
+    """A count that was stored as a double."""
+    return None if value is None else int(value)
+
+
+def number(value: float) -> float | None:
+    """A number of the index, where NaN stands for null."""
+    return None if value != value else value  # noqa: PLR0124  NaN is what differs from itself
+
+
+def iso(day: float) -> str | None:
+    """A day of the index as `YYYY-MM-DD`."""
+    found = to_date(day)
+    return None if found is None else found.isoformat()
+
+
+def control_of(day: ExperimentDay) -> str | None:
+    """The control: the verdict's, else the arm whose posterior says so."""
+    if day.verdict is not None:
+        control: str | None = day.verdict["control_id"]
+        return control
+    flagged = (
+        name
+        for arm, name in enumerate(day.names)
+        if day.value(arm, "posterior.to_date.is_control") or day.value(arm, "posterior.day.is_control")
+    )
+    return next(flagged, None)
+
+
+def roles(day: ExperimentDay) -> list[str | None]:
+    """The role of each arm: null while nothing was judged, `fallback` for variants that are counted but not judged."""
+    control = control_of(day)
+    if control is None and day.verdict is None:
+        return [None] * len(day.names)
+    judged = [_is_judged(day, arm) for arm in range(len(day.names))]
+    return [
+        "control" if name == control else "treatment" if judged[arm] or not any(judged) else "fallback"
+        for arm, name in enumerate(day.names)
+    ]
+
+
+def _is_judged(day: ExperimentDay, arm: int) -> bool:
+    columns = ("posterior.to_date.users", "posterior.day.users", "comparison.to_date.difference")
+    return any(day.value(arm, column) is not None for column in columns)
+
+
+def interval(day: ExperimentDay, arm: int, lower: str, upper: str) -> Json | None:
+    """Two columns as an interval; null unless both ends are known."""
+    low, high = day.value(arm, lower), day.value(arm, upper)
+    return None if low is None or high is None else {"lower": low, "upper": high}
+
+
+def _lift(day: ExperimentDay, arm: int, prefix: str) -> Json | None:
+    median = day.value(arm, prefix + ".lift_median")
+    if median is None:
+        return None
+    lower, upper = day.value(arm, prefix + ".lift_lower"), day.value(arm, prefix + ".lift_upper")
+    return {"median": median, "lower": lower, "upper": upper}
+
+
+def _rate(users: int | None, purchases: int | None) -> float | None:
+    return purchases / users if users and purchases is not None else None
+
+
+def belief(day: ExperimentDay, arm: int, window: str) -> Json:
+    """Counts of one arm in a window (`day` or `to_date`), and what the model believes of it."""
+    prefix = f"posterior.{window}"
+    counts = "daily" if window == "day" else "to_date"
+    users, purchases = count(day.value(arm, counts + ".users")), count(day.value(arm, counts + ".purchases"))
+    if users is None:
+        users, purchases = count(day.value(arm, prefix + ".users")), count(day.value(arm, prefix + ".purchases"))
+    return {
+        "users": users,
+        "purchases": purchases,
+        "conversion_rate": _rate(users, purchases),
+        "interval": interval(day, arm, prefix + ".interval_lower", prefix + ".interval_upper"),
+        "probability_best": day.value(arm, prefix + ".probability_best"),
+        "probability_beats_control": day.value(arm, prefix + ".probability_beats_control"),
+        "expected_loss": day.value(arm, prefix + ".expected_loss"),
+        "lift": _lift(day, arm, prefix),
+    }
+
+
+def verdict(day: ExperimentDay) -> Json | None:
+    """The verdict as of the day; null without one."""
+    words, entry = day.verdict, day.entry
+    if words is None:
+        return None
+    return {
+        "is_valid": bool(entry.is_valid),
+        "decision": _word(DECISIONS, entry.decision),
+        "reasons": words["reasons"] or [],
+        "winner": public_id(words["winner"]),
+        "decided_on": iso(entry.decided_on),
+        "period_start": iso(entry.period_start),
+        "control": public_id(words["control_id"]),
+        "srm_p_value": number(entry.srm_p_value),
+        "srm_status": _word(SRM_STATUSES, entry.srm_status),
+        "cross_exposed_share": number(entry.cross_exposed_share),
+        "information_fraction": number(entry.information_fraction),
+        "model_version": words["model_version"],
+        "explanation": words["explanation"],
+    }
+
+
+def _word(words: tuple[str, ...], code: int) -> str | None:
+    return None if code == ABSENT else words[code]
+
+
+def result(written: str, day: date, found: ExperimentDay, table_version: int | None, release: Json) -> Json:
+    """The answer to `/experiment/{name}/result`."""
+    seen = [arm for arm in range(len(found.names)) if found.value(arm, "daily.users") is not None]
+    role, said = roles(found), verdict(found) or {}
+    return {
+        "results": {
+            "exp_name": written,
+            "day": day.isoformat(),
+            "number_of_participants": count(number(found.entry.participants)),
+            "winner": said.get("winner"),
+            "variants": [_result_variant(found, arm, role[arm]) for arm in seen],
+            "most_purchases": _most_purchases(found, seen),
+            "decision": said.get("decision"),
+            "is_valid": said.get("is_valid"),
+            "reasons": said.get("reasons", []),
+            "explanation": said.get("explanation"),
+            "decided_on": said.get("decided_on"),
+            "control": public_id(control_of(found)),
+            "table_version": table_version,
+            "release": release,
+        }
+    }
+
+
+def _result_variant(found: ExperimentDay, arm: int, role: str | None) -> Json:
+    today, so_far = belief(found, arm, "day"), belief(found, arm, "to_date")
+    return {
+        "id": public_id(found.names[arm]),
+        "number_of_purchases": today["purchases"] or 0,
+        "users": today["users"],
+        "role": role,
+        "conversion_rate": today["conversion_rate"],
+        "interval": today["interval"],
+        "probability_best": today["probability_best"],
+        "lift": today["lift"],
+        "to_date": None if so_far["users"] is None else so_far,
+    }
+
+
+def _most_purchases(found: ExperimentDay, seen: list[int]) -> int | str | None:
+    bought = sorted(((found.value(arm, "daily.purchases") or 0, arm) for arm in seen), reverse=True)
+    if not bought or not bought[0][0] or (len(bought) > 1 and bought[0][0] == bought[1][0]):
+        return None
+    return public_id(found.names[bought[0][1]])
+
+
+def history_point(day: date, found: ExperimentDay) -> Json:
+    """One day of a history."""
+    role = roles(found)
+    return {
+        "day": day.isoformat(),
+        "participants": count(number(found.entry.participants)),
+        "participants_to_date": count(number(found.entry.participants_to_date)),
+        "verdict": verdict(found),
+        "variants": [_history_variant(found, arm, role[arm]) for arm in range(len(found.names))],
+    }
+
+
+def _history_variant(found: ExperimentDay, arm: int, role: str | None) -> Json:
+    pair = "comparison.to_date"
+    return belief(found, arm, "to_date") | {
+        "id": public_id(found.names[arm]),
+        "role": role,
+        "difference": found.value(arm, pair + ".difference"),
+        "difference_interval": interval(found, arm, pair + ".difference_lower", pair + ".difference_upper"),
+        "decision_interval": interval(found, arm, pair + ".decision_lower", pair + ".decision_upper"),
+        "statistic": found.value(arm, pair + ".statistic"),
+        "boundary": found.value(arm, pair + ".boundary"),
+        "p_adjusted": found.value(arm, pair + ".p_adjusted"),
+    }
+
+
+def arms(found: ExperimentDay) -> list[Json]:
+    """Every arm to date."""
+    role = roles(found)
+    return [
+        belief(found, arm, "to_date") | {"id": public_id(name), "role": role[arm]}
+        for arm, name in enumerate(found.names)
+    ]
+
+
+def funnel(found: ExperimentDay, rows: list[tuple[str, int, int, int]]) -> list[Json]:
+    """The steps of a funnel, the one with most users first."""
+    steps: dict[str, list[Json]] = {}
+    for event, arm, users, bought in sorted(rows, key=lambda row: row[1]):
+        variant = {"id": public_id(found.names[arm]), "users": users, "purchases": bought}
+        steps.setdefault(event, []).append(variant)
+    ordered = sorted(steps.items(), key=lambda step: (-sum(row["users"] for row in step[1]), step[0]))
+    return [{"event_name": event, "variants": variants} for event, variants in ordered]

@@ -1,0 +1,224 @@
+"""A day file: everything that the gold tables say about one day, arranged so that one experiment is a few small reads.
+
+Parquet answers one experiment in milliseconds, and a history of 333 days in seconds. A day file is written once, when
+a release is mirrored, and never changed. It has a JSON header with the place of each section, and then
+
+- `fence`: every 64th hash, so that a look-up reads one block of the index;
+- `index`: one record per experiment, sorted by the hash of its name, with its counts and its verdict's numbers;
+- `arms`: one row of doubles per experiment × variant, all tables side by side; a null is a NaN;
+- `funnel`: event code, arm, users and purchases, as doubles;
+- `texts`: per experiment the names of its arms and the words of its verdict, as JSON;
+- `names`: the names of the experiments, in the order of the index.
+"""
+
+import json
+import os
+import struct
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abtest_lib.errors import LakeError
+from api.names import name_hash
+
+MAGIC = b"ABTDAY01"
+PREAMBLE = struct.Struct("<8sQ")
+FENCE_STEP = 64
+DECISIONS = ("ship", "keep_control", "inconclusive", "invalid")
+SRM_STATUSES = ("ok", "mismatch", "not_tested")
+ABSENT = 255
+FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
+ENTRY = struct.Struct("<QIIIIQIIBBBBddddddd")
+ENTRY_DTYPE = np.dtype(
+    [
+        ("hash", "<u8"),
+        ("arm_start", "<u4"),
+        ("arm_count", "<u4"),
+        ("funnel_start", "<u4"),
+        ("funnel_count", "<u4"),
+        ("text_start", "<u8"),
+        ("text_length", "<u4"),
+        ("daily_arms", "<u4"),
+        ("is_valid", "u1"),
+        ("decision", "u1"),
+        ("srm_status", "u1"),
+        ("unused", "u1"),
+        ("participants", "<f8"),
+        ("participants_to_date", "<f8"),
+        ("decided_on", "<f8"),
+        ("period_start", "<f8"),
+        ("srm_p_value", "<f8"),
+        ("cross_exposed_share", "<f8"),
+        ("information_fraction", "<f8"),
+    ]
+)
+
+
+class Entry(NamedTuple):
+    """One record of the index; a day is counted from 1970-01-01, NaN and `ABSENT` stand for null."""
+
+    hash: int
+    arm_start: int
+    arm_count: int
+    funnel_start: int
+    funnel_count: int
+    text_start: int
+    text_length: int
+    daily_arms: int
+    is_valid: int
+    decision: int
+    srm_status: int
+    unused: int
+    participants: float
+    participants_to_date: float
+    decided_on: float
+    period_start: float
+    srm_p_value: float
+    cross_exposed_share: float
+    information_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentDay:
+    """One experiment on one day, decoded.
+
+    Attributes:
+        entry: Its record of the index.
+        arms: A row per arm; the last value of each row is None, for columns that the day does not have.
+        names: The id of each arm, in the order of `arms`.
+        verdict: The words of the verdict: control, winner, reasons, model version, explanation; None without verdict.
+        columns: The position of each column in a row.
+        codes: The texts that coded columns stand for.
+    """
+
+    entry: Entry
+    arms: list[list[float | None]]
+    names: list[str]
+    verdict: Mapping[str, Any] | None
+    columns: Mapping[str, int]
+    codes: Mapping[str, list[str]]
+
+    def value(self, arm: int, column: str) -> float | None:
+        """One number of one arm; None where the lake has none."""
+        return self.arms[arm][self.columns.get(column, -1)]
+
+    def text(self, arm: int, column: str) -> str | None:
+        """One text of one arm; None where the lake has none."""
+        code = self.value(arm, column)
+        return None if code is None else self.codes[column][int(code)]
+
+
+class DayFile:
+    """A day file on disk, or in memory once `load` was called.
+
+    Args:
+        path: The file.
+
+    Raises:
+        LakeError: The file is not a whole day file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = path.stat().st_size
+        self._memory: memoryview | None = None
+        header = self._header()
+        self._sections: dict[str, list[int]] = header["sections"]
+        self.experiments: int = header["experiments"]
+        self.events: list[str] = header["events"]
+        self.codes: dict[str, list[str]] = header["codes"]
+        self.columns = {name: position for position, name in enumerate(header["columns"])}
+        self._row = struct.Struct(f"<{len(self.columns)}d")
+        self._fence: list[int] = np.frombuffer(self.section("fence"), "<u8").tolist()
+
+    def _header(self) -> dict[str, Any]:
+        try:
+            magic, length = PREAMBLE.unpack(self._read(0, PREAMBLE.size))
+            header: dict[str, Any] = json.loads(bytes(self._read(PREAMBLE.size, length))) if magic == MAGIC else {}
+        except (struct.error, ValueError):
+            header = {}
+        if header.get("bytes") != self.size:
+            raise LakeError(f"{self.path.name} in the cache is damaged: {self.size} bytes are there")
+        return header
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether a look-up reads no file."""
+        return self._memory is not None
+
+    def load(self) -> None:
+        """Keep the whole file in memory."""
+        self._memory = memoryview(self.path.read_bytes())
+
+    def unload(self) -> None:
+        """Read from the file again."""
+        self._memory = None
+
+    def _read(self, start: int, length: int) -> bytes | memoryview:
+        memory = self._memory
+        if memory is not None:
+            return memory[start : start + length]
+        try:
+            file = os.open(self.path, os.O_RDONLY)
+        except OSError as error:
+            raise LakeError(f"{self.path.name} in the cache cannot be read: {type(error).__name__}") from error
+        try:
+            return os.pread(file, length, start)
+        finally:
+            os.close(file)
+
+    def section(self, name: str) -> bytes | memoryview:
+        """The whole of a section."""
+        start, length = self._sections[name]
+        return self._read(start, length)
+
+    def index(self) -> NDArray[np.void]:
+        """Every record of the index."""
+        return np.frombuffer(self.section("index"), ENTRY_DTYPE)
+
+    def names(self) -> list[str]:
+        """The names of the experiments, in the order of the index."""
+        names: list[str] = json.loads(bytes(self.section("names")))
+        return names
+
+    def entry(self, name: str) -> Entry | None:
+        """The record of an experiment, or None when the day has none."""
+        wanted = name_hash(name)
+        block = bisect_right(self._fence, wanted) - 1
+        if block < 0:
+            return None
+        first = block * FENCE_STEP
+        count = min(FENCE_STEP, self.experiments - first)
+        data = self._read(self._sections["index"][0] + first * ENTRY.size, count * ENTRY.size)
+        position = int(np.searchsorted(np.frombuffer(data, ENTRY_DTYPE)["hash"], np.uint64(wanted)))
+        if position == count:
+            return None
+        found = Entry._make(ENTRY.unpack_from(data, position * ENTRY.size))
+        return found if found.hash == wanted else None
+
+    def read(self, name: str) -> ExperimentDay | None:
+        """One experiment, or None when the day has nothing of it."""
+        entry = self.entry(name)
+        if entry is None:
+            return None
+        start = self._sections["arms"][0] + entry.arm_start * self._row.size
+        rows = self._row.iter_unpack(self._read(start, entry.arm_count * self._row.size))
+        arms = [[None if value != value else value for value in row] + [None] for row in rows]  # noqa: PLR0124  NaN
+        text = self._read(self._sections["texts"][0] + entry.text_start, entry.text_length)
+        names, verdict = json.loads(bytes(text))
+        return ExperimentDay(entry, arms, names, verdict, self.columns, self.codes)
+
+    def funnel(self, name: str) -> list[tuple[str, int, int, int]]:
+        """The funnel of one experiment: event name, position of the arm, users, purchases."""
+        entry = self.entry(name)
+        if entry is None or not entry.funnel_count:
+            return []
+        width = 8 * len(FUNNEL_COLUMNS)
+        start = self._sections["funnel"][0] + entry.funnel_start * width
+        data = np.frombuffer(self._read(start, entry.funnel_count * width), "<f8").reshape(-1, len(FUNNEL_COLUMNS))
+        return [(self.events[event], arm, users, bought) for event, arm, users, bought in data.astype(int).tolist()]

@@ -1,0 +1,121 @@
+"""The directory of a release: every experiment, the days on which it has data, and its last verdict's numbers."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from api.dayfile import DayFile
+
+EPOCH = date(1970, 1, 1)
+_LAST = ("arm_count", "is_valid", "decision", "participants_to_date")
+
+
+def to_date(days: float | None) -> date | None:
+    """A day that is counted from 1970-01-01; None for null.
+
+    Examples:
+        >>> to_date(18840.0)
+        datetime.date(2021, 8, 1)
+    """
+    return None if days is None or np.isnan(days) else EPOCH + timedelta(days=int(days))
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """Every experiment of a release.
+
+    Attributes:
+        names: In alphabetical order; `position` is the way back.
+        days: Every day of the release, oldest first.
+        present: One row of bits per experiment, one bit per day.
+        last: Numbers of each experiment's last day, by column of the index of a day file.
+    """
+
+    names: list[str]
+    position: Mapping[str, int]
+    days: list[date]
+    present: NDArray[np.uint8]
+    last: Mapping[str, NDArray[Any]]
+
+    def days_of(self, name: str) -> list[date]:
+        """The days on which an experiment has data, oldest first."""
+        bits = np.unpackbits(self.present[self.position[name]], count=len(self.days))
+        return [self.days[day] for day in np.flatnonzero(bits).tolist()]
+
+    def last_day(self, name: str) -> date:
+        """The newest day on which an experiment has data."""
+        return self.days_of(name)[-1]
+
+    def spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Per experiment the position of its first and last day, and the number of its days."""
+        bits = np.unpackbits(self.present, axis=1, count=len(self.days)) if self.names else np.zeros((0, 1), np.uint8)
+        last = bits.shape[1] - 1 - np.argmax(bits[:, ::-1], axis=1)
+        return np.argmax(bits, axis=1), last, bits.sum(axis=1, dtype=np.int64)
+
+
+EMPTY = Directory([], {}, [], np.zeros((0, 0), np.uint8), {column: np.zeros(0) for column in _LAST})
+
+
+def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
+    """Collect a directory from the day files of a release.
+
+    Args:
+        files: Every day with its file.
+
+    Returns:
+        The directory, as `read_directory` reads it.
+    """
+    ordered = sorted(files, key=lambda pair: pair[0])
+    seen = []
+    for _, file in ordered:
+        index = file.index()
+        seen.append(index[index["daily_arms"] > 0])
+    hashes = np.unique(np.concatenate([index["hash"] for index in seen])) if seen else np.zeros(0, np.uint64)
+    present = np.zeros((len(hashes), len(ordered)), dtype=np.uint8)
+    last = {column: np.zeros(len(hashes)) for column in _LAST}
+    for day, index in enumerate(seen):
+        rows = np.searchsorted(hashes, index["hash"])
+        present[rows, day] = 1
+        for column in _LAST:
+            last[column][rows] = index[column]
+    names = _names(hashes, [file for _, file in ordered])
+    order = sorted(range(len(names)), key=names.__getitem__)
+    return _dump([names[row] for row in order], [day for day, _ in ordered], present[order], last, order)
+
+
+def _names(hashes: NDArray[np.uint64], files: Sequence[DayFile]) -> list[str]:
+    """The name behind each hash, from as few files as possible: experiments of the newest day come from it alone."""
+    names: dict[int, str] = {}
+    for file in reversed(files):
+        found = file.index()["hash"].tolist()
+        if not names.keys() >= set(found):
+            names.update(zip(found, file.names(), strict=True))
+    return [names[value] for value in hashes.tolist()]
+
+
+def _dump(
+    names: list[str], days: list[date], present: NDArray[np.uint8], last: Mapping[str, NDArray[Any]], order: list[int]
+) -> bytes:
+    buffer = io.BytesIO()
+    texts = json.dumps({"names": names, "days": [day.isoformat() for day in days]}, ensure_ascii=False).encode()
+    arrays: dict[str, Any] = {column: values[order] for column, values in last.items()}
+    np.savez(buffer, texts=np.frombuffer(texts, np.uint8), present=np.packbits(present, axis=1), **arrays)
+    return buffer.getvalue()
+
+
+def read_directory(path: Path) -> Directory:
+    """Read what `build_directory` wrote."""
+    with np.load(path, allow_pickle=False) as stored:
+        texts = json.loads(stored["texts"].tobytes())
+        last = {column: stored[column] for column in _LAST}
+        present = stored["present"]
+    names: list[str] = texts["names"]
+    position = {name: row for row, name in enumerate(names)}
+    return Directory(names, position, [date.fromisoformat(day) for day in texts["days"]], present, last)

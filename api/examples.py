@@ -1,0 +1,216 @@
+"""One example of every answer, for the OpenAPI document."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+RELEASE: Json = {"run_id": "20210803T0400", "published_at": "2021-08-03T04:12:09Z", "data_age_seconds": 5230.4}
+BELIEF: Json = {
+    "users": 20110,
+    "purchases": 1045,
+    "conversion_rate": 0.051964,
+    "interval": {"lower": 0.0489, "upper": 0.0551},
+    "probability_best": 0.981,
+    "probability_beats_control": 0.981,
+    "expected_loss": 0.00002,
+    "lift": {"median": 0.089, "lower": 0.004, "upper": 0.181},
+}
+ARM: Json = {**BELIEF, "id": 4916, "role": "treatment"}
+VERDICT: Json = {
+    "is_valid": True,
+    "decision": "ship",
+    "reasons": [],
+    "winner": 4916,
+    "decided_on": "2021-08-02",
+    "period_start": "2021-07-20",
+    "control": 4915,
+    "srm_p_value": 0.61,
+    "srm_status": "ok",
+    "cross_exposed_share": 0.004,
+    "information_fraction": 1.0,
+    "model_version": "1",
+    "explanation": "4916 converts better than 4915 and may be shipped.",
+}
+RESULT: Json = {
+    "results": {
+        "exp_name": "search|ranking",
+        "day": "2021-08-02",
+        "number_of_participants": 2150,
+        "winner": 4916,
+        "variants": [
+            {
+                "id": 4916,
+                "number_of_purchases": 61,
+                "users": 1080,
+                "role": "treatment",
+                "conversion_rate": 0.056481,
+                "interval": {"lower": 0.0437, "upper": 0.0709},
+                "probability_best": 0.74,
+                "lift": {"median": 0.1, "lower": -0.21, "upper": 0.53},
+                "to_date": BELIEF,
+            }
+        ],
+        "most_purchases": 4916,
+        "decision": "ship",
+        "is_valid": True,
+        "reasons": [],
+        "explanation": VERDICT["explanation"],
+        "decided_on": "2021-08-02",
+        "control": 4915,
+        "table_version": 12,
+        "release": RELEASE,
+    }
+}
+EXPERIMENTS: Json = {
+    "experiments": [
+        {
+            "name": "search/ranking",
+            "first_day": "2021-07-20",
+            "last_day": "2021-08-02",
+            "days": 14,
+            "variants": 2,
+            "participants": 40190,
+            "decision": "ship",
+            "is_valid": True,
+            "winner": 4916,
+            "reasons": [],
+        }
+    ],
+    "total": 1,
+    "next_cursor": None,
+    "release": RELEASE,
+}
+EXPERIMENT: Json = {
+    "name": "search/ranking",
+    "days": ["2021-08-01", "2021-08-02"],
+    "arms": [ARM],
+    "verdict": VERDICT,
+    "registry": {"control": "4915", "planned_users": 40000},
+    "release": RELEASE,
+}
+HISTORY: Json = {
+    "name": "search/ranking",
+    "points": [
+        {
+            "day": "2021-08-02",
+            "participants": 2150,
+            "participants_to_date": 40190,
+            "verdict": VERDICT,
+            "variants": [
+                {
+                    **ARM,
+                    "difference": 0.0042,
+                    "difference_interval": {"lower": 0.0001, "upper": 0.0083},
+                    "decision_interval": {"lower": 0.0001, "upper": 0.0083},
+                    "statistic": 2.01,
+                    "boundary": 1.97,
+                    "p_adjusted": 0.044,
+                }
+            ],
+        }
+    ],
+    "release": RELEASE,
+}
+FUNNEL: Json = {
+    "name": "search/ranking",
+    "day": "2021-08-02",
+    "steps": [{"event_name": "SEARCH", "variants": [{"id": 4915, "users": 990, "purchases": 49}]}],
+    "release": RELEASE,
+}
+POSTERIOR: Json = {
+    "name": "search/ranking",
+    "day": "2021-08-02",
+    "window": "to_date",
+    "variants": [
+        {
+            **ARM,
+            "mean": 0.0519,
+            "sd": 0.0016,
+            "hdi": {"lower": 0.0488, "upper": 0.055},
+            "density": {"conversion": [0.0503, 0.0519, 0.0535], "density": [151.2, 249.3, 151.2]},
+            "engine": "mcmc",
+            "status": "ok",
+            "reason": None,
+            "r_hat": 1.001,
+            "ess_bulk": 3810.0,
+            "ess_tail": 3520.0,
+            "divergences": 0,
+            "prior": "exponential",
+            "model_version": "1",
+            "seed": 20210801,
+        }
+    ],
+    "release": RELEASE,
+}
+TABLE_SUMMARY: Json = {
+    "layer": "gold",
+    "table": "experiment_daily",
+    "grain": "day × experiment × variant",
+    "version": 12,
+    "rows": 298,
+    "files": 2,
+    "bytes": 9120,
+    "problem": None,
+}
+TABLES: Json = {"tables": [TABLE_SUMMARY]}
+TABLE: Json = {
+    **TABLE_SUMMARY,
+    "columns": [{"name": "users", "type": "bigint", "meaning": "distinct users seen in the variant that day"}],
+    "sample": [
+        {
+            "day": "2021-08-01",
+            "experiment_name": "search/ranking",
+            "variant_id": "4915",
+            "users": 1002,
+            "purchases": 50,
+        }
+    ],
+}
+QUALITY: Json = {
+    "runs": [
+        {
+            "run_id": "20210803T0400",
+            "job": "ingest_bronze",
+            "status": "succeeded",
+            "started_at": "2021-08-03T04:00:02Z",
+            "finished_at": "2021-08-03T04:01:10Z",
+            "rows_read": 141553,
+            "rows_written": 140698,
+            "rows_quarantined": 0,
+            "duplicates": 855,
+        }
+    ],
+    "quarantine": {"rows": 3, "by_rule": [{"rule": "timestamp_without_offset", "rows": 3}]},
+    "freshness": {
+        "published_at": "2021-08-03T04:12:09Z",
+        "data_age_seconds": 5230.4,
+        "last_day": "2021-08-02",
+        "checked_at": "2021-08-03T05:39:15Z",
+        "lake_readable": True,
+        "problems": [],
+    },
+}
+PLAN: Json = {
+    "baseline": 0.05,
+    "lift": 0.1,
+    "arms": 2,
+    "alpha": 0.05,
+    "power": 0.8,
+    "rule": "fixed",
+    "looks": 28,
+    "users_per_arm": 31234,
+    "users_total": 62468,
+    "users_per_day": 5000.0,
+    "days": 13,
+}
+READY: Json = {
+    "status": "ready",
+    "problems": [],
+    "lake_readable": True,
+    "table_features_supported": True,
+    "warming": False,
+    "checked_at": "2021-08-03T05:39:15Z",
+    "release": RELEASE,
+    "versions": {"gold/experiment_daily": 12},
+}
+VERSION: Json = {"version": "0.1.0", "contract_version": 1}

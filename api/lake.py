@@ -1,0 +1,155 @@
+"""Reading the lake with delta-rs: releases, the files of each day, and overviews of all tables.
+
+Only the mirror uses this module; a request never touches the lake.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.table import MAX_SUPPORTED_READER_VERSION, SUPPORTED_READER_FEATURES
+
+from abtest_lib.contracts import RELEASES, TableContract
+from abtest_lib.errors import ContractError, LakeError
+from api.cache import LACKS_FEATURE, without_paths
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRelease:
+    """A published run: its id, when it was published, and the Delta version of every table."""
+
+    run_id: str
+    published_at: datetime
+    versions: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """One Parquet file of a released table: where it stands, its size in bytes and its rows, None if unknown."""
+
+    path: str
+    size: int
+    rows: int | None
+
+
+def storage_options(lake: str) -> dict[str, str]:
+    """Options for delta-rs; credentials, region and AWS_ENDPOINT_URL it finds itself, by the ordinary AWS chain."""
+    if "://" not in lake:
+        return {}
+    options = {"timeout": "60s", "connect_timeout": "5s"}
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        options["allow_http"] = "true"
+    return options
+
+
+@contextmanager
+def lake_errors(table: str) -> Iterator[None]:
+    """Turn whatever a reader raises into one line that names the table and no path of the host."""
+    try:
+        yield
+    except LakeError:
+        raise
+    except Exception as error:
+        raise LakeError(f"{table}: {without_paths(error)}") from error
+
+
+def check_lake(lake: str) -> None:
+    """Fail when a local lake is not there; an object store says so itself at the first read."""
+    if "://" not in lake and not Path(lake).is_dir():
+        raise LakeError("the lake cannot be reached: its directory is not there")
+
+
+def open_table(lake: str, contract: TableContract, version: int | None = None) -> DeltaTable:
+    """Open a table at a version, the newest when None.
+
+    Raises:
+        LakeError: It is missing, cannot be read, or needs a reader feature that delta-rs does not know.
+    """
+    with lake_errors(contract.full_name):
+        table = DeltaTable(contract.path(lake), version=version, storage_options=storage_options(lake))
+        protocol = table.protocol()
+        unknown = sorted(set(protocol.reader_features or ()) - set(SUPPORTED_READER_FEATURES) - {"deletionVectors"})
+        if protocol.min_reader_version > MAX_SUPPORTED_READER_VERSION or unknown:
+            needs = ", ".join(unknown) or f"reader version {protocol.min_reader_version}"
+            raise LakeError(f"{contract.full_name}: {LACKS_FEATURE}: {needs}")
+        return table
+
+
+def ops_state(lake: str, contract: TableContract) -> str:
+    """Identity and version of a table, which a commit or a rebuilt table changes; `none` when it is not there."""
+    check_lake(lake)
+    with lake_errors(contract.full_name):
+        if not DeltaTable.is_deltatable(contract.path(lake), storage_options(lake)):
+            return "none"
+        table = DeltaTable(contract.path(lake), storage_options=storage_options(lake), without_files=True)
+        return f"{table.metadata().id}@{table.version()}"
+
+
+def latest_release(lake: str) -> PublishedRelease | None:
+    """The release to serve: the newest row of ops/releases; None when nothing was published yet."""
+    if ops_state(lake, RELEASES) == "none":
+        return None
+    table = open_table(lake, RELEASES)
+    with lake_errors(RELEASES.full_name):
+        rows = table.to_pyarrow_table().to_pylist(maps_as_pydicts="strict")
+    if not rows:
+        return None
+    newest = max(rows, key=lambda row: (row["published_at"], row["run_id"]))
+    published_at = newest["published_at"]
+    if published_at.tzinfo is None:
+        published_at = published_at.replace(tzinfo=UTC)
+    versions = {str(name): int(version) for name, version in (newest["versions"] or {}).items()}
+    return PublishedRelease(str(newest["run_id"]), published_at.astimezone(UTC), versions)
+
+
+class ReleasedTable:
+    """One gold table at the version of a release, its files by day.
+
+    Args:
+        lake: Where the lake is.
+        contract: The table.
+        version: The released version.
+
+    Raises:
+        LakeError: The version cannot be read.
+        ContractError: The table is not partitioned by day, or lacks a column.
+    """
+
+    def __init__(self, lake: str, contract: TableContract, version: int) -> None:
+        self.contract = contract
+        self.days: dict[date, list[DataFile]] = {}
+        table = open_table(lake, contract, version)
+        with lake_errors(contract.full_name):
+            self._dataset: Any = table.to_pyarrow_dataset()
+            missing = set(contract.column_names) - set(self._dataset.schema.names)
+            if missing or "day" not in table.metadata().partition_columns:
+                lacks = f"columns {', '.join(sorted(missing))}" if missing else "the partitioning by day"
+                raise ContractError(f"{contract.full_name} version {version} lacks {lacks}")
+            self._fragments = {fragment.path: fragment for fragment in self._dataset.get_fragments()}
+            for row in pa.table(table.get_add_actions(flatten=True)).to_pylist():
+                file = DataFile(row["path"], row["size_bytes"], row["num_records"])
+                self.days.setdefault(row["partition.day"], []).append(file)
+
+    def read_day(self, day: date) -> pa.Table:
+        """Every row of one day.
+
+        Raises:
+            LakeError: A file is missing, truncated or otherwise unreadable, or has fewer rows than it should.
+        """
+        columns = [name for name in self.contract.column_names if name != "day"]
+        with lake_errors(self.contract.full_name):
+            parts = [self._read(file, columns) for file in self.days.get(day, ())]
+            return pa.concat_tables(parts) if parts else self._dataset.schema.empty_table().select(columns)
+
+    def _read(self, file: DataFile, columns: list[str]) -> pa.Table:
+        fragment = self._fragments[file.path]
+        table = fragment.to_table(schema=self._dataset.schema, columns=columns)
+        if file.rows is not None and table.num_rows != file.rows:
+            raise LakeError(f"{self.contract.full_name}: a file has {table.num_rows} rows, but should have {file.rows}")
+        return table

@@ -1,0 +1,119 @@
+"""The list of experiments: search, filters, order and pages."""
+
+import base64
+import json
+import math
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from abtest_lib.errors import UsageError
+from api import models
+from api.answers import Json, count, number, verdict
+from api.dayfile import ABSENT, DECISIONS
+from api.snapshot import Snapshot
+
+Sort = Literal["name", "-name", "first_day", "-first_day", "last_day", "-last_day", "participants", "-participants"]
+Key = tuple[str | float, str]
+
+
+class ListQuery(BaseModel):
+    """What may be asked of the list."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    search: Annotated[str | None, Field(max_length=500, description="part of the name, in any case")] = None
+    decision: Annotated[models.Decision | None, Field(description="of the last day")] = None
+    is_valid: Annotated[bool | None, Field(description="of the last day")] = None
+    sort: Annotated[Sort, Field(description="a minus puts the largest first")] = "name"
+    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
+
+
+def list_experiments(snapshot: Snapshot, query: ListQuery) -> Json:
+    """One page.
+
+    Raises:
+        UsageError: The cursor is not one that a page gave for this order.
+    """
+    key = _sort_key(snapshot, query.sort)
+    descending = query.sort.startswith("-")
+    rows = sorted(_matching(snapshot, query), key=key, reverse=descending)
+    total, after = len(rows), _read_cursor(query)
+    if after is not None:
+        rows = [row for row in rows if (key(row) < after if descending else key(row) > after)]
+    page = rows[: query.limit]
+    more = len(rows) > len(page)
+    return {
+        "experiments": [_line(snapshot, row) for row in page],
+        "total": total,
+        "next_cursor": _write_cursor(query.sort, key(page[-1])) if more else None,
+        "release": snapshot.release(),
+    }
+
+
+def _matching(snapshot: Snapshot, query: ListQuery) -> list[int]:
+    directory = snapshot.directory
+    keep = np.ones(len(directory.names), dtype=bool)
+    if query.decision is not None:
+        keep &= directory.last["decision"] == DECISIONS.index(query.decision)
+    if query.is_valid is not None:
+        keep &= directory.last["is_valid"] == float(query.is_valid)
+    rows: list[int] = np.flatnonzero(keep).tolist()
+    if query.search:
+        wanted = query.search.casefold()
+        rows = [row for row in rows if wanted in directory.names[row].casefold()]
+    return rows
+
+
+def _sort_key(snapshot: Snapshot, sort: Sort) -> Callable[[int], Key]:
+    directory, column = snapshot.directory, sort.removeprefix("-")
+    if column == "name":
+        return lambda row: ("", directory.names[row])
+    if column == "participants":
+        values = np.nan_to_num(directory.last["participants_to_date"], nan=-1.0).tolist()
+        return lambda row: (values[row], directory.names[row])
+    days = [day.isoformat() for day in directory.days]
+    positions = directory.spans()[0 if column == "first_day" else 1].tolist()
+    return lambda row: (days[positions[row]], directory.names[row])
+
+
+def _write_cursor(sort: Sort, key: Key) -> str:
+    return base64.urlsafe_b64encode(json.dumps([sort, *key]).encode()).decode()
+
+
+def _read_cursor(query: ListQuery) -> Key | None:
+    if query.cursor is None:
+        return None
+    try:
+        sort, value, name = json.loads(base64.urlsafe_b64decode(query.cursor.encode()))
+    except ValueError:
+        sort, value, name = None, None, None
+    is_number = isinstance(value, (int, float)) and math.isfinite(value)
+    is_value = is_number if query.sort.endswith("participants") else isinstance(value, str)
+    if sort != query.sort or not is_value or not isinstance(name, str):
+        raise UsageError("cursor: must be the next_cursor of a page with the same sort")
+    key: Key = (value, name)
+    return key
+
+
+def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:
+    directory = snapshot.directory
+    name, days = directory.names[row], directory.days_of(directory.names[row])
+    found = snapshot.read(name, days[-1])
+    said = (verdict(found) if found is not None else None) or {}
+    decision = int(directory.last["decision"][row])
+    return {
+        "name": name,
+        "first_day": days[0].isoformat(),
+        "last_day": days[-1].isoformat(),
+        "days": len(days),
+        "variants": int(directory.last["arm_count"][row]),
+        "participants": count(number(float(directory.last["participants_to_date"][row]))),
+        "decision": None if decision == ABSENT else DECISIONS[decision],
+        "is_valid": said.get("is_valid"),
+        "winner": said.get("winner"),
+        "reasons": said.get("reasons", []),
+    }

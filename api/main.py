@@ -1,0 +1,102 @@
+"""The application, `api.main:app`.
+
+One process with one worker is the unit; start several behind a balancer, or with `uvicorn --workers`. Never fork a
+process that has loaded the application (gunicorn --preload).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+
+from abtest_lib import __version__
+from api import models, problems, routes_experiments, routes_lake, routes_plan
+from api.logs import configure_logs
+from api.metrics import Metrics
+from api.middleware import RequestMiddleware
+from api.service import Service
+from api.settings import ApiSettings, load_api_settings
+
+_DESCRIPTION = "Verdicts of A/B tests, from one release of the gold tables at a time."
+_GZIP_FROM = 1_000  # bytes
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """Build the application.
+
+    Args:
+        settings: The settings; None reads them from the environment.
+
+    Raises:
+        ConfigError: A setting is missing or not allowed.
+    """
+    settings = settings or load_api_settings()
+    configure_logs(settings.log_level)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with app.state.service:
+            yield
+
+    app = FastAPI(
+        title="A/B-testing suite",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    app.state.service = Service(settings)
+    app.state.metrics = Metrics(app.state.service)
+    visibility = "private" if settings.key_hashes else "public"
+    app.state.cache_control = f"{visibility}, max-age={settings.max_age_seconds}"
+    problems.install(app)
+    for router in (routes_experiments.router, routes_lake.router, routes_plan.router):
+        app.include_router(router)
+    _add_middleware(app, settings)
+    _complete_openapi(app, has_keys=bool(settings.key_hashes))
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
+    """The last one added is the outermost."""
+    app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4)
+    app.add_middleware(RequestMiddleware, settings=settings, metrics=app.state.metrics)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET"],
+            allow_headers=["X-API-Key", "Authorization", "X-Request-ID", "If-None-Match"],
+            expose_headers=["ETag", "X-Request-ID"],
+        )
+
+
+def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
+    """Add the shapes of errors, which no route declares as its model, and how keys are sent."""
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schema = make()
+            shapes = schema.setdefault("components", {}).setdefault("schemas", {})
+            shapes["Problem"] = models.Problem.model_json_schema()
+            shapes["NoData"] = models.NoData.model_json_schema()
+            if has_keys:
+                schema["components"]["securitySchemes"] = {
+                    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                }
+                schema["security"] = [{"key": []}, {"bearer": []}]
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Build `app` when a server asks for it: importing this module reads no setting and opens nothing."""
+    if name == "app":
+        return create_app()
+    raise AttributeError(f"module {__name__} has no attribute {name}")

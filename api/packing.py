@@ -1,0 +1,244 @@
+"""Packing one day of the gold tables into a day file (`api.dayfile` describes it)."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from api.dayfile import (
+    ABSENT,
+    DECISIONS,
+    ENTRY_DTYPE,
+    FENCE_STEP,
+    FUNNEL_COLUMNS,
+    MAGIC,
+    PREAMBLE,
+    SRM_STATUSES,
+)
+from api.names import name_hash, natural_order
+
+METRIC = "purchase"
+WINDOWS = ("day", "to_date")
+VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation")
+VERDICT_NUMBERS = ("decided_on", "period_start", "srm_p_value", "cross_exposed_share", "information_fraction")
+_KEYS = {"window", "metric", "day", "experiment_name", "variant_id", "control_id", "event_name"}
+Tables = Mapping[str, pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class _Arms:
+    """The experiments of a day in the order of their hashes, and their arms.
+
+    Attributes:
+        names: Experiments.
+        hashes: Their hashes, ascending.
+        variants: Every id of the day, numbers first.
+        codes: experiment × len(variants) + variant of each arm, ascending.
+    """
+
+    names: list[str]
+    hashes: NDArray[np.uint64]
+    variants: list[str]
+    codes: NDArray[np.int64]
+
+    def experiment_of(self, table: pa.Table) -> NDArray[np.int64]:
+        """The position of each row's experiment."""
+        return _positions(table["experiment_name"], self.names)
+
+    def code_of(self, table: pa.Table) -> NDArray[np.int64]:
+        """The code of each row's arm."""
+        return self.experiment_of(table) * len(self.variants) + _positions(table["variant_id"], self.variants)
+
+    def row_of(self, table: pa.Table) -> NDArray[np.int64]:
+        """The arm that each row belongs to."""
+        return np.searchsorted(self.codes, self.code_of(table))
+
+    def starts(self) -> NDArray[np.int64]:
+        """The first arm of each experiment, and the number of arms at the end."""
+        return np.searchsorted(self.codes, np.arange(len(self.names) + 1) * len(self.variants))
+
+
+def pack_day(day: date, tables: Tables) -> bytes:
+    """Pack one day.
+
+    Args:
+        day: The day; every row must be of it.
+        tables: Gold tables by name without `gold/`; those that the lake lacks are left out.
+
+    Returns:
+        The day file.
+
+    Examples:
+        >>> pack_day(date(2021, 8, 1), {})[:8]
+        b'ABTDAY01'
+    """
+    tables = {name: _only_metric(table) for name, table in tables.items() if table.num_rows}
+    arms = _find_arms(tables)
+    columns, codes, matrix = _arm_matrix(arms, tables)
+    events, funnel, funnel_starts = _funnel(arms, tables.get("funnel_daily"))
+    texts = [json.dumps(text, ensure_ascii=False, separators=(",", ":")).encode() for text in _texts(arms, tables)]
+    index = _index(arms, tables, funnel_starts, texts)
+    sections = {
+        "fence": index["hash"][::FENCE_STEP].tobytes(),
+        "index": index.tobytes(),
+        "arms": matrix.tobytes(),
+        "funnel": funnel.tobytes(),
+        "texts": b"".join(texts),
+        "names": json.dumps(arms.names, ensure_ascii=False).encode(),
+    }
+    header = {
+        "day": day.isoformat(),
+        "experiments": len(arms.names),
+        "columns": columns,
+        "codes": codes,
+        "events": events,
+    }
+    return _assemble(header, sections)
+
+
+def _assemble(header: dict[str, Any], sections: Mapping[str, bytes]) -> bytes:
+    """Put the sections behind a header of fixed room, because it holds their places."""
+    room = len(json.dumps(header).encode()) + 64 * (len(sections) + 1)
+    start = PREAMBLE.size + room
+    places = {}
+    for name, data in sections.items():
+        places[name] = [start, len(data)]
+        start += len(data)
+    text = json.dumps({**header, "sections": places, "bytes": start}).encode().ljust(room)
+    return PREAMBLE.pack(MAGIC, room) + text + b"".join(sections.values())
+
+
+def _only_metric(table: pa.Table) -> pa.Table:
+    return table.filter(pc.equal(table["metric"], METRIC)) if "metric" in table.column_names else table
+
+
+def _positions(values: pa.ChunkedArray, among: Sequence[str]) -> NDArray[np.int64]:
+    found = pc.index_in(values.combine_chunks(), value_set=pa.array(among, pa.string()))
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _unique(tables: Tables, column: str) -> list[str]:
+    found: set[str] = set()
+    for table in tables.values():
+        if column in table.column_names:
+            found.update(pc.unique(table[column]).to_pylist())
+    return list(found)
+
+
+def _find_arms(tables: Tables) -> _Arms:
+    hashed = sorted((name_hash(name), name) for name in _unique(tables, "experiment_name"))
+    names = [name for _, name in hashed]
+    hashes = np.array([value for value, _ in hashed], dtype=np.uint64)
+    known = _Arms(names, hashes, sorted(_unique(tables, "variant_id"), key=natural_order), np.zeros(0, np.int64))
+    codes = [known.code_of(table) for table in tables.values() if "variant_id" in table.column_names]
+    return _Arms(names, hashes, known.variants, np.unique(np.concatenate(codes)) if codes else known.codes)
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """A column as doubles, null as NaN; booleans become 0 and 1, dates days since 1970."""
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.int8())
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.int32())
+    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], list[str]]:
+    words = sorted(word for word in pc.unique(column).to_pylist() if word is not None)
+    found = pc.index_in(column.combine_chunks(), value_set=pa.array(words, pa.string()))
+    return _numbers(pa.chunked_array([found])), words
+
+
+def _parts(tables: Tables) -> Iterator[tuple[str, pa.Table]]:
+    """The tables with rows per arm, with the prefix that their columns get."""
+    for name, prefix in (("experiment_daily", "daily"), ("experiment_to_date", "to_date")):
+        if name in tables:
+            yield prefix, tables[name]
+    for name, prefix in (("posteriors", "posterior"), ("comparisons", "comparison")):
+        for window in WINDOWS if name in tables else ():
+            yield f"{prefix}.{window}", tables[name].filter(pc.equal(tables[name]["window"], window))
+
+
+def _arm_matrix(arms: _Arms, tables: Tables) -> tuple[list[str], dict[str, list[str]], NDArray[np.float64]]:
+    columns: dict[str, NDArray[np.float64]] = {}
+    codes: dict[str, list[str]] = {}
+    for prefix, table in _parts(tables):
+        rows = arms.row_of(table)
+        for name in (name for name in table.column_names if name not in _KEYS):
+            full = f"{prefix}.{name}"
+            if pa.types.is_string(table[name].type):
+                values, codes[full] = _coded(table[name])
+            else:
+                values = _numbers(table[name])
+            if not np.isnan(values).all():
+                columns[full] = np.full(len(arms.codes), np.nan)
+                columns[full][rows] = values
+    matrix = np.column_stack(list(columns.values())) if columns else np.zeros((len(arms.codes), 0))
+    return list(columns), codes, np.ascontiguousarray(matrix, dtype="<f8")
+
+
+def _funnel(arms: _Arms, table: pa.Table | None) -> tuple[list[str], NDArray[np.float64], NDArray[np.int64]]:
+    if table is None:
+        return [], np.zeros((0, len(FUNNEL_COLUMNS))), np.zeros(len(arms.names) + 1, np.int64)
+    experiment = arms.experiment_of(table)
+    order = np.argsort(experiment, kind="stable")
+    event, events = _coded(table["event_name"])
+    arm = arms.row_of(table) - arms.starts()[experiment]
+    rows = np.column_stack([event, arm, _numbers(table["users"]), _numbers(table["purchases"])])[order]
+    starts = np.searchsorted(experiment[order], np.arange(len(arms.names) + 1))
+    return events, np.ascontiguousarray(rows, dtype="<f8"), starts
+
+
+def _texts(arms: _Arms, tables: Tables) -> Iterator[tuple[list[str], dict[str, Any] | None]]:
+    """Per experiment the ids of its arms and the words of its verdict."""
+    starts = arms.starts()
+    variants = [arms.variants[code] for code in (arms.codes % max(len(arms.variants), 1)).tolist()]
+    words: list[dict[str, Any] | None] = [None] * len(arms.names)
+    verdicts = tables.get("verdicts")
+    if verdicts is not None:
+        rows = verdicts.select(VERDICT_WORDS).to_pylist()
+        for position, row in zip(arms.experiment_of(verdicts).tolist(), rows, strict=True):
+            words[position] = row
+    for position, word in enumerate(words):
+        yield variants[starts[position] : starts[position + 1]], word
+
+
+def _index(arms: _Arms, tables: Tables, funnel_starts: NDArray[np.int64], texts: Sequence[bytes]) -> NDArray[np.void]:
+    index = np.zeros(len(arms.names), dtype=ENTRY_DTYPE)
+    starts, lengths = arms.starts(), np.array([len(text) for text in texts])
+    index["hash"] = arms.hashes
+    index["arm_start"], index["arm_count"] = starts[:-1], np.diff(starts)
+    index["funnel_start"], index["funnel_count"] = funnel_starts[:-1], np.diff(funnel_starts)
+    index["text_start"], index["text_length"] = np.cumsum(lengths) - lengths, lengths
+    if "experiment_daily" in tables:
+        seen = arms.experiment_of(tables["experiment_daily"])
+        index["daily_arms"] = np.bincount(seen, minlength=len(arms.names))
+    _fill(index, arms, tables.get("experiment_health"), ("participants", "participants_to_date"))
+    _fill(index, arms, tables.get("verdicts"), VERDICT_NUMBERS)
+    _fill_codes(index, arms, tables.get("verdicts"))
+    return index
+
+
+def _fill(index: NDArray[np.void], arms: _Arms, table: pa.Table | None, columns: Sequence[str]) -> None:
+    for name in columns:
+        index[name] = np.nan
+        if table is not None:
+            index[name][arms.experiment_of(table)] = _numbers(table[name])
+
+
+def _fill_codes(index: NDArray[np.void], arms: _Arms, verdicts: pa.Table | None) -> None:
+    for name in ("is_valid", "decision", "srm_status"):
+        index[name] = ABSENT
+    if verdicts is None:
+        return
+    rows = arms.experiment_of(verdicts)
+    index["is_valid"][rows] = _numbers(verdicts["is_valid"])
+    for name, words in (("decision", DECISIONS), ("srm_status", SRM_STATUSES)):
+        found = pc.index_in(verdicts[name].combine_chunks(), value_set=pa.array(words, pa.string()))
+        index[name][rows] = pc.fill_null(found, ABSENT).to_numpy(zero_copy_only=False)

@@ -1,0 +1,80 @@
+"""Errors as problem details (RFC 9457), with the `detail` key that clients already read."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from abtest_lib.errors import LakeError, UsageError, one_line
+from api.answers import encode
+
+PROBLEM_JSON = "application/problem+json"
+log = structlog.get_logger("api.problems")
+
+
+def problem(status: int, detail: str, request_id: str | None = None, headers: dict[str, str] | None = None) -> Response:
+    """A problem as an answer.
+
+    Args:
+        status: The HTTP status.
+        detail: One line for a person.
+        request_id: The request's id, as the logs have it.
+        headers: More headers.
+    """
+    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    if request_id is not None:
+        content["request_id"] = request_id
+    return Response(encode(content), status, headers, PROBLEM_JSON)
+
+
+def no_data(detail: str) -> Response:
+    """The 404 of the existing clients: nothing but `detail`."""
+    return Response(encode({"detail": detail}), HTTPStatus.NOT_FOUND, media_type="application/json")
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception with a problem."""
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(UsageError, _usage)
+    app.add_exception_handler(LakeError, _not_ready)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _id(request: Request) -> str | None:
+    found: str | None = request.scope.get("request_id")
+    return found
+
+
+def _invalid(request: Request, error: Exception) -> Response:
+    first: dict[str, Any] = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+    name = str(first.get("loc", ["the request"])[-1])
+    shown = one_line(first.get("input"), 80)
+    message = one_line(first.get("msg", "is not valid"), 160).removeprefix("Value error, ")
+    detail = f"{name} is missing" if first.get("type") == "missing" else f"{name} '{shown}': {message}"
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, _id(request))
+
+
+def _http(request: Request, error: Exception) -> Response:
+    status, headers = HTTPStatus.INTERNAL_SERVER_ERROR.value, None
+    if isinstance(error, HTTPException):
+        status, headers = error.status_code, dict(error.headers or {})
+    return problem(status, one_line(getattr(error, "detail", error)), _id(request), headers)
+
+
+def _usage(request: Request, error: Exception) -> Response:
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, one_line(error), _id(request))
+
+
+def _not_ready(request: Request, error: Exception) -> Response:
+    log.warning("not ready", problem=str(error))
+    return problem(HTTPStatus.SERVICE_UNAVAILABLE, one_line(error), _id(request), {"Retry-After": "5"})
+
+
+def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error", exc_info=error)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the logs say more", _id(request))

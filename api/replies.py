@@ -1,0 +1,101 @@
+"""What every route shares: answers with entity tags, the `day` parameter, and how errors are documented."""
+
+import re
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Query, Request
+from pydantic import BaseModel, BeforeValidator
+from starlette.responses import Response
+
+from api.answers import Json, encode
+from api.problems import PROBLEM_JSON
+from api.service import Service
+from api.snapshot import Snapshot
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+Responses = dict[int | str, dict[str, Any]]
+
+
+def parse_day(value: object) -> object:
+    """A day as clients write it.
+
+    Raises:
+        ValueError: It is no day of the calendar, or written in another way.
+
+    Examples:
+        >>> parse_day("2021-08-01")
+        datetime.date(2021, 8, 1)
+    """
+    if not isinstance(value, str):
+        return value
+    try:
+        return date.fromisoformat(value if _DAY.fullmatch(value) else "")
+    except ValueError:
+        raise ValueError("must be a day written YYYY-MM-DD, e.g. 2021-08-01") from None
+
+
+Day = Annotated[
+    date | None,
+    BeforeValidator(parse_day),
+    Query(description="YYYY-MM-DD; the latest day with data when left out", examples=["2021-08-01"]),
+]
+
+
+def service_of(request: Request) -> Service:
+    """The application's service."""
+    service: Service = request.app.state.service
+    return service
+
+
+def reply(request: Request, snapshot: Snapshot, answer: Json) -> Response:
+    """An answer with its entity tag, or 304 when the client has it already."""
+    known = request.headers.get("if-none-match")
+    headers = {"ETag": snapshot.etag, "Cache-Control": request.app.state.cache_control}
+    if known is not None and (known.strip() == "*" or snapshot.etag in known):
+        return Response(status_code=304, headers=headers)
+    return Response(encode(answer), headers=headers, media_type="application/json")
+
+
+def plain_reply(answer: Json, status: int = 200) -> Response:
+    """An answer that must not be kept."""
+    return Response(encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def problem_doc(description: str, status: int, detail: str) -> dict[str, Any]:
+    """How an error is documented."""
+    example = {"type": "about:blank", "title": description, "status": status, "detail": detail, "request_id": "4f6d"}
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
+    return {"description": description, "content": content}
+
+
+INVALID = problem_doc(
+    "Unprocessable Content", 422, "day '01/08/2021': must be a day written YYYY-MM-DD, e.g. 2021-08-01"
+)
+NOT_LOADED = problem_doc("Service Unavailable", 503, "not loaded yet, try again later: no release is mirrored yet")
+
+
+def documented(model: type[BaseModel], example: Json, *, cached: bool = True, **more: dict[str, Any]) -> Responses:
+    """The `responses` of a route: its answer with an example, and its errors.
+
+    Args:
+        model: The shape of the answer.
+        example: An answer, which must have that shape.
+        cached: Whether the answer has an entity tag.
+        **more: Further answers, by `s` and their status.
+    """
+    found: Responses = {
+        200: {"model": model, "description": "The answer", "content": {"application/json": {"example": example}}},
+        422: INVALID,
+        503: NOT_LOADED,
+    }
+    if cached:
+        found[304] = {"description": "Not changed since the entity tag in If-None-Match"}
+    return found | {int(key[1:]): value for key, value in more.items()}
+
+
+def no_data_doc() -> dict[str, Any]:
+    """How the 404 of an experiment is documented."""
+    example = {"detail": "No data found for experiment 'search/ranking' on day '2021-08-01'"}
+    schema = {"$ref": "#/components/schemas/NoData"}
+    return {"description": "No data", "content": {"application/json": {"schema": schema, "example": example}}}

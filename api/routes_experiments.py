@@ -1,0 +1,172 @@
+"""Routes about experiments: result, list, detail, history, funnel, posterior."""
+
+from dataclasses import asdict
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from abtest_lib.registry import Experiment as Declared
+from api import answers, examples, models
+from api.dayfile import ExperimentDay
+from api.density import posterior_variant
+from api.listing import ListQuery, list_experiments
+from api.names import as_written, resolve
+from api.problems import no_data
+from api.replies import Day, documented, no_data_doc, reply, service_of
+from api.snapshot import Snapshot
+
+router = APIRouter(tags=["experiments"])
+Name = Annotated[str, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
+_DAILY = "gold/experiment_daily"
+
+
+def _nothing(written: str, day: date | None) -> Response:
+    return no_data(f"No data found for experiment '{written}' on day '{day or 'latest'}'")
+
+
+async def _find(request: Request, written: str, day: date | None) -> tuple[Snapshot, str, date, ExperimentDay] | None:
+    """What a client asks for: the snapshot, the experiment's name, the day and what is there; None for nothing."""
+    snapshot = await service_of(request).holding(written, day)
+    name = resolve(written, snapshot.directory.position)
+    if name is None:
+        return None
+    day = day or snapshot.directory.last_day(name)
+    file = snapshot.days.get(day)
+    if file is None:
+        return None
+    # A file's read may wait for the disk, which must not hold up the requests that memory can answer.
+    found = file.read(name) if file.in_memory else await run_in_threadpool(file.read, name)
+    return None if found is None or not found.entry.daily_arms else (snapshot, name, day, found)
+
+
+@router.get(
+    "/experiment/{experiment_name:path}/result",
+    summary="The result of one experiment on one day",
+    responses=documented(models.ResultAnswer, examples.RESULT, s404=no_data_doc()),
+)
+async def result(request: Request, experiment_name: Name, day: Day = None) -> Response:
+    """People and purchases are the day's; decision, reasons and explanation are to date."""
+    written = as_written(experiment_name)
+    found = await _find(request, written, day)
+    if found is None:
+        return _nothing(written, day)
+    snapshot, _, that_day, content = found
+    version = snapshot.manifest.versions.get(_DAILY)
+    return reply(request, snapshot, answers.result(written, that_day, content, version, snapshot.release()))
+
+
+@router.get(
+    "/experiments",
+    summary="Every experiment, page by page",
+    responses=documented(models.ExperimentList, examples.EXPERIMENTS),
+)
+async def experiments(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
+    """The verdict of a line is that of the experiment's last day."""
+    snapshot = await service_of(request).complete()
+    return reply(request, snapshot, await run_in_threadpool(list_experiments, snapshot, query))
+
+
+@router.get(
+    "/experiment/{experiment_name:path}/history",
+    summary="One experiment over all its days, to date",
+    responses=documented(models.History, examples.HISTORY, s404=no_data_doc()),
+)
+async def history(request: Request, experiment_name: Name, first_day: Day = None, last_day: Day = None) -> Response:
+    """One point per day with data, oldest first, with that day's verdict and boundary."""
+    written = as_written(experiment_name)
+    snapshot = await service_of(request).complete()
+    name = resolve(written, snapshot.directory.position)
+    if name is None:
+        return _nothing(written, last_day)
+    span = (first_day or date.min, last_day or date.max)
+    points = await run_in_threadpool(
+        lambda: [answers.history_point(day, found) for day, found in snapshot.series(name, *span)]
+    )
+    return reply(request, snapshot, {"name": name, "points": points, "release": snapshot.release()})
+
+
+@router.get(
+    "/experiment/{experiment_name:path}/funnel",
+    summary="The funnel of one experiment on one day",
+    responses=documented(models.Funnel, examples.FUNNEL, s404=no_data_doc()),
+)
+async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Response:
+    """The step with most users first."""
+    written = as_written(experiment_name)
+    found = await _find(request, written, day)
+    if found is None:
+        return _nothing(written, day)
+    snapshot, name, that_day, content = found
+    file = snapshot.days[that_day]
+    rows = [] if file is None else await run_in_threadpool(file.funnel, name)
+    steps = answers.funnel(content, rows)
+    answer = {"name": name, "day": that_day.isoformat(), "steps": steps, "release": snapshot.release()}
+    return reply(request, snapshot, answer)
+
+
+@router.get(
+    "/experiment/{experiment_name:path}/posterior",
+    summary="What the model believes on one day, with densities to plot",
+    responses=documented(models.Posterior, examples.POSTERIOR, s404=no_data_doc()),
+)
+async def posterior(
+    request: Request,
+    experiment_name: Name,
+    day: Day = None,
+    window: models.Window = "to_date",
+    points: Annotated[int, Query(ge=10, le=1_000, description="of each density")] = 200,
+) -> Response:
+    """The density is a Beta with the posterior's mean and standard deviation."""
+    written = as_written(experiment_name)
+    found = await _find(request, written, day)
+    if found is None:
+        return _nothing(written, day)
+    snapshot, name, that_day, content = found
+    variants = await run_in_threadpool(
+        lambda: [posterior_variant(content, arm, window, points) for arm in range(len(content.names))]
+    )
+    about = {"name": name, "day": that_day.isoformat(), "window": window}
+    return reply(request, snapshot, {**about, "variants": variants, "release": snapshot.release()})
+
+
+@router.get(
+    "/experiment/{experiment_name:path}",
+    summary="One experiment: days, arms, verdict, declaration",
+    responses=documented(models.Experiment, examples.EXPERIMENT, s404=no_data_doc()),
+)
+async def experiment(request: Request, experiment_name: Name) -> Response:
+    """Arms and verdict are those of the last day."""
+    written = as_written(experiment_name)
+    await service_of(request).complete()
+    found = await _find(request, written, None)
+    if found is None:
+        return _nothing(written, None)
+    snapshot, name, _, content = found
+    answer = {
+        "name": name,
+        "days": [day.isoformat() for day in snapshot.directory.days_of(name)],
+        "arms": answers.arms(content),
+        "verdict": answers.verdict(content),
+        "registry": _declared(service_of(request).registry.get(name)),
+        "release": snapshot.release(),
+    }
+    return reply(request, snapshot, answer)
+
+
+def _declared(entry: Declared | None) -> dict[str, Any] | None:
+    """A declaration as the registry's file has it, without what it leaves open."""
+    if entry is None:
+        return None
+    plain = {key: value for key, value in asdict(entry).items() if value is not None and key in _DECLARED}
+    allocation = [
+        {"from": None if split.starts is None else split.starts.isoformat(), "arms": split.shares}
+        for split in entry.allocations
+    ]
+    dated = {key: value.isoformat() if isinstance(value, date) else value for key, value in plain.items()}
+    return dated | {"fallback_variants": list(entry.fallback_variants), "allocation": allocation}
+
+
+_DECLARED = ("control", "start", "end", "planned_users", "minimum_effect")

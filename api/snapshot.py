@@ -1,0 +1,145 @@
+"""A snapshot: one release, opened for reading. A request takes the current one and keeps it to its end."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from abtest_lib.errors import LakeError
+from api.cache import Cache, Manifest
+from api.dayfile import DayFile, ExperimentDay
+from api.directory import EMPTY, Directory, read_directory
+from api.names import resolve
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One release.
+
+    Attributes:
+        manifest: What it is.
+        days: Its days with their files, newest first; None for a day that is still being loaded.
+        directory: Its experiments.
+        overviews: The contents of the overview file, read on first use.
+    """
+
+    manifest: Manifest
+    days: dict[date, DayFile | None]
+    directory: Directory
+    cache: Cache = field(repr=False)
+
+    @cached_property
+    def tag(self) -> str:
+        """A short hash of everything that answers depend on."""
+        return self.manifest.tag
+
+    @cached_property
+    def complete(self) -> bool:
+        """Whether everything of the release is in the cache."""
+        return self.manifest.complete
+
+    @cached_property
+    def etag(self) -> str:
+        """The entity tag of every answer; a weak one, because the age of the data in it goes on."""
+        return f'W/"{self.tag}"'
+
+    @cached_property
+    def published_at(self) -> datetime | None:
+        """When the release was published; None when nothing was yet."""
+        text = self.manifest.published_at
+        return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+
+    @cached_property
+    def published_text(self) -> str | None:
+        """`published_at` as answers have it."""
+        return None if self.published_at is None else self.published_at.isoformat().replace("+00:00", "Z")
+
+    @cached_property
+    def overviews(self) -> dict[str, Any]:
+        """Overviews of the tables, runs and quarantine."""
+        content: dict[str, Any] = json.loads(self.cache.path(self.manifest.overview or "").read_bytes())
+        return content
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How old the release is."""
+        if self.published_at is None:
+            return None
+        return max(0.0, round((datetime.now(UTC) - self.published_at).total_seconds(), 3))
+
+    def release(self) -> dict[str, Any]:
+        """The release as every answer names it."""
+        return {
+            "run_id": self.manifest.run_id or "",
+            "published_at": self.published_text,
+            "data_age_seconds": self.age_seconds,
+        }
+
+    def read(self, name: str, day: date) -> ExperimentDay | None:
+        """One experiment on one day; None when there is nothing."""
+        file = self.days.get(day)
+        return None if file is None else file.read(name)
+
+    def knows(self, written: str) -> bool:
+        """Whether what a client wrote stands for an experiment of the release."""
+        return resolve(written, self.directory.position) is not None
+
+    def is_loading(self, day: date) -> bool:
+        """Whether the release has the day, but the cache does not have it yet."""
+        return day in self.days and self.days[day] is None
+
+    def series(self, name: str, first: date, last: date) -> Iterator[tuple[date, ExperimentDay]]:
+        """An experiment's days, oldest first."""
+        for day in self.directory.days_of(name):
+            found = self.read(name, day) if first <= day <= last else None
+            if found is not None:
+                yield day, found
+
+
+def load_snapshot(cache: Cache, memory_bytes: int, previous: Snapshot | None = None) -> Snapshot | None:
+    """Open what the manifest names.
+
+    Args:
+        cache: The lake's folder in the cache.
+        memory_bytes: How much of the newest days to keep in memory.
+        previous: The snapshot before, whose open files are used again.
+
+    Returns:
+        The snapshot, or None when there is no manifest.
+
+    Raises:
+        LakeError: A file that the manifest names is not there, or damaged.
+    """
+    manifest = cache.read_manifest()
+    if manifest is None:
+        return None
+    open_files = {file.path.name: file for file in (previous.days.values() if previous else ()) if file is not None}
+    try:
+        days = {
+            date.fromisoformat(day): None if name is None else open_files.get(name) or DayFile(cache.path(name))
+            for day, name in manifest.days.items()
+        }
+        directory = _directory(cache, manifest, previous)
+    except OSError as error:
+        raise LakeError(f"the cache lacks a file that its manifest names: {type(error).__name__}") from error
+    days = dict(sorted(days.items(), reverse=True))
+    _keep_in_memory([file for file in days.values() if file is not None], memory_bytes)
+    return Snapshot(manifest, days, directory, cache)
+
+
+def _directory(cache: Cache, manifest: Manifest, previous: Snapshot | None) -> Directory:
+    if previous is not None and previous.manifest.directory == manifest.directory:
+        return previous.directory
+    return read_directory(cache.path(manifest.directory)) if manifest.directory else EMPTY
+
+
+def _keep_in_memory(newest_first: list[DayFile], budget: int) -> None:
+    """The newest days stay in memory as far as the budget goes, the others are read when asked for."""
+    for file in newest_first:
+        budget -= file.size
+        if budget < 0:
+            file.unload()
+        elif not file.in_memory:
+            file.load()

@@ -1,0 +1,151 @@
+"""Bringing the cache up to the newest release: what the mirror process does once the lake has changed."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from typing import TypeVar
+
+import pyarrow as pa
+
+from abtest_lib.contracts import GOLD_TABLES, RELEASES, RUNS
+from abtest_lib.errors import LakeError
+from api.cache import Cache, Manifest, day_file_name
+from api.dayfile import DayFile
+from api.directory import build_directory
+from api.lake import PublishedRelease, ReleasedTable, latest_release, ops_state
+from api.overview import overview
+from api.packing import pack_day
+
+_PUBLISH_EVERY = 2.0  # seconds between partial publications while a first release is loaded
+T = TypeVar("T")
+
+
+def lake_state(lake: str) -> str:
+    """What the ops tables are now; every release and every run changes it.
+
+    Raises:
+        LakeError: The lake cannot be reached.
+    """
+    return f"{ops_state(lake, RELEASES)} {ops_state(lake, RUNS)}"
+
+
+def sync(lake: str, cache: Cache, cache_bytes: int) -> bool:
+    """Mirror the newest release, unless the cache has it already.
+
+    Args:
+        lake: Where the lake is.
+        cache: The lake's folder in the cache.
+        cache_bytes: The most that the release may take there.
+
+    Returns:
+        Whether anything changed.
+
+    Raises:
+        LakeError: The lake or its release cannot be read; what was served before stays.
+    """
+    previous, state = cache.read_manifest(), lake_state(lake)
+    is_current = previous is not None and previous.complete and previous.state == state and not previous.problems
+    if previous is not None and is_current and cache.has(previous.files()):
+        return False
+    cache.write_status(working=True)
+    manifest = _build(lake, cache, cache_bytes, state)
+    cache.write_manifest(manifest)
+    cache.evict(manifest.files() | (previous.files() if previous else set()))
+    return previous is None or manifest.tag != previous.tag
+
+
+def _build(lake: str, cache: Cache, cache_bytes: int, state: str) -> Manifest:
+    release, previous = latest_release(lake), cache.read_manifest()
+    replaces = previous is not None and previous.complete and previous.run_id is not None
+    # A whole release is never replaced by a broken one; with nothing better to serve, what can be read is.
+    strict = replaces and previous is not None and not previous.problems
+    loader = _Loader(lake, cache, release.versions if release else {}, strict=strict)
+    manifest = _outline(state, release, loader)
+    files: dict[date, DayFile] = {}
+    published = -_PUBLISH_EVERY
+    for day in loader.days:
+        files[day] = loader.day_file(day)
+        if sum(file.size for file in files.values()) > cache_bytes:
+            raise LakeError(f"the release takes more than {cache_bytes} bytes of cache: raise ABTEST_API_CACHE_BYTES")
+        if not replaces and time.monotonic() - published > _PUBLISH_EVERY:
+            cache.write_manifest(_with_days(manifest, cache, files))
+            published = time.monotonic()
+        cache.write_status(working=True)
+    manifest = _with_days(manifest, cache, files)
+    content = json.dumps(overview(lake, release, cache.mask_key())).encode()
+    return replace(manifest, overview=cache.store("overview", content), problems=loader.problems)
+
+
+def _outline(state: str, release: PublishedRelease | None, loader: "_Loader") -> Manifest:
+    return Manifest(
+        state=state,
+        run_id=release.run_id if release else None,
+        published_at=release.published_at.isoformat() if release else None,
+        versions=release.versions if release else {},
+        days={day.isoformat(): None for day in loader.days},
+        directory="",
+        overview=None,
+        problems=loader.problems,
+    )
+
+
+def _with_days(manifest: Manifest, cache: Cache, files: Mapping[date, DayFile]) -> Manifest:
+    names: dict[str, str | None] = {day.isoformat(): file.path.name for day, file in files.items()}
+    directory = cache.store("directory", build_directory(list(files.items())))
+    return replace(manifest, days=manifest.days | names, directory=directory)
+
+
+class _Loader:
+    """Turns the files of a release into day files.
+
+    Args:
+        lake: Where the lake is.
+        cache: Where day files go.
+        versions: The release.
+        strict: Whether anything that cannot be read is an error, rather than left out and named in `problems`.
+    """
+
+    def __init__(self, lake: str, cache: Cache, versions: Mapping[str, int], *, strict: bool) -> None:
+        self._cache = cache
+        self._strict = strict
+        self.problems: list[str] = []
+        self._tables: dict[str, ReleasedTable] = {}
+        for contract in GOLD_TABLES:
+            version = versions.get(contract.full_name)
+            opened = None if version is None else self._tolerate(ReleasedTable, lake, contract, version)
+            if opened is not None:
+                self._tables[contract.name] = opened
+        self.days = sorted({day for table in self._tables.values() for day in table.days}, reverse=True)
+
+    def _tolerate(self, read: Callable[..., T], *arguments: object) -> T | None:
+        try:
+            return read(*arguments)
+        except LakeError as error:
+            if self._strict:
+                raise
+            self.problems.append(str(error))
+            return None
+
+    def day_file(self, day: date) -> DayFile:
+        """The file of one day, from the cache where it is already there."""
+        name = self._name(day, self._tables)
+        ready = self._ready(name)
+        if ready is not None:
+            return ready
+        tables = {table: self._tolerate(opened.read_day, day) for table, opened in self._tables.items()}
+        readable = {table: rows for table, rows in tables.items() if rows is not None}
+        name = self._name(day, readable)
+        self._cache.write(name, pack_day(day, readable))
+        return DayFile(self._cache.path(name))
+
+    def _ready(self, name: str) -> DayFile | None:
+        try:
+            return DayFile(self._cache.path(name))
+        except (OSError, LakeError):
+            return None
+
+    def _name(self, day: date, tables: Mapping[str, ReleasedTable | pa.Table]) -> str:
+        files = ((name, file) for name in tables for file in self._tables[name].days.get(day, ()))
+        return day_file_name(day, [(name, file.path, file.size) for name, file in files])
