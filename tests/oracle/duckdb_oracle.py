@@ -30,7 +30,7 @@ Table = list[tuple[object, ...]]
 
 @dataclass(frozen=True)
 class OracleSettings:
-    """What the tables depend on; `periods` are the declared first days of an experiment's periods."""
+    """What the tables depend on; `periods` and `fallback_by_experiment` are what a registry declares."""
 
     reporting_timezone: str = "UTC"
     conversion_event: str = "BUY"
@@ -38,6 +38,11 @@ class OracleSettings:
     cross_exposed: str = "first"
     fallback_variants: tuple[str, ...] = ()
     periods: Mapping[str, Sequence[date]] = field(default_factory=dict)
+    fallback_by_experiment: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def is_arm(self, experiment: str, variant: str) -> bool:
+        """Whether a variant is more than a fallback."""
+        return variant not in (*self.fallback_variants, *self.fallback_by_experiment.get(experiment, ()))
 
 
 @dataclass(frozen=True)
@@ -226,14 +231,15 @@ def _load(db: duckdb.DuckDBPyConnection, accepted: Sequence[Fields], settings: O
     _create(db, "events", dict(zip(names.to_pylist(), columns, strict=True)))
     types = {"row": pa.int64(), "experiment_name": pa.string(), "variant_id": pa.string()}
     _create(db, "exposed", {n: pa.array([e[i] for e in exposures], t) for i, (n, t) in enumerate(types.items())})
-    variants = sorted({variant for *_, variant in exposures}, key=variant_order)
+    variants = sorted({(name, variant) for _, name, variant in exposures}, key=lambda pair: variant_order(pair[1]))
     _create(
         db,
         "variants",
         {
-            "variant_id": pa.array(variants, pa.string()),
+            "experiment_name": pa.array([name for name, _ in variants], pa.string()),
+            "variant_id": pa.array([variant for _, variant in variants], pa.string()),
             "rank": pa.array(range(len(variants)), pa.int64()),
-            "is_arm": pa.array([variant not in settings.fallback_variants for variant in variants], pa.bool_()),
+            "is_arm": pa.array([settings.is_arm(*pair) for pair in variants], pa.bool_()),
         },
     )
 
@@ -269,7 +275,7 @@ def _build_silver(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> No
         CREATE TABLE seen AS
         SELECT experiment_name, user_id, variant_id, rank, is_arm,
                min(timestamp) AS first_exposed_at, min(day) AS first_day
-        FROM exposures JOIN variants USING (variant_id) GROUP BY ALL
+        FROM exposures JOIN variants USING (experiment_name, variant_id) GROUP BY ALL
     """)
     db.execute("""
         CREATE TABLE converted AS

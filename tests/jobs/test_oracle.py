@@ -1,0 +1,104 @@
+"""Dirty traffic through the whole pipeline, against an independent program: every row must agree."""
+
+import random
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.traffic.catalog import Arm, Experiment
+from abtest_lib.traffic.events import Traffic
+from abtest_lib.traffic.generate import generate_traffic
+from tests.oracle.compare import assert_lake_equals_oracle
+from tests.oracle.world import World
+
+ALL_PAGES = ("search", "product", "checkout")
+EXPERIMENTS = (
+    Experiment(
+        "search/crossing",
+        ("search", "product"),
+        (Arm("10", 0.5), Arm("9", 0.3), Arm("x", 0.2)),
+        cross_exposed=0.7,
+        fallback=0.1,
+    ),
+    Experiment("ramped|up", ALL_PAGES, (Arm("1", 0.9), Arm("2", 0.1, 0.5)), cross_exposed=0.2),
+    Experiment("pdp/own-fallback", ("product",), (Arm("100", 0.5), Arm("20", 0.5)), cross_exposed=0.5, fallback=0.05),
+    Experiment("late", ("search",), (Arm("1", 0.5), Arm("2", 0.5)), starts=0.6, reach=2),
+    Experiment("buyingflow/steps", ("checkout",), (Arm("7", 1.0),)),
+    Experiment("nothing-but-fallback", ("search",), ()),
+)
+START, DAYS = date(2021, 11, 4), 6
+"""New York's clocks went back on 7 November 2021."""
+
+
+WORLDS = {
+    "first": World({"reporting_timezone": "America/New_York", "fallback_variants": ["DEFAULT"]}),
+    "exclude": World(
+        {"reporting_timezone": "Asia/Kathmandu", "cross_exposed": "exclude", "attribution_window": "36h"},
+        periods={"ramped|up": [START + timedelta(days=1), START + timedelta(days=3)]},
+        own_fallback={"pdp/own-fallback": ["DEFAULT"]},
+    ),
+    "include": World(
+        {
+            "cross_exposed": "include",
+            "fallback_variants": ["DEFAULT", "x"],
+            "conversion_event": "CHECKOUT_2",
+            "attribution_window": "2d",
+        },
+        periods={"ramped|up": [START, START + timedelta(days=2)]},
+    ),
+}
+every_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+
+
+@pytest.fixture(scope="module")
+def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of some 4,000 events, a tenth of them spoilt in every way that the rules know."""
+    path = tmp_path_factory.mktemp("traffic") / "events.csv"
+    generated = generate_traffic(Traffic(300, DAYS, 11, START, "America/New_York", EXPERIMENTS, dirty=0.1), path)
+    assert generated.rows > 3000
+    return path
+
+
+def split(path: Path, folder: Path) -> list[Path]:
+    """Three batches, out of order, each with rows of every day, and rows that come again.
+
+    The last batch sends half of the first one once more, so that it is late, new and old at once.
+    """
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    random.Random(5).shuffle(lines)  # noqa: S311  a test's own randomness
+    third = len(lines) // 3
+    parts = [lines[:third], lines[third : 2 * third] + lines[:50], lines[2 * third :] + lines[: third // 2]]
+    folder.mkdir()
+    paths = [folder / f"batch-{number}.csv" for number in range(len(parts))]
+    for batch, part in zip(paths, parts, strict=True):
+        batch.write_bytes(header + b"".join(part))
+    return paths
+
+
+@every_world
+def test_one_batch(spark: SparkSession, traffic: Path, tmp_path: Path, world: World) -> None:
+    lake = str(tmp_path / "lake")
+    run_pipeline(spark, world.settings(tmp_path), str(traffic), lake)
+    expected = assert_lake_equals_oracle(spark, lake, [traffic], world.oracle())
+    assert expected.duplicates > 0
+    broken = {rule for _, rules in expected.quarantine for rule in rules}
+    assert len(broken) == 12
+    for table in (
+        expected.experiment_daily,
+        expected.funnel_daily,
+        expected.experiment_to_date,
+        expected.experiment_health,
+    ):
+        assert len(table) > 20
+
+
+@every_world
+def test_several_batches(spark: SparkSession, traffic: Path, tmp_path: Path, world: World) -> None:
+    lake, settings = str(tmp_path / "lake"), world.settings(tmp_path)
+    batches = split(traffic, tmp_path / "batches")
+    for number, batch in enumerate(batches):
+        run_pipeline(spark, settings, str(batch), lake)
+        assert_lake_equals_oracle(spark, lake, batches[: number + 1], world.oracle())
