@@ -1,0 +1,168 @@
+"""What the looks so far prove: boundaries, and intervals intersected over looks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from abtest_lib.registry import Experiment
+from abtest_lib.stats.always_valid import mixture_boundary
+from abtest_lib.stats.arrays import Bools, Floats
+from abtest_lib.stats.intervals import difference_intervals
+from abtest_lib.stats.proportions import has_enough_conversions, pair_information
+from abtest_lib.stats.spending import plan_looks
+from abtest_lib.verdict.panel import A, Days, Panel, accumulate_within
+from abtest_lib.verdict.rules import Rules
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What is known of every arm against the control, on every day of a panel.
+
+    Attributes:
+        fraction: Share of the plan that has passed, (E, T); NaN without a plan.
+        is_compared: Whether arm and control have users, (E, T, K); never for the control.
+        may_test: Whether the pair has conversions enough, (E, T, K).
+        has_ended: Whether the pair's last planned look has been made, (E, T, K).
+        is_repeated: Whether the last look was made on an earlier day, (E, T).
+        information: Information of the pair in events, (E, T, K); NaN without a pair.
+        boundary: Critical |z| of that day's look, (E, T, K); NaN where no look is made.
+        lower: Lower end of the interval for the difference, intersected over the period's looks, (E, T, K); NaN
+            before the first look.
+        upper: Upper end of it.
+    """
+
+    fraction: Floats
+    is_compared: Bools
+    may_test: Bools
+    has_ended: Bools
+    is_repeated: Bools
+    information: Floats
+    boundary: Floats
+    lower: Floats
+    upper: Floats
+
+
+def gather_evidence(panel: Panel, rules: Rules) -> Evidence:
+    """Look at every day of every experiment, knowing nothing that came later.
+
+    Args:
+        panel: The histories.
+        rules: The levels.
+
+    Returns:
+        The evidence.
+    """
+    control = (panel.of_control(panel.purchases), panel.of_control(panel.users))
+    x, n, x0, n0 = np.broadcast_arrays(panel.purchases, panel.users, *control)
+    is_compared = panel.is_active & ~panel.is_control & (n0 > 0)
+    may_test = is_compared & has_enough_conversions(x, n, x0, n0)
+    information = np.where(is_compared, pair_information(x, n, x0, n0), np.nan)
+    fraction = plan_fraction(panel)
+    boundary, has_ended = _boundaries(panel, rules, fraction, may_test, np.nan_to_num(information, posinf=0.0))
+    lower, upper = np.full((2, *boundary.shape), np.nan)
+    is_look = np.isfinite(boundary)
+    ends = difference_intervals(x[is_look], n[is_look], x0[is_look], n0[is_look], boundary[is_look])
+    lower[is_look], upper[is_look] = ends.lower, ends.upper
+    ended_before = np.zeros_like(has_ended)
+    ended_before[:, 1:] = has_ended[:, :-1] & ~panel.is_first[:, 1:, None]
+    return Evidence(
+        fraction=fraction,
+        is_compared=is_compared,
+        may_test=may_test,
+        has_ended=has_ended,
+        is_repeated=_all_pairs(ended_before, is_compared),
+        information=np.where(np.isfinite(information), information, np.nan),
+        boundary=boundary,
+        lower=accumulate_within(lower, panel.is_first, np.fmax),
+        upper=accumulate_within(upper, panel.is_first, np.fmin),
+    )
+
+
+def _all_pairs(flags: Bools, is_compared: Bools) -> Bools:
+    return np.asarray((flags | ~is_compared).all(axis=2) & is_compared.any(axis=2))
+
+
+def plan_fraction(panel: Panel) -> Floats:
+    """The share of the plan that has passed: by users, by days, or 1 once the registered end is reached.
+
+    Returns:
+        Shape (E, T), between 0 and 1; NaN without a plan.
+    """
+    fraction = np.full(panel.day.shape, np.nan)
+    users = panel.users.sum(axis=2)
+    for row, item in enumerate(panel.declared):
+        if item is not None and item.is_planned:
+            fraction[row] = _fraction_of(item, panel.day[row], users[row], _first_planned_day(item, panel.day[row]))
+    return np.where(panel.is_day, fraction, np.nan)
+
+
+def _first_planned_day(item: Experiment, day: Days) -> np.datetime64:
+    declared = item.start or (item.allocations[0].starts if item.allocations else None)
+    return np.datetime64(declared, "D") if declared is not None else day[0]
+
+
+def _fraction_of(item: Experiment, day: Days, users: Floats, first: np.datetime64) -> Floats:
+    fraction = np.zeros(day.shape)
+    if item.planned_users is not None:
+        fraction = users / item.planned_users
+    if item.end is not None:
+        end, one_day = np.datetime64(item.end, "D"), np.timedelta64(1, "D")
+        passed = (day - first + one_day) / max(end - first + one_day, one_day)
+        fraction = np.where(day >= end, 1.0, passed if item.planned_users is None else fraction)
+    return np.asarray(np.clip(fraction, 0.0, 1.0))
+
+
+def _boundaries(
+    panel: Panel, rules: Rules, fraction: Floats, may_test: Bools, information: Floats
+) -> tuple[Floats, Bools]:
+    boundary, has_ended = np.full(may_test.shape, np.nan), np.zeros_like(may_test)
+    alpha = rules.alpha / np.maximum(_number_of_arms(panel) - 1, 1)
+    planned = np.array([item is not None and item.is_planned for item in panel.declared])
+    periods = np.array([_periods(item) for item in panel.declared])
+    always = mixture_boundary(information, alpha[:, :, None] / periods[:, None, None])
+    boundary[~planned] = np.where(may_test, always, np.nan)[~planned]
+    if planned.any():
+        boundary[planned], has_ended[planned] = _planned_boundaries(
+            panel.is_first[planned], fraction[planned], alpha[planned], may_test[planned], information[planned]
+        )
+    return boundary, has_ended
+
+
+def _number_of_arms(panel: Panel) -> Floats:
+    """Arms among which the level is divided, (E, T): those with a share or users; within a period it never falls."""
+    number = ((panel.shares > 0) | panel.is_active).sum(axis=2).astype(np.float64)
+    return accumulate_within(number, panel.is_first, np.maximum)
+
+
+def _periods(item: Experiment | None) -> int:
+    """How many periods the unplanned rule must divide its level among."""
+    return 1 if item is None else 1 + sum(day != item.start for day in item.period_starts)
+
+
+def _planned_boundaries(
+    is_first: Bools, fraction: Floats, alpha: Floats, may_test: Bools, information: Floats
+) -> tuple[Floats, Bools]:
+    """Boundaries of planned experiments; what one period has spent, the next no longer has."""
+    arms = may_test.shape[2]
+    period = np.cumsum(is_first, axis=1)
+
+    def by_pair(values: npt.NDArray[A]) -> npt.NDArray[A]:
+        spread = np.broadcast_to(values if values.ndim > 2 else values[:, :, None], may_test.shape)  # noqa: PLR2004  (E, T)
+        return np.swapaxes(spread, 1, 2).reshape(-1, may_test.shape[1])
+
+    boundary, has_ended = np.full(by_pair(information).shape, np.nan), by_pair(np.zeros_like(may_test))
+    spent = np.zeros((len(boundary), 1))
+    for number in range(1, int(period.max(initial=0)) + 1):
+        within = by_pair(np.asarray(period == number))
+        looks = plan_looks(
+            np.where(within, by_pair(information), 0.0),
+            np.where(within, by_pair(fraction), 0.0),
+            by_pair(alpha) - spent,
+            within & by_pair(may_test),
+        )
+        boundary = np.where(looks.is_look, looks.boundary, boundary)
+        has_ended = np.where(within, looks.has_ended, has_ended)
+        spent = spent + looks.spent[:, -1:]
+    shape = (-1, arms, may_test.shape[1])
+    return np.swapaxes(boundary.reshape(shape), 1, 2), np.swapaxes(has_ended.reshape(shape), 1, 2)

@@ -1,0 +1,161 @@
+"""One sentence with the numbers in it, for somebody who has to act on a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from abtest_lib.verdict.decision import Decision
+from abtest_lib.verdict.reasons import REASONS, Weight, sentence_of
+
+_MAX_LISTED = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a sentence is made of; None where there is no such number.
+
+    Attributes:
+        day: The as-of day.
+        decision: A `Decision`'s value.
+        reasons: Reason codes, the heaviest first.
+        arm: The arm to ship, else the one with the largest difference.
+        control: The control.
+        users: Users of the arm.
+        purchases: Those who converted.
+        control_users: Users of the control.
+        control_purchases: Those who converted.
+        lower: Lower end of the difference's interval, a proportion; 95 % of that day before the first look, and
+            the one intersected over looks after it.
+        upper: Upper end of it.
+        arms: Arms with users, the control among them.
+        decided_on: The day of the decision that stands.
+        counts: Users by arm, in order of id.
+        expected: Expected users by arm.
+        ratio_p_value: p-value of the sample-ratio test.
+        cross_exposed_share: Users who saw several arms, of all.
+    """
+
+    day: date
+    decision: str
+    reasons: Sequence[str]
+    arm: str | None
+    control: str | None
+    users: float
+    purchases: float
+    control_users: float
+    control_purchases: float
+    lower: float | None
+    upper: float | None
+    arms: int
+    decided_on: date | None
+    counts: Sequence[tuple[str, float]]
+    expected: Sequence[float]
+    ratio_p_value: float | None
+    cross_exposed_share: float | None
+
+
+def explain(facts: Facts) -> str:
+    """Say what was decided and on which numbers.
+
+    Examples:
+        >>> explain(Facts(date(2021, 8, 9), "ship", ["proven_gain"], "B", "A", 10_000, 600, 10_000, 500, 0.0012, 0.0190,
+        ...               2, date(2021, 8, 9), [], [], None, None))
+        'Ship B: it converts 6.00 % against 5.00 % for the control A (+20.0 %), and a gain of at least 0.12 percentage
+        points is proven.'
+    """
+    if facts.decision == Decision.SHIP:
+        return f"Ship {facts.arm}{_standing(facts)}: it {_rates(facts)}{_proof(facts)}."
+    if facts.decision == Decision.KEEP_CONTROL:
+        return _keep(facts)
+    return _invalid(facts) if facts.decision == Decision.INVALID else _inconclusive(facts)
+
+
+def _keep(facts: Facts) -> str:
+    start = f"Keep the control {facts.control}{_standing(facts)}: "
+    if "proven_loss" in facts.reasons:
+        others = "every other arm is proven worse; the best of them, " if facts.arms > 2 else ""  # noqa: PLR2004  a pair
+        loss = (
+            "" if others else f", and a loss of at least {_points(-(facts.upper or 0.0))} percentage points is proven"
+        )
+        return f"{start}{others}{facts.arm} {_rates(facts)}{loss}."
+    return (
+        f"{start}the planned end was reached and no arm was proven better; {facts.arm} {_rates(facts)}{_range(facts)}."
+    )
+
+
+def _inconclusive(facts: Facts) -> str:
+    weights = {code: REASONS[code].weight for code in facts.reasons}
+    withheld = [code for code, weight in weights.items() if weight is Weight.WITHHOLDS]
+    if facts.arm is None:
+        causes = withheld or [code for code, weight in weights.items() if weight is Weight.EXPLAINS]
+        return f"No decision: {_phrase(causes[0]) if causes else 'there is nothing to compare yet'}."
+    told = f"{facts.arm} {_rates(facts)}{_range(facts)}"
+    if withheld:
+        return f"No decision: {_phrase(withheld[0])}{_detail(facts, withheld[0])}; so far {told}."
+    if "too_few_conversions" in facts.reasons:
+        few = f"{facts.purchases:,.0f} of {facts.users:,.0f} users of {facts.arm} and "
+        few += f"{facts.control_purchases:,.0f} of {facts.control_users:,.0f} of the control {facts.control} converted"
+        return f"No decision yet: {few}, which is too few for a test."
+    open_reasons = [
+        c for c, w in weights.items() if w is Weight.EXPLAINS and c not in {"not_proven", "posterior_missing"}
+    ]
+    cause = f"; {_phrase(open_reasons[0])}" if open_reasons else ""
+    return f"No decision yet: {told}{cause}."
+
+
+def _invalid(facts: Facts) -> str:
+    cause = next(code for code in facts.reasons if REASONS[code].weight is Weight.INVALIDATES)
+    return f"Do not use these numbers: {_phrase(cause)}{_detail(facts, cause)}."
+
+
+def _detail(facts: Facts, code: str) -> str:
+    if code in {"sample_ratio_mismatch", "sample_ratio_mismatch_before_exclusion", "allocation_undeclared"}:
+        pairs = list(zip(facts.counts, facts.expected, strict=True))[:_MAX_LISTED]
+        listed = ", ".join(f"{arm} {users:,.0f} (expected {expected:,.0f})" for (arm, users), expected in pairs)
+        p_value = "" if facts.ratio_p_value is None else f"; p = {facts.ratio_p_value:.2g}"
+        more = ", …" if len(facts.counts) > _MAX_LISTED else ""
+        return f" – users: {listed}{more}{p_value}"
+    if code in {"cross_exposure_too_high", "cross_exposure_imbalanced"} and facts.cross_exposed_share is not None:
+        return f" – {_percent(facts.cross_exposed_share)} of the users saw several"
+    if facts.counts:
+        listed = ", ".join(f"{arm} {users:,.0f}" for arm, users in facts.counts[:_MAX_LISTED])
+        return f" – users: {listed}{', …' if len(facts.counts) > _MAX_LISTED else ''}"
+    return ""
+
+
+def _rates(facts: Facts) -> str:
+    p, p0 = facts.purchases / facts.users, facts.control_purchases / facts.control_users
+    lift = f" ({p / p0 - 1:+.1%})".replace("%", " %") if p0 > 0 else ""
+    return f"converts {_percent(p)} against {_percent(p0)} for the control {facts.control}{lift}"
+
+
+def _range(facts: Facts) -> str:
+    if facts.lower is None or facts.upper is None or facts.lower > facts.upper:
+        return ""
+    ends = f"{_points(facts.lower, sign=True)} and {_points(facts.upper, sign=True)}"
+    return f"; the true difference may lie anywhere between {ends} percentage points"
+
+
+def _proof(facts: Facts) -> str:
+    if facts.lower is None or facts.lower <= 0:
+        return ""
+    return f", and a gain of at least {_points(facts.lower)} percentage points is proven"
+
+
+def _standing(facts: Facts) -> str:
+    return f", as decided on {facts.decided_on}" if facts.decided_on not in {None, facts.day} else ""
+
+
+def _phrase(code: str) -> str:
+    sentence = sentence_of(code).rstrip(".")
+    return sentence[0].lower() + sentence[1:]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _points(difference: float, *, sign: bool = False) -> str:
+    points = 100 * difference
+    digits = 2 if abs(points) >= 0.01 or points == 0 else 4  # noqa: PLR2004  a hundredth of a point
+    return f"{points:+.{digits}f}" if sign else f"{points:.{digits}f}"

@@ -1,0 +1,340 @@
+"""From counts to verdicts: everything the rules say about a panel, ready to be written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from abtest_lib.registry import Experiment, Registry
+from abtest_lib.stats.arrays import Bools, Floats
+from abtest_lib.verdict.compare import Comparisons, compare_arms
+from abtest_lib.verdict.decision import Decision, Decisions, decide
+from abtest_lib.verdict.evidence import Evidence, gather_evidence
+from abtest_lib.verdict.explain import Facts, explain
+from abtest_lib.verdict.panel import Panel
+from abtest_lib.verdict.reasons import REASONS, sentence_of
+from abtest_lib.verdict.rules import EVERYBODY, METRIC, RULES_VERSION, Rules
+from abtest_lib.verdict.validity import Validity, check_validity
+
+Columns = dict[str, list[Any]]
+
+_TO_DATE, _DAY = "to_date", "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on one experiment as of one day; the columns of gold/verdicts.
+
+    Attributes:
+        day: The as-of day.
+        experiment_name: The experiment.
+        is_valid: Whether the numbers may be believed.
+        reasons: Codes of everything a reader must know, the heaviest first.
+        winner: The arm with the highest probability of being best; descriptive.
+        decision: A `Decision`'s value.
+        decided_on: The day of the decision that stands.
+        period_start: First day of the period that was judged.
+        control_id: The control.
+        srm_p_value: p-value of the sample-ratio test.
+        srm_status: `ok`, `mismatch` or `not_tested`.
+        cross_exposed_share: Users who saw several arms, a proportion of all.
+        information_fraction: Share of the plan that has passed.
+        model_version: Version of the rules.
+        explanation: One sentence for a person.
+        metric: What was judged.
+        segment: Whom it was judged for.
+    """
+
+    day: date
+    experiment_name: str
+    is_valid: bool
+    reasons: tuple[str, ...]
+    winner: str | None
+    decision: str
+    decided_on: date | None
+    period_start: date
+    control_id: str | None
+    srm_p_value: float | None
+    srm_status: str
+    cross_exposed_share: float | None
+    information_fraction: float | None
+    model_version: str
+    explanation: str
+    metric: str = METRIC
+    segment: str = EVERYBODY
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """Everything the rules say about a panel.
+
+    Attributes:
+        panel: The histories.
+        rules: The levels and limits.
+        validity: What was found about the experiments.
+        evidence: What the looks prove.
+        decisions: What should be done.
+    """
+
+    panel: Panel
+    rules: Rules
+    validity: Validity
+    evidence: Evidence
+    decisions: Decisions
+
+    def verdicts(self, wanted: Bools | None = None) -> list[Verdict]:
+        """The verdicts as objects, one a day × experiment; `verdict_columns` has the same as columns."""
+        columns = self.verdict_columns(wanted)
+        rows = (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+        return [Verdict(**{**row, "reasons": tuple(row["reasons"])}) for row in rows]
+
+    def verdict_columns(self, wanted: Bools | None = None) -> Columns:
+        """The rows of gold/verdicts, column by column.
+
+        Args:
+            wanted: Which days, (E, T); all by default.
+
+        Returns:
+            Column to values; None where there is none.
+        """
+        e, t = self._cells(wanted)
+        to_date = self._compare(self.panel.users, self.panel.purchases, e, t)
+        reasons = self._reasons(to_date, e, t)
+        days, starts = self.panel.day[e, t].tolist(), self.panel.period_start[e, t].tolist()
+        decided = _pick_days(self.panel.day, e, self.decisions.decided[e, t])
+        decision = self.decisions.decision[e, t].tolist()
+        facts = self._facts(to_date, e, t, reasons, decided)
+        p_value = self.validity.ratio_p_value[e, t]
+        status = np.where(np.isnan(p_value), "not_tested", np.where(self.validity.is_mismatch[e, t], "mismatch", "ok"))
+        return {
+            "day": days,
+            "experiment_name": [self.panel.names[i] for i in e],
+            "is_valid": self.decisions.is_valid[e, t].tolist(),
+            "reasons": reasons,
+            "winner": self._arm_names(e, self.decisions.winner[e, t]),
+            "decision": decision,
+            "decided_on": decided,
+            "period_start": starts,
+            "control_id": [self.panel.controls[i].variant_id for i in e],
+            "srm_p_value": _nullable(p_value),
+            "srm_status": status.tolist(),
+            "cross_exposed_share": _nullable(self.validity.cross_exposed_share[e, t]),
+            "information_fraction": _nullable(self.evidence.fraction[e, t]),
+            "model_version": [RULES_VERSION] * len(days),
+            "explanation": [explain(fact) for fact in facts],
+        }
+
+    def comparison_columns(self, wanted: Bools | None = None) -> Columns:
+        """The rows of gold/comparisons, column by column: the window to date, then the day's own.
+
+        Args:
+            wanted: Which days, (E, T); all by default.
+
+        Returns:
+            Column to values; None where there is none.
+        """
+        e, t = self._cells(wanted)
+        day_users = np.nan_to_num(self.panel.day_users)
+        windows = {
+            _TO_DATE: (self._compare(self.panel.users, self.panel.purchases, e, t), self.panel.is_seen),
+            _DAY: (self._compare(day_users, np.nan_to_num(self.panel.day_purchases), e, t), day_users > 0),
+        }
+        parts = [self._window(name, result, shown[e, t], e, t) for name, (result, shown) in windows.items()]
+        return {name: [*parts[0][name], *parts[1][name]] for name in parts[0]}
+
+    def _cells(self, wanted: Bools | None) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        e, t = np.nonzero(self.panel.is_day if wanted is None else self.panel.is_day & wanted)
+        return e, t
+
+    def _compare(
+        self, users: Floats, purchases: Floats, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
+    ) -> Comparisons:
+        return compare_arms(users[e, t], purchases[e, t], self.panel.control[e], self.rules.alpha)
+
+    def _reasons(self, to_date: Comparisons, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]) -> list[list[str]]:
+        flags = {code: flag[e, t] for code, flag in self.decisions.flags.items()}
+        significant = to_date.p_adjusted < self.rules.validity_alpha
+        surprising = significant & (np.abs(np.nan_to_num(to_date.lift)) > self.rules.surprising_lift)
+        compared = to_date.is_compared.any(axis=1)
+        control_buys = self.panel.of_control(self.panel.purchases)[e, t, 0] > 0
+        flags |= {
+            "too_good_to_be_true": np.asarray(surprising.any(axis=1)),
+            "after_planned_end": self.evidence.is_repeated[e, t],
+            "below_minimum_effect": self._below_minimum(to_date, e, t),
+            "lift_undefined": compared & ~control_buys,
+            "chi_square_skipped": compared & np.isnan(to_date.chi_square),
+        }
+        table = np.stack([flags.get(code, np.zeros(e.size, dtype=bool)) for code in REASONS], axis=1)
+        codes = np.array(list(REASONS), dtype=object)
+        rows, found = np.nonzero(table)
+        ends = np.searchsorted(rows, np.arange(e.size + 1))
+        listed = codes[found].tolist()
+        return [listed[start:end] for start, end in pairwise(ends.tolist())]
+
+    def _below_minimum(self, to_date: Comparisons, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]) -> Bools:
+        declared = [None if item is None else item.minimum_effect for item in self.panel.declared]
+        minimum = np.array([np.nan if effect is None else effect for effect in declared])[e]
+        arm = self.decisions.arm[e, t]
+        most = np.take_along_axis(to_date.lift_upper, np.maximum(arm, 0)[:, None], 1)[:, 0]
+        return np.asarray((arm >= 0) & (most < minimum))
+
+    def _arm_names(self, e: npt.NDArray[np.intp], index: npt.NDArray[np.int64]) -> list[str | None]:
+        return [self.panel.arms[i][k] if k >= 0 else None for i, k in zip(e.tolist(), index.tolist(), strict=True)]
+
+    def _facts(
+        self,
+        to_date: Comparisons,
+        e: npt.NDArray[np.intp],
+        t: npt.NDArray[np.intp],
+        reasons: list[list[str]],
+        decided: list[date | None],
+    ) -> Iterable[Facts]:
+        panel, arm = self.panel, self.decisions.arm[e, t]
+        arm = np.where(arm >= 0, arm, self.decisions.best[e, t])
+        row, k = np.arange(e.size), np.maximum(arm, 0)
+        looked = ~np.isnan(self.evidence.lower[e, t, k])
+        lower = np.where(looked, self.evidence.lower[e, t, k], to_date.difference_lower[row, k])
+        upper = np.where(looked, self.evidence.upper[e, t, k], to_date.difference_upper[row, k])
+        control_users, control_purchases = (panel.of_control(v)[e, t, 0] for v in (panel.users, panel.purchases))
+        counts = panel.users[e, t]
+        expected = panel.shares[e, t] * counts.sum(axis=1, keepdims=True)
+        numbers = zip(
+            panel.day[e, t].tolist(),
+            self.decisions.decision[e, t].tolist(),
+            reasons,
+            self._arm_names(e, arm),
+            [panel.controls[i].variant_id for i in e],
+            panel.users[e, t, k].tolist(),
+            panel.purchases[e, t, k].tolist(),
+            control_users.tolist(),
+            control_purchases.tolist(),
+            _nullable(lower),
+            _nullable(upper),
+            panel.is_active[e, t].sum(axis=1).tolist(),
+            decided,
+            (list(zip(panel.arms[i], users, strict=False)) for i, users in zip(e, counts.tolist(), strict=True)),
+            (values[: len(panel.arms[i])] for i, values in zip(e, expected.tolist(), strict=True)),
+            _nullable(self.validity.ratio_p_value[e, t]),
+            _nullable(self.validity.cross_exposed_share[e, t]),
+            strict=True,
+        )
+        return (Facts(*values) for values in numbers)
+
+    def _window(
+        self, window: str, result: Comparisons, shown: Bools, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
+    ) -> Columns:
+        """Rows for the arms that a window shows, beside a control that has a name."""
+        has_control = (self.panel.control[e] >= 0)[:, None]
+        is_control = np.arange(shown.shape[1]) == self.panel.control[e][:, None]
+        row, k = np.nonzero(shown & has_control & ~is_control)
+        i, j = e[row], t[row]
+        evidence = self.evidence if window == _TO_DATE else None
+        dof = np.where(result.chi_square_dof > 0, result.chi_square_dof, -1)[row]
+        return {
+            "window": [window] * row.size,
+            "metric": [METRIC] * row.size,
+            "day": self.panel.day[i, j].tolist(),
+            "experiment_name": [self.panel.names[index] for index in i],
+            "variant_id": self._arm_names(i, k),
+            "control_id": [self.panel.controls[index].variant_id for index in i],
+            **{name: _nullable(getattr(result, name)[row, k]) for name in _PAIR_COLUMNS},
+            "decision_lower": _nullable(_of(evidence, "lower", i, j, k)),
+            "decision_upper": _nullable(_of(evidence, "upper", i, j, k)),
+            "boundary": _nullable(_of(evidence, "boundary", i, j, k)),
+            "information": _nullable(_of(evidence, "information", i, j, k)),
+            "chi_square": _nullable(result.chi_square[row]),
+            "chi_square_dof": [value if value >= 0 else None for value in dof.tolist()],
+            "chi_square_p_value": _nullable(result.chi_square_p_value[row]),
+        }
+
+
+_PAIR_COLUMNS = (
+    "difference",
+    "difference_lower",
+    "difference_upper",
+    "lift",
+    "lift_lower",
+    "lift_upper",
+    "statistic",
+    "p_value",
+    "p_adjusted",
+    "p_holm",
+    "p_benjamini_hochberg",
+)
+
+
+def judge(panel: Panel, rules: Rules | None = None) -> Judgement:
+    """Apply all rules to a panel.
+
+    Args:
+        panel: Whole histories, from each experiment's first day on.
+        rules: The levels and limits.
+
+    Returns:
+        The judgement of every day, each knowing nothing that came later.
+    """
+    rules = rules or Rules()
+    validity, evidence = check_validity(panel, rules), gather_evidence(panel, rules)
+    return Judgement(panel, rules, validity, evidence, decide(panel, validity, evidence, rules))
+
+
+def absent_verdicts(registry: Registry, first_days: Mapping[str, date], days: Iterable[date]) -> list[Verdict]:
+    """Verdicts on registered experiments that should run and have no data.
+
+    Args:
+        registry: The declared experiments; only those with a start are expected on a day.
+        first_days: Experiment to its first day with data.
+        days: The days on which the lake has data of any experiment.
+
+    Returns:
+        One verdict a day × experiment, from its start until its first data, its end, or the last day.
+    """
+    return [
+        _absent(item, item.start, day)
+        for day in sorted(days)
+        for item in registry.experiments.values()
+        if item.start is not None and item.start <= day and (item.end is None or day <= item.end)
+        if item.name not in first_days or day < first_days[item.name]
+    ]
+
+
+def _absent(item: Experiment, start: date, day: date) -> Verdict:
+    return Verdict(
+        day=day,
+        experiment_name=item.name,
+        is_valid=False,
+        reasons=("no_data",),
+        winner=None,
+        decision=Decision.INVALID.value,
+        decided_on=None,
+        period_start=item.period_start(day) or start,
+        control_id=item.control,
+        srm_p_value=None,
+        srm_status="not_tested",
+        cross_exposed_share=None,
+        information_fraction=None,
+        model_version=RULES_VERSION,
+        explanation=f"{sentence_of('no_data').rstrip('.')} since {start}.",
+    )
+
+
+def _nullable(values: Floats) -> list[float | None]:
+    """Numbers as they may enter a table: no NaN, no infinity."""
+    return [value if value - value == 0 else None for value in values.tolist()]
+
+
+def _pick_days(
+    day: npt.NDArray[np.datetime64], e: npt.NDArray[np.intp], index: npt.NDArray[np.int64]
+) -> list[date | None]:
+    picked: list[date | None] = np.where(index >= 0, day[e, np.maximum(index, 0)], np.datetime64("NaT", "D")).tolist()
+    return picked
+
+
+def _of(
+    evidence: Evidence | None, name: str, i: npt.NDArray[np.intp], j: npt.NDArray[np.intp], k: npt.NDArray[np.intp]
+) -> Floats:
+    return np.full(i.size, np.nan) if evidence is None else np.asarray(getattr(evidence, name)[i, j, k])

@@ -1,0 +1,43 @@
+"""The numbers that the rules turn on, in one place."""
+
+from dataclasses import dataclass
+
+RULES_VERSION = "1"
+"""Stands in every verdict; raised when the same counts may lead to another verdict."""
+
+METRIC = "purchase"
+"""The metric that is judged; guardrails will add others."""
+
+EVERYBODY = "all"
+"""The segment that is judged; others will come beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Levels and limits of the verdict.
+
+    Attributes:
+        alpha: Two-sided level of the decision for a whole experiment, and of its intervals.
+        validity_alpha: Level of each test of validity.
+        ship_probability: Posterior probability of beating the control that `ship` needs.
+        cross_exposed_warning: Share of users who saw several arms from which a reader is warned.
+        cross_exposed_limit: Share above which the experiment is invalid.
+        fallback_warning: Share of users without an arm above which a reader is warned.
+        quarantine_warning: Share of the day's rows that were rejected above which a reader is warned.
+        few_users: Users in the smallest arm below which a reader is warned.
+        full_days: Days below which weekdays are not covered.
+        surprising_lift: Relative lift, either way, that is too good to be true when it is significant.
+        many_arms: Arms above which a reader is told what they cost.
+    """
+
+    alpha: float = 0.05
+    validity_alpha: float = 0.001
+    ship_probability: float = 0.95
+    cross_exposed_warning: float = 0.01
+    cross_exposed_limit: float = 0.10
+    fallback_warning: float = 0.10
+    quarantine_warning: float = 0.01
+    few_users: int = 100
+    full_days: int = 7
+    surprising_lift: float = 0.5
+    many_arms: int = 10
