@@ -87,7 +87,7 @@ def ops_state(lake: str, contract: TableContract) -> str:
     with lake_errors(contract.full_name):
         if not DeltaTable.is_deltatable(contract.path(lake), storage_options(lake)):
             return "none"
-        table = DeltaTable(contract.path(lake), storage_options=storage_options(lake), without_files=True)
+        table = DeltaTable(contract.path(lake), storage_options=storage_options(lake))
         return f"{table.metadata().id}@{table.version()}"
 
 

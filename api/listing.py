@@ -89,7 +89,7 @@ def _read_cursor(query: ListQuery) -> Key | None:
         return None
     try:
         sort, value, name = json.loads(base64.urlsafe_b64decode(query.cursor.encode()))
-    except ValueError:
+    except (ValueError, TypeError):
         sort, value, name = None, None, None
     is_number = isinstance(value, (int, float)) and math.isfinite(value)
     is_value = is_number if query.sort.endswith("participants") else isinstance(value, str)

@@ -107,7 +107,7 @@ class RequestMiddleware:
         return sum([hmac.compare_digest(digest, known) for known in self._keys]) > 0
 
     def _finish(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "none")
+        route = getattr(scope.get("route"), "path_format", "none")
         self._metrics.observe(scope["method"], route, status, seconds)
         if self._logs:
             path = scope.get("raw_path", b"").decode("ascii", "replace")
@@ -132,6 +132,6 @@ def keep_encoded_slashes(scope: Scope) -> None:
         True
     """
     raw = scope.get("raw_path") or b""
-    if b"%2" in raw and _ENCODED_SLASH.search(raw):
+    if b"%" in raw:
         parts = _ENCODED_SLASH.split(raw.split(b"?", 1)[0])
         scope["path"] = ENCODED_SLASH.join(unquote(part.decode("ascii", "replace")) for part in parts)

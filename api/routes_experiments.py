@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
 from abtest_lib.registry import Experiment as Declared
@@ -18,6 +19,14 @@ from api.problems import no_data
 from api.replies import Day, documented, no_data_doc, reply, service_of
 from api.snapshot import Snapshot
 
+
+class TextConvertor(PathConvertor):
+    """Like `path`, but over line breaks too: a name may hold anything."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
 Name = Annotated[str, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
 _DAILY = "gold/experiment_daily"
@@ -43,7 +52,7 @@ async def _find(request: Request, written: str, day: date | None) -> tuple[Snaps
 
 
 @router.get(
-    "/experiment/{experiment_name:path}/result",
+    "/experiment/{experiment_name:text}/result",
     summary="The result of one experiment on one day",
     responses=documented(models.ResultAnswer, examples.RESULT, s404=no_data_doc()),
 )
@@ -70,7 +79,7 @@ async def experiments(request: Request, query: Annotated[ListQuery, Query()]) ->
 
 
 @router.get(
-    "/experiment/{experiment_name:path}/history",
+    "/experiment/{experiment_name:text}/history",
     summary="One experiment over all its days, to date",
     responses=documented(models.History, examples.HISTORY, s404=no_data_doc()),
 )
@@ -89,7 +98,7 @@ async def history(request: Request, experiment_name: Name, first_day: Day = None
 
 
 @router.get(
-    "/experiment/{experiment_name:path}/funnel",
+    "/experiment/{experiment_name:text}/funnel",
     summary="The funnel of one experiment on one day",
     responses=documented(models.Funnel, examples.FUNNEL, s404=no_data_doc()),
 )
@@ -108,7 +117,7 @@ async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Re
 
 
 @router.get(
-    "/experiment/{experiment_name:path}/posterior",
+    "/experiment/{experiment_name:text}/posterior",
     summary="What the model believes on one day, with densities to plot",
     responses=documented(models.Posterior, examples.POSTERIOR, s404=no_data_doc()),
 )
@@ -133,7 +142,7 @@ async def posterior(
 
 
 @router.get(
-    "/experiment/{experiment_name:path}",
+    "/experiment/{experiment_name:text}",
     summary="One experiment: days, arms, verdict, declaration",
     responses=documented(models.Experiment, examples.EXPERIMENT, s404=no_data_doc()),
 )

@@ -1,0 +1,35 @@
+"""Clients of the application; the mirror runs in this process, so that tests do not wait."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from api.cache import Cache
+from api.main import create_app
+from api.mirror import mirror_once
+from api.settings import ApiSettings, load_api_settings
+
+with warnings.catch_warnings():
+    # Starlette 1.x asks for httpx2, a fork that the other tools here do not speak yet.
+    warnings.simplefilter("ignore")
+    from starlette.testclient import TestClient
+
+
+def settings_for(lake: Path | str, cache: Path, **more: object) -> ApiSettings:
+    given = {"lake": str(lake), "cache_dir": cache, "refresh_seconds": 0, "log_requests": False, "log_level": "error"}
+    return load_api_settings(**{**given, **more})
+
+
+def mirror(settings: ApiSettings) -> bool:
+    cache = Cache(settings.cache_dir, settings.lake)
+    cache.prepare()
+    return mirror_once(settings, cache)
+
+
+@contextmanager
+def served(lake: Path | str, cache: Path, **more: object) -> Iterator[TestClient]:
+    settings = settings_for(lake, cache, **more)
+    mirror(settings)
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client

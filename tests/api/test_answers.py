@@ -1,0 +1,203 @@
+"""Every other route: shapes and numbers, checked against the rows that were written."""
+
+from typing import TypeVar
+
+import pytest
+from lakes import LONELY, RANKING, USER_IDS, WEIRD
+from pydantic import BaseModel
+from serving import TestClient
+
+from api import models
+
+T = TypeVar("T", bound=BaseModel)
+TABLES = [
+    "bronze/events", "quarantine/events", "silver/exposures", "silver/purchases", "silver/participants",
+    "gold/experiment_daily", "gold/funnel_daily", "gold/experiment_to_date", "gold/experiment_health",
+    "gold/posteriors", "gold/comparisons", "gold/verdicts", "ops/releases", "ops/runs",
+]  # fmt: skip
+
+
+def get(client: TestClient, model: type[T], path: str, **params: object) -> T:
+    answer = client.get(path, params=params)
+    assert answer.status_code == 200, answer.text
+    return model.model_validate(answer.json())
+
+
+def names(client: TestClient, **params: object) -> list[str]:
+    return [line.name for line in get(client, models.ExperimentList, "/experiments", **params).experiments]
+
+
+def test_list_filters_and_order(client: TestClient) -> None:
+    assert names(client) == [LONELY, WEIRD, RANKING]
+    assert names(client, search="RANK") == [RANKING]
+    assert names(client, decision="ship") == [RANKING]
+    assert names(client, is_valid="false") == [WEIRD]
+    assert names(client, sort="-participants") == [RANKING, WEIRD, LONELY]
+    assert names(client, sort="last_day") == [WEIRD, LONELY, RANKING]
+    assert names(client, sort="-first_day") == [LONELY, RANKING, WEIRD]
+    assert names(client, search="no such thing") == []
+
+
+def test_list_line(client: TestClient) -> None:
+    (line,) = get(client, models.ExperimentList, "/experiments", search="rank").experiments
+    assert (str(line.first_day), str(line.last_day), line.days) == ("2021-08-01", "2021-08-02", 2)
+    assert (line.participants, line.decision, line.is_valid, line.winner) == (390, "ship", True, 4916)
+
+
+@pytest.mark.parametrize("sort", ["name", "-name", "last_day", "-last_day", "participants", "-participants"])
+def test_pages_hold_every_experiment_once(client: TestClient, sort: str) -> None:
+    found, cursor = [], None
+    while True:
+        page = client.get(
+            "/experiments", params={"limit": 1, "sort": sort, **({"cursor": cursor} if cursor else {})}
+        ).json()
+        assert page["total"] == 3
+        found += [line["name"] for line in page["experiments"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert found == names(client, sort=sort)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "WyJuYW1lIl0=", "bnVsbA==", "WyJsYXN0X2RheSIsIiIsIiJd", "[]", "=", "WyJuYW1lIixbXSwiIl0="]
+)
+def test_a_foreign_cursor_is_refused(client: TestClient, cursor: str) -> None:
+    assert client.get("/experiments", params={"cursor": cursor}).status_code == 422
+
+
+def test_detail(client: TestClient) -> None:
+    found = get(client, models.Experiment, "/experiment/search|ranking")
+    assert found.name == RANKING
+    assert [str(day) for day in found.days] == ["2021-08-01", "2021-08-02"]
+    assert [(arm.id, arm.role, arm.users, arm.purchases) for arm in found.arms] == [
+        (4915, "control", 188, 11),
+        (4916, "treatment", 202, 14),
+    ]
+    assert (found.verdict.decision, str(found.verdict.decided_on), found.verdict.srm_p_value) == (
+        "ship",
+        "2021-08-02",
+        0.5,
+    )
+    assert found.registry is None
+
+
+def test_history(client: TestClient) -> None:
+    found = get(client, models.History, "/experiment/search|ranking/history")
+    assert [(str(p.day), p.verdict.decision, p.participants_to_date) for p in found.points] == [
+        ("2021-08-01", "inconclusive", 212),
+        ("2021-08-02", "ship", 390),
+    ]
+    control, treated = found.points[1].variants
+    assert (control.boundary, treated.boundary, treated.statistic) == (None, 2.9, 0.6)
+    assert treated.decision_interval.model_dump() == {"lower": -0.03, "upper": 0.05}
+    assert (treated.users, treated.purchases) == (202, 14)
+
+
+def test_history_between_days(client: TestClient) -> None:
+    path = "/experiment/search|ranking/history"
+    assert [str(p.day) for p in get(client, models.History, path, first_day="2021-08-02").points] == ["2021-08-02"]
+    assert [str(p.day) for p in get(client, models.History, path, last_day="2021-08-01").points] == ["2021-08-01"]
+    assert get(client, models.History, path, last_day="2020-01-01").points == []
+
+
+def test_funnel(client: TestClient) -> None:
+    found = get(client, models.Funnel, "/experiment/search|ranking/funnel", day="2021-08-01")
+    assert [step.event_name for step in found.steps] == ["SEARCH", "BUY"]
+    assert [(v.id, v.users, v.purchases) for v in found.steps[0].variants] == [
+        (4915, 99, 5),
+        (4916, 108, 8),
+        ("DEFAULT", 3, 0),
+    ]
+    assert get(client, models.Funnel, "/experiment/search|ranking/funnel").steps == []
+
+
+def test_posterior(client: TestClient) -> None:
+    found = get(client, models.Posterior, "/experiment/search|ranking/posterior", day="2021-08-02", points=50)
+    control, treated = found.variants
+    assert (control.engine, control.status, control.reason, control.r_hat) == ("exact", "ok", None, None)
+    assert (treated.seed, treated.divergences, treated.probability_beats_control) == (7, 0, 0.6)
+    points = treated.density
+    width = points.conversion[1] - points.conversion[0]
+    assert len(points.density) == 50
+    assert sum(points.density) * width == pytest.approx(1, abs=0.01)
+    assert sum(x * y for x, y in zip(points.conversion, points.density, strict=True)) * width == pytest.approx(
+        0.05, abs=1e-3
+    )
+
+
+def test_posterior_of_an_experiment_without_one(client: TestClient) -> None:
+    found = get(client, models.Posterior, "/experiment/lonely/posterior", window="day")
+    assert [(v.id, v.mean, v.density) for v in found.variants] == [(1, None, None)]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(client: TestClient, name: str) -> None:
+    found = get(client, models.Table, f"/tables/{name}", limit=1)
+    assert found.problem is None
+    assert found.version == 0
+    assert found.rows >= 1
+    assert len(found.sample) == 1
+    assert {column.name for column in found.columns} == set(found.sample[0])
+
+
+def test_table_counts(client: TestClient) -> None:
+    rows = {f"{t.layer}/{t.table}": t.rows for t in get(client, models.TableList, "/tables").tables}
+    assert sorted(rows) == sorted(TABLES)
+    assert (rows["gold/experiment_daily"], rows["bronze/events"], rows["gold/comparisons"]) == (8, 2, 2)
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name.startswith(("bronze", "silver", "quarantine"))])
+def test_nobody_can_be_recognised_in_a_sample(client: TestClient, name: str) -> None:
+    answer = client.get(f"/tables/{name}", params={"limit": 100})
+    sample = answer.json()["sample"]
+    assert sample
+    assert not any(user in answer.text for user in USER_IDS)
+    assert not any(folder in answer.text for folder in ("secret", "bucket"))
+    assert len({row["user_id"] for row in sample}) == 2
+
+
+def test_unknown_table(client: TestClient) -> None:
+    answer = client.get("/tables/gold/passwords")
+    assert answer.status_code == 404
+    assert answer.json()["detail"] == "no table gold/passwords: see /tables"
+
+
+def test_quality(client: TestClient) -> None:
+    found = get(client, models.Quality, "/quality")
+    assert [run.job for run in found.runs] == ["build_silver", "ingest_bronze"]
+    assert found.quarantine.rows == 2
+    assert [(rule.rule, rule.rows) for rule in found.quarantine.by_rule] == [("bad_timestamp", 2), ("no_user", 1)]
+    assert (str(found.freshness.last_day), found.freshness.problems) == ("2021-08-02", [])
+
+
+def test_plan(client: TestClient) -> None:
+    # 31,234 per arm: the textbook two-proportion formula for 5 % → 5.5 %, 80 % power, two-sided 5 %.
+    found = get(client, models.Plan, "/plan", baseline=0.05, lift=0.1, users_per_day=5_000)
+    assert (found.users_per_arm, found.users_total, found.days) == (31_234, 62_468, 13)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"baseline": 0, "lift": 1}, {"baseline": 0.5, "lift": 2}, {"baseline": 0.5, "lift": 0}]
+)
+def test_an_impossible_plan_is_refused(client: TestClient, given: dict[str, float]) -> None:
+    answer = client.get("/plan", params=given)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
+def test_health_and_version(client: TestClient) -> None:
+    assert get(client, models.Live, "/health/live").status == "alive"
+    ready = get(client, models.Ready, "/health/ready")
+    assert (ready.problems, ready.lake_readable, ready.warming) == ([], True, False)
+    assert ready.versions["gold/verdicts"] == 0
+    assert get(client, models.Version, "/version").contract_version == 1
+
+
+def test_metrics(client: TestClient) -> None:
+    client.get("/experiment/search|ranking/result?day=2021-08-01")
+    text = client.get("/metrics").text
+    assert 'abtest_api_requests_total{method="GET",route="/experiment/{experiment_name}/result",status="200"}' in text
+    assert "abtest_api_ready 1.0" in text
+    assert "abtest_api_days 2.0" in text
