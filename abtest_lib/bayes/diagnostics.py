@@ -6,10 +6,11 @@ quantity at a time; here every array has the shape (quantities, chains, draws), 
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, special, stats
+from scipy import fft, special
 
 Floats = NDArray[np.float64]
 
@@ -62,9 +63,11 @@ def diagnose(draws: Floats, divergences: int) -> Diagnostics:
         The worst value over the quantities.
     """
     halves = split_chains(draws)
-    scores = rank_normalise(halves)
-    bulk, tail = effective_sample_size(scores), _tail_ess(halves)
-    r_hat = np.maximum(plain_r_hat(scores), plain_r_hat(rank_normalise(_folded(halves))))
+    order = order_of(halves)
+    scores = rank_normalise(halves, order)
+    folded = _folded(halves, order)
+    r_hat = np.maximum(plain_r_hat(scores), plain_r_hat(rank_normalise(folded, order_of(folded))))
+    bulk, tail = effective_sample_size(scores), tail_ess(halves, order)
     return Diagnostics(float(r_hat.max()), float(bulk.min()), float(tail.min()), divergences, draws.shape[1])
 
 
@@ -74,28 +77,62 @@ def split_chains(draws: Floats) -> Floats:
     return np.concatenate([draws[..., :half], draws[..., -half:]], axis=1)
 
 
-def rank_normalise(draws: Floats) -> Floats:
-    """Replace draws by the normal scores of their ranks over all chains; ties share their average rank."""
-    flat = draws.reshape(draws.shape[0], -1)
-    ranks = stats.rankdata(flat, axis=1) if _has_ties(flat) else _ranks(flat)
-    scores = special.ndtri((ranks - 0.375) / (flat.shape[1] + 0.25))
-    return np.asarray(scores.reshape(draws.shape), dtype=np.float64)
+def order_of(draws: Floats) -> NDArray[np.int64]:
+    """The positions of each quantity's draws over all chains, ascending, shape (quantities, chains * draws).
+
+    `argsort` takes eight times as long as `sort`. So the positions ride along in the lowest bits of the numbers,
+    where they can only reorder draws that agree to some twelve digits.
+    """
+    flat = np.ascontiguousarray(draws.reshape(draws.shape[0], -1))
+    bits = flat.view(np.int64)
+    ascending_as_integers = bits ^ ((bits >> 63) & np.int64(2**63 - 1))
+    position_bits = np.int64((1 << (flat.shape[1] - 1).bit_length()) - 1)
+    keys = (ascending_as_integers & ~position_bits) | np.arange(flat.shape[1])
+    return np.asarray(np.sort(keys, axis=1) & position_bits, dtype=np.int64)
 
 
-def _ranks(flat: Floats) -> Floats:
-    """Ranks where no ties are, several times faster than scipy's."""
-    ranks = np.empty(flat.shape)
-    np.put_along_axis(ranks, flat.argsort(axis=1), np.arange(1.0, flat.shape[1] + 1.0)[None, :], axis=1)
-    return ranks
+def rank_normalise(draws: Floats, order: NDArray[np.int64]) -> Floats:
+    """Replace draws by the normal scores of their ranks over all chains; ties share their average rank.
+
+    Args:
+        draws: Shape (quantities, chains, draws).
+        order: What `order_of` gives for them.
+
+    Returns:
+        The scores, of the shape of `draws`.
+    """
+    ascending = np.take_along_axis(draws.reshape(draws.shape[0], -1), order, axis=1)
+    count = ascending.shape[1]
+    starts_run = np.ones(ascending.shape, dtype=bool)
+    starts_run[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    ends_run = np.roll(starts_run, -1, axis=1)
+    index = np.arange(count)
+    first = np.maximum.accumulate(np.where(starts_run, index, 0), axis=1)
+    last = np.minimum.accumulate(np.where(ends_run, index, count)[:, ::-1], axis=1)[:, ::-1]
+    scores = np.empty(ascending.shape)
+    np.put_along_axis(scores, order, _normal_scores(count)[first + last], axis=1)
+    return scores.reshape(draws.shape)
 
 
-def _has_ties(flat: Floats) -> bool:
-    return bool((np.diff(np.sort(flat, axis=1), axis=1) == 0.0).any())
+@lru_cache(maxsize=8)
+def _normal_scores(count: int) -> Floats:
+    """Normal scores by twice the rank counted from zero, because an average rank may end in a half."""
+    ranks = 1.0 + np.arange(2 * count - 1) / 2.0
+    return np.asarray(special.ndtri((ranks - 0.375) / (count + 0.25)), dtype=np.float64)
 
 
-def _folded(halves: Floats) -> Floats:
-    median = np.median(halves.reshape(halves.shape[0], -1), axis=1)
+def _folded(halves: Floats, order: NDArray[np.int64]) -> Floats:
+    median = _quantile(halves, order, 0.5)
     return np.asarray(np.abs(halves - median[:, None, None]), dtype=np.float64)
+
+
+def _quantile(halves: Floats, order: NDArray[np.int64], probability: float) -> Floats:
+    """A linearly interpolated quantile of every quantity, shape (quantities,)."""
+    position = probability * (order.shape[1] - 1)
+    below = int(position)
+    flat = halves.reshape(halves.shape[0], -1)
+    ends = np.take_along_axis(flat, order[:, below : below + 2], axis=1)
+    return np.asarray(ends[:, 0] + (position - below) * (ends[:, 1] - ends[:, 0]), dtype=np.float64)
 
 
 def plain_r_hat(chains: Floats) -> Floats:
@@ -146,9 +183,7 @@ def _autocorrelation(chains: Floats) -> Floats:
     return np.asarray(autocorrelation, dtype=np.float64)
 
 
-def _tail_ess(halves: Floats) -> Floats:
-    flat = halves.reshape(halves.shape[0], -1)
-    lower, upper = np.quantile(flat, [0.05, 0.95], axis=1)
-    below = (halves <= lower[:, None, None]).astype(np.float64)
-    above = (halves <= upper[:, None, None]).astype(np.float64)
-    return np.minimum(effective_sample_size(below), effective_sample_size(above))
+def tail_ess(halves: Floats, order: NDArray[np.int64]) -> Floats:
+    """The smaller of the effective sample sizes of the 5 % and the 95 % quantile, shape (quantities,)."""
+    indicators = [(halves <= _quantile(halves, order, p)[:, None, None]).astype(np.float64) for p in (0.05, 0.95)]
+    return np.minimum(*(effective_sample_size(indicator) for indicator in indicators))

@@ -14,9 +14,6 @@ Floats = NDArray[np.float64]
 
 ENGINE_NAMES = ("mcmc", "exact")
 
-ARM_SHAPES = (2, 4, 8, 32, 128)
-"""The numbers of arms that programs are compiled for; a group is padded to the next one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -31,16 +28,6 @@ class Counts:
     purchases: Floats
     users: Floats
     seed: int
-
-    @property
-    def shape(self) -> int:
-        """The padded number of arms.
-
-        Examples:
-            >>> Counts(np.ones(3), np.full(3, 9.0), seed=1).shape
-            4
-        """
-        return next(shape for shape in ARM_SHAPES if shape >= self.users.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,41 +96,3 @@ def other_engine(name: str) -> str:
     if name not in ENGINE_NAMES:
         raise ConfigError(f"unknown engine '{one_line(name, 60)}': the engines are {', '.join(ENGINE_NAMES)}")
     return ENGINE_NAMES[1 - ENGINE_NAMES.index(name)]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Groups of one padded shape, filled up with empty ones to a fixed size, so that XLA compiles once.
-
-    Attributes:
-        members: The positions of the real groups in the caller's sequence.
-        purchases: Shape (size, arms).
-        users: Shape (size, arms).
-        seeds: Shape (size,), unsigned.
-    """
-
-    members: tuple[int, ...]
-    purchases: Floats
-    users: Floats
-    seeds: NDArray[np.uint64]
-
-
-def batches(groups: Sequence[Counts], size_of_shape: dict[int, int]) -> list[Batch]:
-    """Sort groups by padded shape and cut each shape into batches of its size."""
-    result = []
-    for shape, size in size_of_shape.items():
-        members = [position for position, group in enumerate(groups) if group.shape == shape]
-        result += [_pad(groups, members[start : start + size], shape, size) for start in range(0, len(members), size)]
-    return result
-
-
-def _pad(groups: Sequence[Counts], members: list[int], shape: int, size: int) -> Batch:
-    purchases, users = np.zeros((size, shape)), np.zeros((size, shape))
-    seeds = np.zeros(size, dtype=np.uint64)
-    for row, member in enumerate(members):
-        group = groups[member]
-        purchases[row, : group.users.size] = group.purchases
-        users[row, : group.users.size] = group.users
-        seeds[row] = group.seed
-    return Batch(tuple(members), purchases, users, seeds)
-

@@ -1,23 +1,25 @@
 """Engine `exact`: adaptive quadrature over the two hyperparameters, then draws of its nodes by their weights.
 
 θ given a node is drawn exactly, so that summaries of θ have no other error than the quadrature's and that of
-finitely many draws.
+finitely many draws. NumPy and SciPy alone: nothing to compile, no JAX.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import expit
 
-from abtest_lib.bayes.engine import Batch, Counts, Floats, HyperDraws, Nodes, batches
+from abtest_lib.bayes.engine import Counts, HyperDraws, Nodes
+from abtest_lib.bayes.mode import find_peaks
 from abtest_lib.bayes.priors import ExponentialPrior
+from abtest_lib.bayes.quadrature import EDGE_MASS, Frame, Grid, integrate
 
 DRAWS = 4000
 COARSENING_LIMIT = 1e-2
 """The most that leaving out every second node may change the normalising constant; the rule's error is its square."""
 
-_BATCH_SIZES = {2: 32, 4: 32, 8: 16, 32: 8, 128: 8}
-_NEGLIGIBLE = 1e-13
+_NEGLIGIBLE = 1e-12
 
 
 class ExactEngine:
@@ -27,49 +29,51 @@ class ExactEngine:
 
     def draw(self, groups: Sequence[Counts], prior: ExponentialPrior) -> list[HyperDraws]:
         """Draw 4,000 for every group; see `Engine`."""
-        draws: dict[int, HyperDraws] = {}
-        for batch in batches(groups, _BATCH_SIZES):
-            draws |= zip(batch.members, _run(batch, prior), strict=True)
-        return [draws[position] for position in range(len(groups))]
+        grids = quadrature_grids(groups, prior)
+        return [_draw(grid, group.seed) for grid, group in zip(grids, groups, strict=True)]
 
 
-def _run(batch: Batch, prior: ExponentialPrior) -> list[HyperDraws]:
-    from abtest_lib.bayes.quadrature import compiled_quadrature  # noqa: PLC0415  imports JAX
+def quadrature_grids(groups: Sequence[Counts], prior: ExponentialPrior) -> list[Grid]:
+    """The quadrature of every group, in the order of the groups."""
+    by_arms = defaultdict(list)
+    for position, group in enumerate(groups):
+        by_arms[group.users.size].append(position)
+    grids: dict[int, Grid] = {}
+    for positions in by_arms.values():
+        members = [groups[position] for position in positions]
+        grids |= zip(positions, _integrate_all(members, prior.rate), strict=True)
+    return [grids[position] for position in range(len(groups))]
 
-    grid = [np.asarray(values) for values in compiled_quadrature()(batch.purchases, batch.users, prior.rate)]
-    logit_mean, log_concentration, weight, edge_mass, coarsening = grid
-    return [
-        _draw_nodes(
-            _nodes(logit_mean[row], log_concentration[row], weight[row]),
-            int(batch.seeds[row]),
-            _problem(float(edge_mass[row]), float(coarsening[row])),
+
+def _integrate_all(groups: list[Counts], rate: float) -> list[Grid]:
+    peaks = find_peaks(
+        np.stack([group.purchases for group in groups]), np.stack([group.users for group in groups]), rate
+    )
+    frames = (Frame(*map(float, (*mode, *scale))) for mode, scale in zip(peaks.mode, peaks.scale, strict=True))
+    return [integrate(group.purchases, group.users, rate, frame) for group, frame in zip(groups, frames, strict=True)]
+
+
+def _problem(grid: Grid) -> str | None:
+    if not grid.edge_mass <= EDGE_MASS:
+        return f"quadrature left a mass of {grid.edge_mass:.0e} at its edge, above {EDGE_MASS:.0e}"
+    if not grid.coarsening_error <= COARSENING_LIMIT:
+        return (
+            f"quadrature changed by {grid.coarsening_error:.0e} without every second node, above {COARSENING_LIMIT:.0e}"
         )
-        for row in range(len(batch.members))
-    ]
-
-
-def _problem(edge_mass: float, coarsening: float) -> str | None:
-    from abtest_lib.bayes.quadrature import EDGE_MASS  # noqa: PLC0415  imports JAX
-
-    if not edge_mass <= EDGE_MASS:
-        return f"quadrature left a mass of {edge_mass:.0e} at its edge, above {EDGE_MASS:.0e}"
-    if not coarsening <= COARSENING_LIMIT:
-        return f"quadrature changed by {coarsening:.0e} without every second node, above {COARSENING_LIMIT:.0e}"
     return None
 
 
-def _nodes(logit_mean: Floats, log_concentration: Floats, weight: Floats) -> Nodes:
-    """The nodes that matter, some hundreds of the grid's thousands."""
-    matters = weight > _NEGLIGIBLE
-    logit, concentration, kept = logit_mean[matters], np.exp(log_concentration[matters]), weight[matters]
+def _nodes(grid: Grid) -> Nodes:
+    """The nodes that matter."""
+    matters = grid.weight > _NEGLIGIBLE
+    concentration = np.broadcast_to(np.exp(grid.log_concentration), grid.weight.shape)[matters]
+    logit, kept = grid.logit_mean[matters], grid.weight[matters]
     return Nodes(concentration * expit(logit), concentration * expit(-logit), kept / kept.sum())
 
 
-def _draw_nodes(nodes: Nodes, seed: int, problem: str | None) -> HyperDraws:
+def _draw(grid: Grid, seed: int) -> HyperDraws:
     """Systematic resampling: every node is drawn as often as its weight says, rounded up or down by chance."""
-    if not nodes.weight.size:
-        return HyperDraws(np.empty((1, 0)), np.empty((1, 0)), None, problem or "quadrature found no mass", nodes)
-    offset = np.random.default_rng((seed, 1)).random()
-    points = (np.arange(DRAWS) + offset) / DRAWS
+    nodes = _nodes(grid)
+    points = (np.arange(DRAWS) + np.random.default_rng((seed, 1)).random()) / DRAWS
     drawn = np.minimum(np.searchsorted(nodes.weight.cumsum(), points), nodes.weight.size - 1)
-    return HyperDraws(nodes.alpha[drawn][None, :], nodes.beta[drawn][None, :], None, problem, nodes)
+    return HyperDraws(nodes.alpha[drawn][None, :], nodes.beta[drawn][None, :], None, _problem(grid), nodes)

@@ -25,6 +25,7 @@ from numpyro.infer.util import log_density
 
 from abtest_lib.bayes.special import log_rising
 
+
 class BetaBinomial(dist.BetaBinomial):  # type: ignore[misc]  # numpyro has no types
     """NumPyro's Beta-Binomial without the binomial coefficient, a constant, and with cheaper special functions."""
 
@@ -77,5 +78,5 @@ def log_posterior(position: dict[str, jax.Array], purchases: jax.Array, users: j
     Returns:
         A scalar, in nats.
     """
-    density, _ = log_density(conversion_model, (purchases, users, rate), {}, position)
+    density: jax.Array = log_density(conversion_model, (purchases, users, rate), {}, position)[0]
     return density

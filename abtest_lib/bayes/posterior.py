@@ -63,7 +63,8 @@ class GroupPosterior:
             `failed` when there is nothing to be believed.
         reason: Why the status is not `ok`.
         engine: The engine that produced the numbers; the configured one for a failed group.
-        r_hat: Largest rank-normalised split R-hat over hyperparameters and conversions; None where draws are independent.
+        r_hat: Largest rank-normalised split R-hat over logit mean, log concentration and the arms' conversions; None
+            where draws are independent.
         ess_bulk: Smallest bulk effective sample size, in draws; None where draws are independent.
         ess_tail: Smallest tail effective sample size, in draws; None where draws are independent.
         divergences: Divergent transitions; None where draws are independent.

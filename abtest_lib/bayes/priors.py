@@ -14,6 +14,9 @@ _NUMBER = r"\s*([0-9.eE+-]+)\s*"
 _EXPONENTIAL = re.compile(rf"exponential\({_NUMBER}\)")
 _BETA = re.compile(rf"beta\({_NUMBER},{_NUMBER}\)")
 
+# Beyond these a prior is a point or nothing at all, and arithmetic gives up.
+_SMALLEST, _LARGEST = 1e-6, 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class ExponentialPrior:
@@ -84,13 +87,14 @@ def prior_by_name(name: str) -> Prior:
 
 
 def _positive(name: str, *texts: str) -> tuple[float, ...]:
-    """Parameters between 1e-6 and 1e9: beyond, the prior is a point or nothing, and arithmetic gives up."""
     try:
         numbers = tuple(float(text) for text in texts)
     except ValueError:
         raise _unknown(name) from None
-    if not all(1e-6 <= number <= 1e9 for number in numbers):
-        raise ConfigError(f"prior '{one_line(name, 60)}': its parameters must lie between 1e-6 and 1e9")
+    if not all(_SMALLEST <= number <= _LARGEST for number in numbers):
+        raise ConfigError(
+            f"prior '{one_line(name, 60)}': its parameters must lie between {_SMALLEST:g} and {_LARGEST:g}"
+        )
     return numbers
 
 

@@ -4,6 +4,7 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 
 @cache
@@ -15,12 +16,13 @@ def prepare_jax() -> None:
     """
     import jax  # noqa: PLC0415  this module is imported where JAX is not installed
 
-    jax.config.update("jax_enable_x64", True)
-    if jax.config.jax_compilation_cache_dir is None:
-        jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    config: Any = jax.config  # its attributes are made at run time
+    config.update("jax_enable_x64", True)
+    if config.jax_compilation_cache_dir is None:
+        config.update("jax_compilation_cache_dir", str(_cache_folder()))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
     # A cache that cannot be written, or an entry cut short by a crash, costs time and must not cost the group.
-    jax.config.update("jax_raise_persistent_cache_errors", False)
+    config.update("jax_raise_persistent_cache_errors", False)
 
 
 def _cache_folder() -> Path:

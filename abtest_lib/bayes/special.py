@@ -10,6 +10,7 @@ import math
 import jax
 import jax.numpy as jnp
 
+_SHIFT = 8.0
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 # Bernoulli numbers: B_2j / (2j (2j - 1)) for log-gamma, B_2j / 2j for digamma. At 8 and above the first term left
@@ -28,12 +29,12 @@ def log_gamma_and_digamma(x: jax.Array) -> tuple[jax.Array, jax.Array]:
         Two arrays of the shape of `x`: log Γ(x) and its derivative.
     """
     # Γ(x + 8) = x (x + 1) ⋯ (x + 7) Γ(x); multiplied in pairs, (x + i)(x + 7 - i) = x(x + 7) + i(7 - i).
-    small = x < 8.0
+    small = x < _SHIFT
     pair = jnp.where(small, x * (x + 7.0), 0.0)
     low, high = pair * (pair + 6.0), (pair + 10.0) * (pair + 12.0)
     product = jnp.where(small, low * high, 1.0)
     slope = ((2.0 * pair + 6.0) * high + low * (2.0 * pair + 22.0)) * (2.0 * x + 7.0)
-    y = jnp.where(small, x + 8.0, x)
+    y = jnp.where(small, x + _SHIFT, x)
     log_y, inverse = jnp.log(y), 1.0 / y
     square = inverse * inverse
     value = (y - 0.5) * log_y - y + _HALF_LOG_TWO_PI + inverse * _horner(_LOG_GAMMA_SERIES, square)
