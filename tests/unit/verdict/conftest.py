@@ -1,0 +1,98 @@
+"""Histories of one experiment, told as cumulative counts, and the verdict on each of their days."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from scipy.special import ndtr
+
+from abtest_lib.config import CrossExposed
+from abtest_lib.registry import parse_registry
+from abtest_lib.verdict.judge import Judgement, Verdict, judge
+from abtest_lib.verdict.panel import Context, build_panels
+
+START = np.datetime64("2021-08-01")
+Counts = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Story:
+    """Users and conversions to date of each arm, day by day; a shorter list starts later."""
+
+    arms: Mapping[str, Counts]
+    switchers: Mapping[str, Counts] = field(default_factory=dict)
+    registry: str = ""
+    policy: CrossExposed = CrossExposed.FIRST
+    period_starts: Sequence[int] = (0,)
+    posterior: bool | float = True
+    extra: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    skipped_days: Sequence[int] = ()
+    name: str = "search/test"
+
+    def columns(self) -> dict[str, object]:
+        length = max(len(counts) for counts in self.arms.values())
+        rows: list[dict[str, object]] = []
+        days = [day for day in range(length + len(self.skipped_days)) if day not in self.skipped_days]
+        for index, day in enumerate(days):
+            for arm, counts in self.arms.items():
+                position = index - (length - len(counts))
+                if position >= 0:
+                    rows.append(self._row(arm, counts, position, index, day))
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+    def _row(self, arm: str, counts: Counts, position: int, index: int, day: int) -> dict[str, object]:
+        switchers = self.switchers.get(arm, [(0, 0)] * len(counts))
+        users, purchases = counts[position]
+        control = self.arms[min(self.arms)]
+        reference = (
+            control[index - (max(map(len, self.arms.values())) - len(control))] if len(control) > 1 else control[0]
+        )
+        belief = beats(users, purchases, *reference) if self.posterior is True else self.posterior or np.nan
+        previous = counts[position - 1] if position else (0, 0)
+        return {
+            "experiment_name": self.name,
+            "variant_id": arm,
+            "day": START + day,
+            "period_start": START + max(start for start in self.period_starts if start <= day),
+            "users": users,
+            "purchases": purchases,
+            "cross_exposed_users": switchers[position][0],
+            "cross_exposed_purchases": switchers[position][1],
+            "probability_beats_control": belief,
+            "probability_best": belief,
+            "day_users": max(users - previous[0], 0),
+            "day_purchases": min(max(purchases - previous[1], 0), max(users - previous[0], 0)),
+            **{name: values[index] for name, values in self.extra.items()},
+        }
+
+
+def beats(users: float, purchases: float, control_users: float, control_purchases: float) -> float:
+    """P(arm > control) of two flat posteriors, by their normal approximation."""
+    p, p0 = (purchases + 1) / (users + 2), (control_purchases + 1) / (control_users + 2)
+    variance = p * (1 - p) / (users + 3) + p0 * (1 - p0) / (control_users + 3)
+    return float(ndtr((p - p0) / np.sqrt(variance)))
+
+
+Judge = Callable[[Story], Judgement]
+
+
+@pytest.fixture
+def judged() -> Judge:
+    def run(story: Story) -> Judgement:
+        registry = parse_registry(story.registry.replace("NAME", f'"{story.name}"'))
+        context = Context(registry, ("control",), ("DEFAULT",), story.policy)
+        (panel,) = build_panels(story.columns(), context)  # type: ignore[arg-type]  arrays by name
+        return judge(panel)
+
+    return run
+
+
+@pytest.fixture
+def last(judged: Judge) -> Callable[[Story], Verdict]:
+    return lambda story: judged(story).verdicts()[-1]
+
+
+@pytest.fixture
+def story() -> type[Story]:
+    return Story
