@@ -1,6 +1,6 @@
 """What the looks so far prove: boundaries, and intervals intersected over looks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ from abtest_lib.verdict.rules import Rules
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
-    """What is known of every arm against the control, on every day of a panel.
+class Schedule:
+    """The looks at every arm against the control, on every day of a panel.
 
     Attributes:
         fraction: Share of the plan that has passed, (E, T); NaN without a plan.
@@ -27,9 +27,6 @@ class Evidence:
         is_repeated: Whether the last look was made on an earlier day, (E, T).
         information: Information of the pair in events, (E, T, K); NaN without a pair.
         boundary: Critical |z| of that day's look, (E, T, K); NaN where no look is made.
-        lower: Lower end of the interval for the difference, intersected over the period's looks, (E, T, K); NaN
-            before the first look.
-        upper: Upper end of it.
     """
 
     fraction: Floats
@@ -39,12 +36,53 @@ class Evidence:
     is_repeated: Bools
     information: Floats
     boundary: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence(Schedule):
+    """What the looks so far prove, beside the looks themselves.
+
+    Attributes:
+        lower: Lower end of the interval for the difference, intersected over the period's looks, (E, T, K); NaN
+            before the first look.
+        upper: Upper end of it.
+    """
+
     lower: Floats
     upper: Floats
 
 
+def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
+    """Find the looks and their boundaries, of every day knowing nothing that came later.
+
+    Args:
+        panel: The histories.
+        rules: The levels.
+
+    Returns:
+        The looks.
+    """
+    x, n, x0, n0 = _pairs(panel)
+    is_compared = panel.is_active & ~panel.is_control & (n0 > 0)
+    may_test = is_compared & has_enough_conversions(x, n, x0, n0)
+    information = np.where(is_compared, pair_information(x, n, x0, n0), np.nan)
+    fraction = plan_fraction(panel)
+    boundary, has_ended = _boundaries(panel, rules, fraction, may_test, np.nan_to_num(information, posinf=0.0))
+    ended_before = np.zeros_like(has_ended)
+    ended_before[:, 1:] = has_ended[:, :-1] & ~panel.is_first[:, 1:, None]
+    return Schedule(
+        fraction=fraction,
+        is_compared=is_compared,
+        may_test=may_test,
+        has_ended=has_ended,
+        is_repeated=_all_pairs(ended_before, is_compared),
+        information=np.where(np.isfinite(information), information, np.nan),
+        boundary=boundary,
+    )
+
+
 def gather_evidence(panel: Panel, rules: Rules) -> Evidence:
-    """Look at every day of every experiment, knowing nothing that came later.
+    """Look at every day of every experiment, and intersect what the looks prove.
 
     Args:
         panel: The histories.
@@ -53,30 +91,22 @@ def gather_evidence(panel: Panel, rules: Rules) -> Evidence:
     Returns:
         The evidence.
     """
-    control = (panel.of_control(panel.purchases), panel.of_control(panel.users))
-    x, n, x0, n0 = np.broadcast_arrays(panel.purchases, panel.users, *control)
-    is_compared = panel.is_active & ~panel.is_control & (n0 > 0)
-    may_test = is_compared & has_enough_conversions(x, n, x0, n0)
-    information = np.where(is_compared, pair_information(x, n, x0, n0), np.nan)
-    fraction = plan_fraction(panel)
-    boundary, has_ended = _boundaries(panel, rules, fraction, may_test, np.nan_to_num(information, posinf=0.0))
-    lower, upper = np.full((2, *boundary.shape), np.nan)
-    is_look = np.isfinite(boundary)
-    ends = difference_intervals(x[is_look], n[is_look], x0[is_look], n0[is_look], boundary[is_look])
+    schedule = schedule_looks(panel, rules)
+    x, n, x0, n0 = _pairs(panel)
+    is_look = np.isfinite(schedule.boundary)
+    ends = difference_intervals(x[is_look], n[is_look], x0[is_look], n0[is_look], schedule.boundary[is_look])
+    lower, upper = np.full((2, *is_look.shape), np.nan)
     lower[is_look], upper[is_look] = ends.lower, ends.upper
-    ended_before = np.zeros_like(has_ended)
-    ended_before[:, 1:] = has_ended[:, :-1] & ~panel.is_first[:, 1:, None]
     return Evidence(
-        fraction=fraction,
-        is_compared=is_compared,
-        may_test=may_test,
-        has_ended=has_ended,
-        is_repeated=_all_pairs(ended_before, is_compared),
-        information=np.where(np.isfinite(information), information, np.nan),
-        boundary=boundary,
+        **{item.name: getattr(schedule, item.name) for item in fields(Schedule)},
         lower=accumulate_within(lower, panel.is_first, np.fmax),
         upper=accumulate_within(upper, panel.is_first, np.fmin),
     )
+
+
+def _pairs(panel: Panel) -> tuple[Floats, ...]:
+    control = (panel.of_control(panel.purchases), panel.of_control(panel.users))
+    return tuple(np.broadcast_arrays(panel.purchases, panel.users, *control))
 
 
 def _all_pairs(flags: Bools, is_compared: Bools) -> Bools:
