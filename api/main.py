@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
+from fastapi.routing import APIRoute
 
 from abtest_lib import __version__
 from api import models, problems, routes_experiments, routes_lake, routes_plan
@@ -21,6 +22,7 @@ from api.service import Service
 from api.settings import ApiSettings, load_api_settings
 
 _DESCRIPTION = "Verdicts of A/B tests, from one release of the gold tables at a time."
+_ROUTERS = (routes_experiments.router, routes_lake.router, routes_plan.router)
 _GZIP_FROM = 1_000  # bytes
 
 
@@ -53,7 +55,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     visibility = "private" if settings.key_hashes else "public"
     app.state.cache_control = f"{visibility}, max-age={settings.max_age_seconds}"
     problems.install(app)
-    for router in (routes_experiments.router, routes_lake.router, routes_plan.router):
+    for router in _ROUTERS:
         app.include_router(router)
     _add_middleware(app, settings)
     _complete_openapi(app, has_keys=bool(settings.key_hashes))
@@ -84,6 +86,7 @@ def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
             shapes = schema.setdefault("components", {}).setdefault("schemas", {})
             shapes["Problem"] = models.Problem.model_json_schema()
             shapes["NoData"] = models.NoData.model_json_schema()
+            _put_examples_back(schema["paths"])
             if has_keys:
                 schema["components"]["securitySchemes"] = {
                     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -93,6 +96,15 @@ def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
         return app.openapi_schema or {}
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def _put_examples_back(paths: dict[str, Any]) -> None:
+    """FastAPI 0.165 leaves out of an example whatever is null."""
+    for route in (route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)):
+        for status, answer in route.responses.items():
+            for kind, content in answer.get("content", {}).items():
+                shown = paths[route.path_format]["get"]["responses"][str(status)]["content"][kind]
+                shown["example"] = content["example"]
 
 
 def __getattr__(name: str) -> FastAPI:

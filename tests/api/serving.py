@@ -1,9 +1,13 @@
 """Clients of the application; the mirror runs in this process, so that tests do not wait."""
 
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import uvicorn
 
 from api.cache import Cache
 from api.main import create_app
@@ -33,3 +37,21 @@ def served(lake: Path | str, cache: Path, **more: object) -> Iterator[TestClient
     mirror(settings)
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
+
+
+@contextmanager
+def listening(lake: Path | str, cache: Path, **more: object) -> Iterator[str]:
+    """A real server on a free port of this machine; its address."""
+    settings = settings_for(lake, cache, **more)
+    mirror(settings)
+    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="error", access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,0 +1,172 @@
+"""What surrounds every answer: entity tags, compression, ids, keys, origins, time limits, documentation."""
+
+import json
+import re
+import time
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from serving import TestClient, served
+
+from abtest_lib.errors import ConfigError
+from api import models, replies, routes_plan
+from api.settings import load_api_settings
+
+RESULT = "/experiment/search|ranking/result?day=2021-08-01"
+KEY = "a-key-of-a-client"
+KEY_HASH = sha256(KEY.encode()).hexdigest()
+
+
+def test_entity_tags(client: TestClient) -> None:
+    first = client.get(RESULT)
+    tag = first.headers["etag"]
+    assert first.headers["cache-control"] == "public, max-age=5"
+    again = client.get(RESULT, headers={"If-None-Match": f'"other", {tag}'})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(RESULT, headers={"If-None-Match": 'W/"other"'}).status_code == 200
+    assert client.get("/experiment/nothing/result", headers={"If-None-Match": tag}).status_code == 404
+
+
+def test_compression(client: TestClient) -> None:
+    path = "/experiment/search|ranking/history"
+    assert client.get(path).headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in client.get(path, headers={"Accept-Encoding": "identity"}).headers
+
+
+@pytest.mark.parametrize(("sent", "is_kept"), [("abc-1", True), ("x" * 65, False), ("a\tb", False), ("", False)])
+def test_request_ids(client: TestClient, sent: str, is_kept: bool) -> None:  # noqa: FBT001  a parameter of the test
+    got = client.get("/version", headers={"X-Request-ID": sent}).headers["x-request-id"]
+    assert (got == sent) is is_kept
+    assert is_kept or re.fullmatch("[0-9a-f]{16}", got)
+
+
+def test_the_request_id_is_in_the_log(lake: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with served(lake, tmp_path, log_requests=True, log_level="info") as client:
+        client.get(RESULT, headers={"X-Request-ID": "find-me"})
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "find-me" in line]
+    assert [(line["path"], line["status"], line["event"]) for line in lines] == [
+        ("/experiment/search|ranking/result", 200, "request")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("POST", "/experiments", 405), ("GET", "/plan", 422), ("GET", "/tables/a/b", 404)],
+)
+def test_errors_are_problems(client: TestClient, method: str, path: str, status: int) -> None:
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    found = models.Problem.model_validate(answer.json())
+    assert (found.status, found.request_id) == (status, answer.headers["x-request-id"])
+    assert found.detail
+
+
+def test_keys(lake: Path, tmp_path: Path) -> None:
+    with served(lake, tmp_path, key_hashes=["0" * 64, KEY_HASH]) as client:
+        refused = [client.get(RESULT), client.get(RESULT, headers={"X-API-Key": KEY_HASH}), client.get("/docs")]
+        assert {answer.status_code for answer in refused} == {401}
+        assert refused[0].headers["www-authenticate"] == "Bearer"
+        assert refused[0].json()["title"] == "Unauthorized"
+        for headers in ({"X-API-Key": KEY}, {"Authorization": f"Bearer {KEY}"}):
+            allowed = client.get(RESULT, headers=headers)
+            assert (allowed.status_code, allowed.headers["cache-control"]) == (200, "private, max-age=5")
+        assert client.get("/health/live").status_code == 200
+        schema = client.get("/openapi.json", headers={"X-API-Key": KEY}).json()
+        assert schema["security"] == [{"key": []}, {"bearer": []}]
+
+
+def test_origins(lake: Path, tmp_path: Path, client: TestClient) -> None:
+    origin = {"Origin": "https://dash.example"}
+    assert "access-control-allow-origin" not in client.get(RESULT, headers=origin).headers
+    with served(lake, tmp_path, cors_origins=["https://dash.example"], key_hashes=[KEY_HASH]) as open_one:
+        asked = open_one.options(RESULT, headers=origin | {"Access-Control-Request-Method": "GET"})
+        assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://dash.example")
+        foreign = open_one.get(RESULT, headers={"Origin": "https://evil.example", "X-API-Key": KEY})
+        assert "access-control-allow-origin" not in foreign.headers
+
+
+def test_a_time_limit(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes_plan, "_users_per_arm", lambda _: time.sleep(0.4) or 1)
+    with served(lake, tmp_path, request_timeout_seconds=0.1) as client:
+        answer = client.get("/plan?baseline=0.1&lift=0.1")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json()["detail"] == "no answer within 0.1 seconds: try again later"
+
+
+def test_an_unexpected_error_tells_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("/secret/path")
+
+    monkeypatch.setattr(routes_plan, "_users_per_arm", fail)
+    answer = client.get("/plan?baseline=0.1&lift=0.1")
+    assert answer.status_code == 500
+    assert answer.json()["detail"] == "an unexpected error; the logs say more"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/tables/../../etc/passwd", "/tables/..%2f..%2fetc/passwd", "/tables/gold/%2e%2e", "/tables/gold/..%5c..",
+        "/experiment/..%2f..%2f..%2fetc%2fpasswd/result", "/experiment/%2e%2e/result", "/experiment/%00/result",
+        "/experiment/'%20OR%201=1%20--/result", "/experiment/%F0%28%8C%28/result", "/experiment/%ED%B0%AF/result",
+        "/experiment/%/result", "/experiment/%zz/result", "/experiment/{{7*7}}/result", "/experiment//result",
+        "/experiments?search=%00", "/experiments?search='", "/experiments?cursor=../../x", "//etc/passwd", "/%2e%2e/",
+        "/experiment/a/result?day=2021-08-01'%20OR%20'1'='1", "/experiment/a/result?day=$(id)",
+    ],
+)  # fmt: skip
+def test_traversal_and_injection(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code in {200, 404, 422}
+    assert "root:" not in answer.text
+    assert answer.status_code != 200 or path.startswith("/experiments")
+
+
+def test_examples_have_the_documented_shape(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    shown = 0
+    for path, methods in paths.items():
+        answers = methods["get"]["responses"]
+        assert answers["200"]["description"], path
+        for answer in answers.values():
+            for content in answer.get("content", {}).values():
+                shape = content.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
+                if "example" in content:
+                    getattr(models, shape).model_validate(content["example"])
+                    shown += 1
+    assert shown >= 30
+    assert len(paths) == 14
+    assert replies.INVALID["content"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("ABTEST_API_PORT", "1", "unknown variable ABTEST_API_PORT"),
+        ("ABTEST_API_CACHE_BYTES", "much", "ABTEST_API_CACHE_BYTES = 'much'"),
+        ("ABTEST_API_REFRESH_SECONDS", "-1", "ABTEST_API_REFRESH_SECONDS = '-1'"),
+        ("ABTEST_API_LOG_LEVEL", "loud", "ABTEST_API_LOG_LEVEL = 'loud'"),
+        ("ABTEST_API_KEY_HASHES", "secret", "ABTEST_API_KEY_HASHES = (hidden)"),
+    ],
+)
+def test_settings_errors(monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str) -> None:
+    monkeypatch.setenv("ABTEST_LAKE", "lake")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        load_api_settings()
+
+
+def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABTEST_LAKE", "s3a://bucket/lake/")
+    monkeypatch.setenv("ABTEST_API_CORS_ORIGINS", "https://a.example, https://b.example")
+    monkeypatch.setenv("ABTEST_API_CACHE_BYTES", "2GiB")
+    found = load_api_settings()
+    assert (found.lake, found.cors_origins) == ("s3://bucket/lake", ("https://a.example", "https://b.example"))
+    assert int(found.cache_bytes) == 2 * 1024**3
+
+
+def test_a_missing_lake_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ABTEST_LAKE", raising=False)
+    with pytest.raises(ConfigError, match="ABTEST_LAKE is not set"):
+        load_api_settings()
