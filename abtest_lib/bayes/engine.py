@@ -22,7 +22,7 @@ class Counts:
     Attributes:
         purchases: Purchases by arm, shape (arms,).
         users: Users by arm, shape (arms,), all positive.
-        seed: The group's own seed, from 0 to 2⁶³ - 1.
+        seed: The group's own seed, below 2⁶⁰.
     """
 
     purchases: Floats

@@ -1,7 +1,6 @@
 """What a fit is asked for: the counts of one group, its identity, its seed, and whether it can be fitted at all."""
 
 import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass
 
@@ -11,6 +10,9 @@ from abtest_lib.errors import one_line
 MIN_ARMS = 2
 MAX_ARMS = 128
 """More arms than any real experiment; a thousand is a mistake in the input and would cost minutes."""
+
+SEED_DIGITS = 15
+"""Hexadecimal digits of the hash that make a seed: the most that fit a signed 64-bit integer."""
 
 MAX_COUNT = 2**53
 """Above this, float64 no longer holds every whole number."""
@@ -102,8 +104,12 @@ class Group:
             base: The configured seed.
 
         Returns:
-            A number from 0 to 2⁶³ - 1.
+            A number below 2⁶⁰. The pipeline computes the same in SQL to see which groups it need not fit again.
+
+        Examples:
+            >>> Group("day", "2021-08-01", "search/x", "purchase", ()).seed(7)
+            0
         """
-        identity = [base, self.window, self.day, self.experiment_name, self.metric, MODEL_VERSION]
-        digest = hashlib.sha256(json.dumps(identity).encode()).digest()
-        return int.from_bytes(digest[:8], "big") >> 1
+        fixed = f"{base}|{self.window}|{self.day}|{self.metric}|{MODEL_VERSION}|"
+        digest = hashlib.sha256((fixed + self.experiment_name).encode("utf-8", "surrogatepass")).hexdigest()
+        return int(digest[:SEED_DIGITS], 16)

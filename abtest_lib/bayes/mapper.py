@@ -1,0 +1,61 @@
+"""What runs on an executor: Arrow batches of groups in, Arrow batches of posteriors out."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+
+from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.groups import Arm, Group
+from abtest_lib.bayes.plan import Plan
+from abtest_lib.bayes.posterior import GroupPosterior
+
+_GROUPS_PER_BATCH = 256
+
+_TEXTS = ("window", "metric", "experiment_name", "variant_id", "engine", "status", "reason", "prior", "model_version")
+_COUNTS = ("users", "purchases", "divergences", "seed")
+
+
+def fit_partition(batches: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
+    """Fit the groups of one partition, a few hundred at a time, so that memory stays flat.
+
+    Args:
+        batches: One row per group: window, metric, day, experiment_name, control_id and arms, a list of structs of
+            variant_id, users and purchases.
+        plan: How to fit.
+
+    Yields:
+        Rows of `gold/posteriors`, one per arm.
+    """
+    results = fit_groups(_groups(batches), plan)
+    while some := list(islice(results, _GROUPS_PER_BATCH)):
+        yield as_record_batch(some)
+
+
+def as_record_batch(results: Iterable[GroupPosterior]) -> pa.RecordBatch:
+    """Results as an Arrow batch with the columns of `gold/posteriors`."""
+    rows = [{**row, "day": date.fromisoformat(str(row["day"]))} for result in results for row in result.rows()]
+    names = list(rows[0])
+    arrays = [pa.array([row[name] for row in rows], type=_type(name)) for name in names]
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[Group]:
+    for batch in batches:
+        yield from map(_group, batch.to_pylist())
+
+
+def _group(row: dict[str, Any]) -> Group:
+    arms = tuple(Arm(arm["variant_id"], arm["users"], arm["purchases"]) for arm in row["arms"])
+    day = row["day"].isoformat()
+    return Group(row["window"], day, row["experiment_name"], row["metric"], arms, row["control_id"])
+
+
+def _type(name: str) -> pa.DataType:
+    if name in _TEXTS:
+        return pa.string()
+    if name in _COUNTS:
+        return pa.int64()
+    return {"day": pa.date32(), "is_control": pa.bool_()}.get(name, pa.float64())

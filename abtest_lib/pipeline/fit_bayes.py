@@ -1,0 +1,197 @@
+"""gold counts → gold/posteriors: what is believed of every arm, day by day and to date."""
+
+import hashlib
+import math
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from typing import Any
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.bayes.groups import SEED_DIGITS
+from abtest_lib.bayes.mapper import fit_partition
+from abtest_lib.bayes.plan import Plan
+from abtest_lib.bayes.priors import prior_by_name
+from abtest_lib.bayes.version import MODEL_VERSION
+from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
+from abtest_lib.errors import LakeError
+from abtest_lib.pipeline.context import Run
+from abtest_lib.spark.log import Commit, last_commit
+from abtest_lib.spark.tables import overwrite, read_table, replace_days
+from abtest_lib.transforms.participants import is_fallback
+from abtest_lib.verdict.control import choose_control
+
+JOB = "fit_bayes"
+BELIEFS = "beliefs"
+"""The name under which ops/runs remembers a fingerprint of the settings and declarations that posteriors depend on."""
+
+METRIC = "purchase"
+_GROUP = ("window", "metric", "day", "experiment_name")
+_INPUTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE)
+_OTHER_ENGINE = {"mcmc": "exact", "exact": "mcmc"}
+_MIN_ARMS = 2
+_GROUPS_PER_TASK = 256
+"""Compiling takes a worker as long as fitting some hundreds of groups."""
+
+
+def fit_bayes(run: Run) -> Mapping[str, Any]:
+    """Bring the posteriors up to date with the counts; groups whose numbers would not change are left alone.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The fields of the step's report.
+
+    Raises:
+        LakeError: The counts have not been built.
+        ConfigError: There is no such prior or engine.
+    """
+    plan = Plan(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
+    inputs = {contract.full_name: _version(run, contract) for contract in _INPUTS} | {BELIEFS: _fingerprint(run, plan)}
+    last = run.history.last(JOB)
+    if last is not None and last.input_versions == inputs:
+        return {"input_versions": inputs, "output_versions": last.output_versions}
+    groups = _groups(run)
+    if run.full_refresh or last_commit(run.spark, POSTERIORS, run.lake) is None:
+        commit: Commit | None = overwrite(_fit(groups, groups.count(), plan), POSTERIORS, run.lake)
+    else:
+        commit = _extend(run, groups, plan)
+    return _report(run, inputs, commit)
+
+
+def _extend(run: Run, groups: DataFrame, plan: Plan) -> Commit | None:
+    """Fit what changed, in the place of all rows of the days that it touches; None when nothing did."""
+    stored = read_table(run.spark, POSTERIORS, run.lake)
+    compared = _compare(groups, stored, plan)
+    by_day = compared.where("is_changed OR is_gone").groupBy("day").agg(F.count_if("is_changed").alias("changed"))
+    touched: dict[date, int] = {row["day"]: row["changed"] for row in by_day.collect()}
+    if not touched:
+        return None
+    changed = compared.where("is_changed").select(*groups.columns)
+    kept = compared.where("NOT is_changed AND NOT is_gone").select(*_GROUP)
+    still_true = stored.where(F.col("day").isin(list(touched))).join(kept, list(_GROUP), "left_semi")
+    fitted = _fit(changed, sum(touched.values()), plan)
+    return replace_days(_one_sorted_file_a_day(fitted.unionByName(still_true)), POSTERIORS, run.lake, list(touched))
+
+
+def _groups(run: Run) -> DataFrame:
+    """One row per group to be fitted: its keys, control_id, and arms (variant_id, users, purchases) by name."""
+    daily, to_date = (
+        _arms(run, contract, window) for contract, window in zip(_INPUTS, ("day", "to_date"), strict=True)
+    )
+    arm = F.struct("variant_id", "users", "purchases")
+    grouped = daily.unionByName(to_date).groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("arms"))
+    return grouped.join(F.broadcast(_controls(run, to_date)), "experiment_name", "left")
+
+
+def _arms(run: Run, contract: TableContract, window: str) -> DataFrame:
+    rows = read_table(run.spark, contract, run.lake)
+    rows = rows.where(~is_fallback(run.settings.fallback_variants, run.fallback_by_experiment))
+    columns = [F.col(name) for name in ("day", "experiment_name", "variant_id", "users", "purchases")]
+    return rows.select(F.lit(window).alias("window"), F.lit(METRIC).alias("metric"), *columns)
+
+
+def _controls(run: Run, to_date: DataFrame) -> DataFrame:
+    """experiment_name, control_id: fixed by the first day that has two arms, so that no later arm takes its place."""
+    by_day = to_date.groupBy("experiment_name", "day").agg(F.sort_array(F.collect_set("variant_id")).alias("seen"))
+    is_enough = F.size("seen") >= _MIN_ARMS
+    first_pair = F.min_by("seen", F.when(is_enough, F.col("day")))
+    seen = by_day.groupBy("experiment_name").agg(F.coalesce(first_pair, F.max_by("seen", "day")).alias("seen"))
+    rows = [(row["experiment_name"], _control(run, row["experiment_name"], row["seen"])) for row in seen.collect()]
+    schema = "experiment_name string, control_id string"
+    return run.spark.createDataFrame(rows, schema)
+
+
+def _control(run: Run, experiment: str, seen: list[str]) -> str | None:
+    declared = run.registry.get(experiment)
+    if declared is not None and declared.control is not None:
+        return declared.control
+    return choose_control(seen, None, run.settings.control_names).variant_id
+
+
+def _compare(groups: DataFrame, stored: DataFrame, plan: Plan) -> DataFrame:
+    """Hold what should be against what is stored: `is_changed` must be fitted, `is_gone` has no counts any more."""
+    is_control = F.coalesce(F.col("variant_id") == F.col("control_id"), F.lit(False)).alias("is_control")
+    arm = F.struct("variant_id", "users", "purchases", is_control)
+    listed = groups.select("*", F.explode("arms").alias("arm")).select(*_GROUP, "control_id", "arm.*")
+    wanted = listed.groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("wanted"))
+    columns = F.struct("variant_id", "users", "purchases", "is_control")
+    by_group = stored.groupBy(*_GROUP)
+    believed = by_group.agg(
+        F.sort_array(F.collect_list(columns)).alias("believed"), _is_current(plan).alias("is_current")
+    )
+    joined = groups.join(wanted, list(_GROUP)).join(believed, list(_GROUP), "full")
+    is_same = F.col("is_current") & (F.col("wanted") == F.col("believed"))
+    return joined.withColumns(
+        {
+            "is_gone": F.col("wanted").isNull(),
+            "is_changed": F.col("wanted").isNotNull() & ~F.coalesce(is_same, F.lit(False)),
+        }
+    )
+
+
+def _is_current(plan: Plan) -> Column:
+    """Whether a group's stored rows come from this plan's prior, engine, seed and model; an aggregate."""
+    engine, other = F.lit(plan.effective_engine), F.lit(_OTHER_ENGINE[plan.effective_engine])
+    wanted_engine = F.when(F.bool_or(F.col("status") == "refitted"), other).otherwise(engine)
+    is_engine = F.collect_set("engine") == F.array(wanted_engine)
+    is_model = (F.col("prior") == plan.prior.name) & (F.col("model_version") == MODEL_VERSION)
+    is_drawn_alike = F.bool_and(F.coalesce(is_model & (F.col("seed") == _seed(plan.seed)), F.lit(False)))
+    return is_engine & is_drawn_alike
+
+
+def _seed(base: int) -> Column:
+    """`Group.seed` in SQL."""
+    fixed = [F.lit(str(base)), F.col("window"), F.col("day").cast("string"), F.col("metric"), F.lit(MODEL_VERSION)]
+    digits = F.substring(F.sha2(F.concat_ws("|", *fixed, "experiment_name"), 256), 1, SEED_DIGITS)
+    return F.conv(digits, 16, 10).cast("bigint")
+
+
+def _fit(groups: DataFrame, count: int, plan: Plan) -> DataFrame:
+    # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
+    tasks = max(1, math.ceil(count / _GROUPS_PER_TASK))
+    spread = groups.repartition(tasks, *_GROUP)
+    fitted = spread.mapInArrow(partial(fit_partition, plan=plan), POSTERIORS.ddl)
+    return _one_sorted_file_a_day(fitted)
+
+
+def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
+    """Readers look for one experiment on one day: a day is one file, ordered by experiment."""
+    return rows.repartition("day").sortWithinPartitions("day", "experiment_name", "window", "variant_id")
+
+
+def _version(run: Run, contract: TableContract) -> int:
+    commit = last_commit(run.spark, contract, run.lake)
+    if commit is None:
+        raise LakeError(f"lake {run.lake} has no {contract.full_name}: run aggregate_gold first")
+    return commit.version
+
+
+def _fingerprint(run: Run, plan: Plan) -> int:
+    controls = {name: item.control for name, item in run.registry.experiments.items() if item.control is not None}
+    fallback = sorted(run.settings.fallback_variants), sorted(run.fallback_by_experiment.items())
+    identity = repr((plan, MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback))
+    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8]) >> 1  # a positive bigint
+
+
+def _report(run: Run, inputs: Mapping[str, int], commit: Commit | None) -> dict[str, Any]:
+    if commit is None:
+        commit = last_commit(run.spark, POSTERIORS, run.lake)
+        versions = {} if commit is None else {POSTERIORS.full_name: commit.version}
+        return {"input_versions": inputs, "output_versions": versions}
+    return {
+        "rows_written": commit.rows_changed,
+        "input_versions": inputs,
+        "output_versions": {POSTERIORS.full_name: commit.version},
+        "notices": _notices(run),
+    }
+
+
+def _notices(run: Run) -> tuple[str, ...]:
+    stored = read_table(run.spark, POSTERIORS, run.lake).where("status <> 'ok'")
+    marked = stored.select(*_GROUP, "status", "reason").distinct().groupBy("status", "reason").count()
+    rows = marked.orderBy(F.col("count").desc(), "reason").limit(3).collect()
+    return tuple(f"{row['count']} groups {row['status']}: {row['reason']}" for row in rows)
