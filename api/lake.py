@@ -56,7 +56,9 @@ def lake_errors(table: str) -> Iterator[None]:
     except LakeError:
         raise
     except Exception as error:
-        raise LakeError(f"{table}: {without_paths(error)}") from error
+        # delta-rs says it in words only: "Kernel error: Unsupported: Feature 'x' is not supported".
+        lacks = f"{LACKS_FEATURE}, " if "Unsupported: Feature" in str(error) else ""
+        raise LakeError(f"{table}: {lacks}{without_paths(error)}") from error
 
 
 def check_lake(lake: str) -> None:

@@ -39,6 +39,7 @@ class Service:
         self.registry = Registry()
         self.snapshot: Snapshot | None = None
         self.status: Status | None = None
+        self.planning = asyncio.Semaphore(1)  # a plan may compute for seconds
         self._seen: tuple[int, int] | None = None
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
