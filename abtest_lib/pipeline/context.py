@@ -3,10 +3,11 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
@@ -132,9 +133,15 @@ def perform(run: Run, job: str, step: Callable[[Run], Mapping[str, Any]]) -> Ste
 
 def concurrently(*tasks: Callable[[], T]) -> list[T]:
     """Run independent Spark actions side by side: planning and committing one overlaps with computing another."""
-    with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
-        futures = [pool.submit(task) for task in tasks]
-        return [future.result() for future in futures]
+    futures = [_threads().submit(task) for task in tasks]
+    wait(futures)
+    return [future.result() for future in futures]
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Threads that live as long as the process: py4j keeps a connection for each and never closes it."""
+    return ThreadPoolExecutor(max_workers=4)
 
 
 @contextmanager

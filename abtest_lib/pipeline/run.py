@@ -40,13 +40,18 @@ def run_pipeline(
     Raises:
         AbtestError: A step failed; what earlier steps did stands, and running again is safe.
     """
+    steps = all_steps(input_path)
+    return run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress)
+
+
+def all_steps(input_path: str | None) -> dict[str, Step]:
+    """The steps of the pipeline in order; without an input the first is left out."""
     steps: dict[str, Step] = {} if input_path is None else {ingest_bronze.JOB: ingesting(input_path)}
-    steps |= {
+    return steps | {
         build_silver.JOB: build_silver.build_silver,
         aggregate_gold.JOB: aggregate_gold.aggregate_gold,
         release.JOB: release.publish_release,
     }
-    return run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress)
 
 
 def run_steps(

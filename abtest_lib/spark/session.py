@@ -28,7 +28,7 @@ _LOCAL_CONF = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.log.level": "ERROR",
 }
-_LOCAL_JAVA_OPTIONS = "-XX:+UseParallelGC -XX:-UsePerfData -XX:+IgnoreUnrecognizedVMOptions"
+_LOCAL_JAVA_OPTIONS = os.environ.get("JOPT", "-XX:+UseParallelGC -XX:-UsePerfData")
 
 
 def build_session(settings: Settings, app_name: str = "abtest") -> SparkSession:

@@ -139,6 +139,8 @@ def _read_csv_files(spark: SparkSession, header: tuple[str, ...], names: list[st
     frame = (
         spark.read.schema(f"{columns}, _corrupt_record string")
         .options(header="true", mode="PERMISSIVE", quote='"', escape='"', encoding="UTF-8", columnPruning="false")
+        # Spark turns a quoted empty field into NULL while nullValue is empty; nothing and "" are not the same here.
+        .options(nullValue="\u0001null\u0001", emptyValue="")
         .csv(names)
     )
     return _six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col("_corrupt_record"))

@@ -43,8 +43,12 @@ def _any_field(condition: str) -> str:
     return " OR ".join(f"coalesce({condition.format(field)}, false)" for field in fields)
 
 
+def _blank(field: str) -> str:
+    """SQL for a field that is missing, empty or nothing but white space."""
+    return rf"(NOT coalesce({field} RLIKE '\\S', false))"
+
+
 _SHORT = f"length(experiments) <= {LONGEST_FIELD}"
-_PRESENT_MAP = f"experiments <> '' AND {_SHORT}"
 
 MALFORMED_ROW = Rule("malformed_row", "raw_record IS NOT NULL", "the line does not split into the header's columns")
 
@@ -52,12 +56,12 @@ FIELD_RULES = (
     Rule("field_too_long", _any_field(f"length({{}}) > {LONGEST_FIELD}"), f"a field is over {LONGEST_FIELD:,} characters long"),
     Rule("bad_encoding", _any_field("contains({}, '\ufffd')"), "a field is not valid UTF-8"),
     Rule("null_byte", _any_field("contains({}, char(0))"), "a field holds a null byte"),
-    Rule("event_name_missing", "coalesce(trim(event_name), '') = ''", "the event has no name"),
-    Rule("user_id_missing", "coalesce(trim(user_id), '') = ''", "the event has no user"),
-    Rule("timestamp_missing", "coalesce(trim(timestamp), '') = ''", "the event has no time"),
+    Rule("event_name_missing", _blank("event_name"), "the event has no name"),
+    Rule("user_id_missing", _blank("user_id"), "the event has no user"),
+    Rule("timestamp_missing", _blank("timestamp"), "the event has no time"),
     Rule(
         "timestamp_malformed",
-        "trim(timestamp) <> '' AND event_time IS NULL",
+        f"NOT {_blank('timestamp')} AND event_time IS NULL",
         "the time is not ISO 8601 with an offset and at most microseconds",
     ),
     Rule(
@@ -65,15 +69,15 @@ FIELD_RULES = (
         f"event_time < timestamp'{EARLIEST} 00:00:00Z' OR event_time >= timestamp'{LATEST} 00:00:00Z'",
         "the time is before 2000 or from 2100 on",
     ),
-    Rule("experiments_missing", "coalesce(trim(experiments), '') = ''", "there is no map of experiments, not even {}"),
+    Rule("experiments_missing", _blank("experiments"), "there is no map of experiments, not even {}"),
     Rule(
         "experiments_malformed",
-        f"trim(experiments) <> '' AND {_SHORT} AND NOT ({_IS_MAP})",
+        f"NOT {_blank('experiments')} AND {_SHORT} AND NOT ({_IS_MAP})",
         "the map of experiments is not {name=variant, name=variant}",
     ),
     Rule(
         "experiment_named_twice",
-        f"{_PRESENT_MAP} AND {_IS_MAP} AND experiments <> '{{}}' AND size(array_distinct({_NAMES})) < size({_NAMES})",
+        f"{_SHORT} AND {_IS_MAP} AND experiments <> '{{}}' AND size(array_distinct({_NAMES})) < size({_NAMES})",
         "the map names one experiment twice",
     ),
 )

@@ -1,0 +1,53 @@
+"""What the spark-submit entry points share: arguments, session, exit code."""
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from abtest_lib.config import Settings, load_settings, profiles
+from abtest_lib.errors import AbtestError
+from abtest_lib.pipeline.progress import progress_for, say_error
+from abtest_lib.pipeline.run import Step, run_steps
+from abtest_lib.spark.session import build_session
+
+Steps = Callable[[argparse.Namespace], Mapping[str, Step]]
+
+
+def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = False) -> None:
+    """Run one job from the command line and exit: 0 for success, 2 for bad input, 1 for a failure.
+
+    Args:
+        name: The job's name, shown by Spark.
+        description: What `--help` says.
+        steps: The steps for the parsed arguments.
+        takes_input: Whether the job reads raw events (`--input`).
+    """
+    arguments = _parser(description, takes_input=takes_input).parse_args()
+    try:
+        settings = load_settings(arguments.profile, arguments.config)
+        run_job(settings, name, arguments.lake, steps(arguments), full_refresh=arguments.full_refresh)
+    except AbtestError as error:
+        say_error(error)
+        sys.exit(error.exit_code)
+
+
+def run_job(
+    settings: Settings, name: str, lake: str, steps: Mapping[str, Step], *, full_refresh: bool = False
+) -> None:
+    """Open a session and run some steps on a lake."""
+    spark = build_session(settings, f"abtest {name}")
+    run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress_for(sys.stderr))
+
+
+def _parser(description: str, *, takes_input: bool) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=description)
+    if takes_input:
+        parser.add_argument("--input", required=True, help="a file, a folder or a glob of CSV, JSON lines or Parquet")
+    parser.add_argument("--lake", required=True, help="a directory or s3a://bucket/prefix")
+    parser.add_argument("--profile", default="local", help=f"settings to start from: {', '.join(profiles())}")
+    parser.add_argument("--config", type=Path, help="a YAML file whose settings override the profile's")
+    parser.add_argument("--full-refresh", action="store_true", help="rebuild the job's tables instead of extending them")
+    return parser
+
+
