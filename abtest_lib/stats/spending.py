@@ -23,7 +23,8 @@ _FARTHEST = 8.0
 _SMALLEST_ALPHA = 1e-12
 _DRIFT_NODES = 120
 _NEWTON_STEPS = 12
-_TOLERANCE = 1e-8
+_TOLERANCE = 1e-5  # of the last step; Newton's error after it is of the order of its square
+_REACH = 8.0
 _CHUNK = 512
 
 
@@ -118,9 +119,13 @@ def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:
         Nothing; a spend too small for a boundary below 8 is spent against the marginal law, which is no more.
     """
     boundaries = np.full_like(spends, np.nan)
-    for start in range(0, len(spends), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        boundaries[part] = _follow(ratios[part], spends[part])
+    nodes = _nodes_needed(ratios)
+    # Schedules of one size at a time: what a schedule gives must not hang on those beside it.
+    for size in np.unique(nodes):
+        rows = np.flatnonzero(nodes == size)
+        for start in range(0, rows.size, _CHUNK):
+            part = rows[start : start + _CHUNK]
+            boundaries[part] = _follow(ratios[part], spends[part], int(size))
     return boundaries
 
 
@@ -193,9 +198,9 @@ class _Paths:
 _PATHS = _Paths()
 
 
-def _follow(ratios: Floats, spends: Floats) -> Floats:
+def _follow(ratios: Floats, spends: Floats, size: int) -> Floats:
     """The recursion: the density of Z among schedules not yet stopped, on nodes of the half line, look by look."""
-    unit_nodes, unit_weights = _half_line_rule(float(np.nanmax(ratios)))
+    unit_nodes, unit_weights = _half_line_rule(size)
     boundaries = np.full_like(spends, np.nan)
     active = np.flatnonzero(np.isfinite(spends[:, 0]))
     boundary = -ndtri(spends[active, 0] / 2)
@@ -218,9 +223,15 @@ def _follow(ratios: Floats, spends: Floats) -> Floats:
     return boundaries
 
 
-def _half_line_rule(largest_ratio: float) -> tuple[Floats, Floats]:
-    """Gauss-Legendre nodes on (0, 1), as many as the narrowest step of a batch needs."""
-    points, weights = np.polynomial.legendre.leggauss(int(np.clip(8 + 3.2 / np.sqrt(1 - largest_ratio), 16, 40)))
+def _nodes_needed(ratios: Floats) -> npt.NDArray[np.int64]:
+    """How many nodes the narrowest step of each schedule needs, in steps of eight."""
+    largest = np.nanmax(ratios, axis=1, initial=0.0)
+    return np.asarray(8 * np.ceil(np.clip(4 + 2.5 / np.sqrt(1 - largest), 16, 40) / 8), dtype=np.int64)
+
+
+def _half_line_rule(size: int) -> tuple[Floats, Floats]:
+    """Gauss-Legendre nodes and weights on (0, 1)."""
+    points, weights = np.polynomial.legendre.leggauss(size)
     return (points + 1) / 2, weights / 2
 
 
@@ -247,14 +258,29 @@ def _solve_boundary(means: Floats, mass: Floats, spread: Floats, spend: Floats, 
     """
     highest = -ndtri(spend / 2)
     boundary = np.minimum(start, highest)
+    is_done = np.zeros(boundary.shape, dtype=bool)
     for _ in range(_NEWTON_STEPS):
-        above, below = (boundary[:, None] - means) / spread, (boundary[:, None] + means) / spread
-        crossing = 2 * (mass * (ndtr(-above) + ndtr(-below))).sum(axis=1)
-        density = 2 * (mass * (_normal(above) + _normal(below))).sum(axis=1) / spread[:, 0]
+        crossing, density = _crossing(means, mass, spread, boundary)
         usable = (crossing > 0) & (density > 0)
         relative = np.log(np.where(usable, crossing / spend, 1.0))
         step = relative * np.divide(crossing, density, out=np.zeros_like(spend), where=usable)
-        boundary = np.where(usable, np.minimum(boundary + step, highest), highest)
-        if np.abs(step).max(initial=0.0) < _TOLERANCE:
+        moved = np.where(usable, np.minimum(boundary + step, highest), highest)
+        boundary = np.where(is_done, boundary, moved)
+        is_done |= np.abs(step) < _TOLERANCE
+        if is_done.all():
             break
     return boundary
+
+
+def _crossing(means: Floats, mass: Floats, spread: Floats, boundary: Floats) -> tuple[Floats, Floats]:
+    """The probability of reaching the boundary on either side, and how fast it falls."""
+    above = (boundary[:, None] - means) / spread
+    probability, density = mass * ndtr(-above), mass * _normal(above)
+    crossing, slope = probability.sum(axis=1), density.sum(axis=1)
+    # From the other side of zero nothing reaches the boundary in a narrow step.
+    is_wide = boundary < _REACH * spread[:, 0]
+    if is_wide.any():
+        below = (boundary[is_wide, None] + means[is_wide]) / spread[is_wide]
+        crossing[is_wide] += (mass[is_wide] * ndtr(-below)).sum(axis=1)
+        slope[is_wide] += (mass[is_wide] * _normal(below)).sum(axis=1)
+    return 2 * crossing, 2 * slope / spread[:, 0]

@@ -29,8 +29,7 @@ class Facts:
         upper: Upper end of it.
         arms: Arms with users, the control among them.
         decided_on: The day of the decision that stands.
-        counts: Users by arm, in order of id.
-        expected: Expected users by arm.
+        counts: Arm, its users and its expected users, in order of id.
         ratio_p_value: p-value of the sample-ratio test.
         cross_exposed_share: Users who saw several arms, of all.
     """
@@ -48,8 +47,7 @@ class Facts:
     upper: float | None
     arms: int
     decided_on: date | None
-    counts: Sequence[tuple[str, float]]
-    expected: Sequence[float]
+    counts: Sequence[tuple[str, float, float]]
     ratio_p_value: float | None
     cross_exposed_share: float | None
 
@@ -59,7 +57,7 @@ def explain(facts: Facts) -> str:
 
     Examples:
         >>> explain(Facts(date(2021, 8, 9), "ship", ["proven_gain"], "B", "A", 10_000, 600, 10_000, 500, 0.0012, 0.0190,
-        ...               2, date(2021, 8, 9), [], [], None, None))
+        ...               2, date(2021, 8, 9), [], None, None))
         'Ship B: it converts 6.00 % against 5.00 % for the control A (+20.0 %), and a gain of at least 0.12 percentage
         points is proven.'
     """
@@ -110,15 +108,15 @@ def _invalid(facts: Facts) -> str:
 
 def _detail(facts: Facts, code: str) -> str:
     if code in {"sample_ratio_mismatch", "sample_ratio_mismatch_before_exclusion", "allocation_undeclared"}:
-        pairs = list(zip(facts.counts, facts.expected, strict=True))[:_MAX_LISTED]
-        listed = ", ".join(f"{arm} {users:,.0f} (expected {expected:,.0f})" for (arm, users), expected in pairs)
+        shown = facts.counts[:_MAX_LISTED]
+        listed = ", ".join(f"{arm} {users:,.0f} (expected {expected:,.0f})" for arm, users, expected in shown)
         p_value = "" if facts.ratio_p_value is None else f"; p = {facts.ratio_p_value:.2g}"
         more = ", …" if len(facts.counts) > _MAX_LISTED else ""
         return f" – users: {listed}{more}{p_value}"
     if code in {"cross_exposure_too_high", "cross_exposure_imbalanced"} and facts.cross_exposed_share is not None:
         return f" – {_percent(facts.cross_exposed_share)} of the users saw several"
     if facts.counts:
-        listed = ", ".join(f"{arm} {users:,.0f}" for arm, users in facts.counts[:_MAX_LISTED])
+        listed = ", ".join(f"{arm} {users:,.0f}" for arm, users, _ in facts.counts[:_MAX_LISTED])
         return f" – users: {listed}{', …' if len(facts.counts) > _MAX_LISTED else ''}"
     return ""
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats
 from abtest_lib.verdict.compare import Comparisons, compare_arms
+from abtest_lib.verdict.control import ControlSource
 from abtest_lib.verdict.decision import Decision, Decisions, decide
 from abtest_lib.verdict.evidence import Evidence, gather_evidence
 from abtest_lib.verdict.explain import Facts, explain
@@ -23,6 +24,7 @@ from abtest_lib.verdict.validity import Validity, check_validity
 Columns = dict[str, list[Any]]
 
 _TO_DATE, _DAY = "to_date", "day"
+_REGISTERED = ControlSource.REGISTERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class Judgement:
             "decision": decision,
             "decided_on": decided,
             "period_start": starts,
-            "control_id": [self.panel.controls[i].variant_id for i in e],
+            "control_id": self._control_ids(e, t),
             "srm_p_value": _nullable(p_value),
             "srm_status": status.tolist(),
             "cross_exposed_share": _nullable(self.validity.cross_exposed_share[e, t]),
@@ -185,6 +187,12 @@ class Judgement:
     def _arm_names(self, e: npt.NDArray[np.intp], index: npt.NDArray[np.int64]) -> list[str | None]:
         return [self.panel.arms[i][k] if k >= 0 else None for i, k in zip(e.tolist(), index.tolist(), strict=True)]
 
+    def _control_ids(self, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]) -> list[str | None]:
+        """A registered control always; any other from the first day that shows it, for nobody could know it before."""
+        choices = [self.panel.controls[i] for i in e]
+        shown = self.panel.is_control_known[e, t].tolist()
+        return [c.variant_id if s or c.source is _REGISTERED else None for c, s in zip(choices, shown, strict=True)]
+
     def _facts(
         self,
         to_date: Comparisons,
@@ -200,14 +208,13 @@ class Judgement:
         lower = np.where(looked, self.evidence.lower[e, t, k], to_date.difference_lower[row, k])
         upper = np.where(looked, self.evidence.upper[e, t, k], to_date.difference_upper[row, k])
         control_users, control_purchases = (panel.of_control(v)[e, t, 0] for v in (panel.users, panel.purchases))
-        counts = panel.users[e, t]
-        expected = panel.shares[e, t] * counts.sum(axis=1, keepdims=True)
+        listed = self._listed_arms(e, t)
         numbers = zip(
             panel.day[e, t].tolist(),
             self.decisions.decision[e, t].tolist(),
             reasons,
             self._arm_names(e, arm),
-            [panel.controls[i].variant_id for i in e],
+            self._control_ids(e, t),
             panel.users[e, t, k].tolist(),
             panel.purchases[e, t, k].tolist(),
             control_users.tolist(),
@@ -216,19 +223,31 @@ class Judgement:
             _nullable(upper),
             panel.is_active[e, t].sum(axis=1).tolist(),
             decided,
-            (list(zip(panel.arms[i], users, strict=False)) for i, users in zip(e, counts.tolist(), strict=True)),
-            (values[: len(panel.arms[i])] for i, values in zip(e, expected.tolist(), strict=True)),
+            listed,
             _nullable(self.validity.ratio_p_value[e, t]),
             _nullable(self.validity.cross_exposed_share[e, t]),
             strict=True,
         )
         return (Facts(*values) for values in numbers)
 
+    def _listed_arms(
+        self, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
+    ) -> Iterable[list[tuple[str, float, float]]]:
+        """Users and expected users of the arms that a day knows of."""
+        panel, counts = self.panel, self.panel.users[e, t]
+        expected = (panel.shares[e, t] * counts.sum(axis=1, keepdims=True)).tolist()
+        known = (panel.is_seen[e, t] | (panel.shares[e, t] > 0)).tolist()
+        rows = zip(e.tolist(), counts.tolist(), expected, known, strict=True)
+        return (
+            [(arm, n, m) for arm, n, m, is_known in zip(panel.arms[i], users, wanted, shown, strict=False) if is_known]
+            for i, users, wanted, shown in rows
+        )
+
     def _window(
         self, window: str, result: Comparisons, shown: Bools, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
     ) -> Columns:
-        """Rows for the arms that a window shows, beside a control that has a name."""
-        has_control = (self.panel.control[e] >= 0)[:, None]
+        """Rows for the arms that a window shows, on days that show the control."""
+        has_control = self.panel.is_control_known[e, t][:, None]
         is_control = np.arange(shown.shape[1]) == self.panel.control[e][:, None]
         row, k = np.nonzero(shown & has_control & ~is_control)
         i, j = e[row], t[row]

@@ -22,6 +22,7 @@ CELL_LIMIT = 300_000
 """Cells (experiment × day × arm) of a panel; more are split into several, which also fit the processor's cache."""
 
 _LITTLE_PADDING = 20
+_FEWEST_ARMS = 2
 
 ARM_COLUMNS = (
     "users",
@@ -120,6 +121,14 @@ class Panel:
     def is_control(self) -> Bools:
         """Whether an arm is the control, (E, 1, K)."""
         return np.asarray(np.arange(self.users.shape[2]) == self.control[:, None, None])
+
+    @property
+    def is_control_known(self) -> Bools:
+        """Whether two arms have been seen by the day, the control among them, (E, T); before that it is a guess."""
+        is_pair = self.is_seen.sum(axis=2) >= _FEWEST_ARMS
+        has_control = (self.is_seen & self.is_control).any(axis=2)
+        known = np.logical_or.accumulate(is_pair, axis=1) & np.logical_or.accumulate(has_control, axis=1)
+        return np.asarray(known)
 
     def of_control(self, values: Floats) -> Floats:
         """The control's values of an (E, T, K) array, as (E, T, 1); 0 without a control."""
@@ -322,7 +331,7 @@ class _Layout:
         registered = None if item is None else item.control
         if registered is not None:
             return ControlChoice(registered, ControlSource.REGISTERED)
-        enough = seen.sum(axis=1) >= min(2, max(len(arms), 1))
+        enough = seen.sum(axis=1) >= min(_FEWEST_ARMS, max(len(arms), 1))
         first = int(np.argmax(enough)) if enough.any() else 0
         known = [arm for arm, is_known in zip(arms, seen[first], strict=False) if is_known] or list(arms)
         return choose_control(known, None, self.context.control_names)

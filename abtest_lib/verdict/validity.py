@@ -122,7 +122,7 @@ def _warnings(panel: Panel, share: Floats, rules: Rules) -> dict[str, Bools]:
         "arm_without_users": panel.is_declared & ((panel.shares > 0) & ~active).any(axis=2),
         "few_users": (smallest < rules.few_users) & (arms > 0),
         "less_than_a_week": passed < rules.full_days,
-        "control_assumed": np.broadcast_to(assumed[:, None], active.shape[:2]),
+        "control_assumed": assumed[:, None] & panel.is_control_known,
         "many_arms": arms > rules.many_arms,
         "not_registered": np.broadcast_to(~registered[:, None], active.shape[:2]),
     }

@@ -48,8 +48,7 @@ END = 20
 
 def false_decisions(experiments: int) -> Iterator[Row]:
     """A/A: the share of experiments that any rule ever decides, cell by cell."""
-    cells = itertools.product((2, 3, 4, 6), (0.01, 0.05, 0.2, 0.5), (50, 500, 5000), (False, True), (False, True))
-    for arms, rate, daily, delayed, front_loaded in cells:
+    for arms, rate, daily, delayed, front_loaded in _cells():
         world = World((rate,) * arms, daily, delayed=delayed, front_loaded=front_loaded)
         rng = np.random.default_rng([SEED, arms, int(rate * 100), daily, delayed, front_loaded])
         planned = declared(arms, round(arms * world.entries()[:END].sum()))
@@ -70,6 +69,17 @@ def false_decisions(experiments: int) -> Iterator[Row]:
             "experiments": experiments,
             **dict(zip(names, found.round(4), strict=True)),
         }
+
+
+def _cells() -> Iterator[tuple[int, float, int, bool, bool]]:
+    """Every combination; the first quarter has each pair of arms, rate and traffic once, the ways of coming in turn."""
+    ways = list(itertools.product((False, True), (False, True)))
+    grid = list(
+        itertools.product(enumerate((2, 3, 4, 6)), enumerate((0.01, 0.05, 0.2, 0.5)), enumerate((50, 500, 5000)))
+    )
+    for turn in range(len(ways)):
+        for (i, arms), (j, rate), (k, daily) in grid:
+            yield arms, rate, daily, *ways[(i + j + k + turn) % len(ways)]
 
 
 def power(experiments: int) -> Iterator[Row]:

@@ -1,7 +1,7 @@
 """Laws: labels, the order of rows and the company of other experiments do not matter, and nothing contradicts."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ experiments = st.fixed_dictionaries(
 plans = st.sampled_from([None, 3000, 12_000, 30_000])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(experiments, plans, st.permutations(["9", "10", "x"]))
 def test_relabelling_the_arms_relabels_the_verdict(
     drawn: dict[str, Any], planned: int | None, labels: list[str]
@@ -119,7 +119,7 @@ def _comparisons(judgement: Judgement) -> Mapping[tuple[str, date, str], tuple[f
     return dict(zip(keys, zip(*(columns[name] for name in numbers), strict=True), strict=True))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(experiments, min_size=1, max_size=5), plans, st.randoms(use_true_random=False))
 def test_order_and_company_do_not_matter(drawn: list[dict[str, Any]], planned: int | None, random: Any) -> None:
     names = [f"e{index}" for index in range(len(drawn))]
@@ -135,7 +135,7 @@ def test_order_and_company_do_not_matter(drawn: list[dict[str, Any]], planned: i
         assert len(alone) > 0
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(experiments, plans, st.sampled_from(list(CrossExposed)))
 def test_verdict_interval_and_posterior_never_contradict(
     drawn: dict[str, Any], planned: int | None, policy: CrossExposed
@@ -176,3 +176,30 @@ def _check_comparison(values: Sequence[float | None]) -> None:
             assert (lift_low > 0 or lift_high < 0) == excludes
         assert statistic is not None
         assert (statistic > 0) == (difference > 0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(experiments, plans, st.tuples(*[st.integers(0, 4)] * 3), st.integers(1, 8), st.booleans())
+def test_a_day_knows_nothing_that_came_later(
+    drawn: dict[str, Any],
+    planned: int | None,
+    starts: tuple[int, ...],
+    until: int,
+    is_registered: bool,  # noqa: FBT001
+) -> None:
+    columns = history(**drawn, name="e")
+    offset = (columns["day"] - START).astype(int)
+    begun = offset >= np.array(starts)[np.searchsorted(np.array(ARMS), columns["variant_id"])]
+    if not begun.any():
+        return
+    whole = {key: values[begun] for key, values in columns.items()}
+    early = {key: values[offset[begun] < until] for key, values in whole.items()}
+    declared = [declare("e", ARMS, planned)] if is_registered else []
+    (result,) = judge_all(whole, declared)
+    expected = [v for v in result.verdicts() if v.day < date(2021, 8, 1) + timedelta(days=until)]
+    judgements = judge_all(early, declared)
+    assert [v for j in judgements for v in j.verdicts()] == expected
+    rows = _comparisons(result)
+    for judgement in judgements:
+        for key, values in _comparisons(judgement).items():
+            assert rows[key] == values
