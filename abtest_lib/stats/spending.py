@@ -64,7 +64,17 @@ class Looks:
     spent: Floats
 
 
-def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: Bools) -> Looks:
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Users and conversions of both arms together, (schedules, days): what a delay of conversions can be read from."""
+
+    users: Floats
+    events: Floats
+
+
+def plan_looks(
+    information: Floats, fraction: Floats, alpha: Floats, may_test: Bools, counts: Counts | None = None
+) -> Looks:
     """Choose the days on which a test is made, and their boundaries.
 
     Args:
@@ -75,6 +85,8 @@ def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: B
         alpha: Two-sided level of each schedule, shape (schedules, days) or broadcastable to it; it may fall when arms
             are added, and must not rise.
         may_test: Whether there are conversions enough, same shape as information.
+        counts: With them the correlation of two looks is the smallest that any delay of conversions leaves; without
+            them conversions come at once.
 
     Returns:
         The looks.
@@ -101,7 +113,7 @@ def plan_looks(information: Floats, fraction: Floats, alpha: Floats, may_test: B
         before = np.where(look, growing[:, day], before)
         last_spent = np.where(look, target[:, day], last_spent)
         looks[:, day], spent[:, day] = look, last_spent
-    return Looks(looks, np.cumsum(reached, axis=1) > 0, _boundaries(growing, spent, looks), spent)
+    return Looks(looks, np.cumsum(reached, axis=1) > 0, _boundaries(growing, spent, looks, counts), spent)
 
 
 def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:
@@ -154,7 +166,7 @@ def crossing_probability(information: Floats, boundary: Floats, drift: float) ->
     return probability
 
 
-def _boundaries(information: Floats, spent: Floats, looks: Bools) -> Floats:
+def _boundaries(information: Floats, spent: Floats, looks: Bools, counts: Counts | None) -> Floats:
     """Squeeze the days without a look out, follow each distinct schedule once, and put the boundaries back."""
     number = looks.sum(axis=1)
     width = int(number.max(initial=0))
@@ -164,14 +176,34 @@ def _boundaries(information: Floats, spent: Floats, looks: Bools) -> Floats:
     position = np.cumsum(looks, axis=1) - 1
     rows, days = np.nonzero(looks)
     columns = position[rows, days]
-    packed_information, packed_spent = np.full((2, len(looks), width), np.nan)
-    packed_information[rows, columns] = information[rows, days]
-    packed_spent[rows, columns] = spent[rows, days]
+
+    def pack(values: Floats) -> Floats:
+        packed = np.full((len(looks), width), np.nan)
+        packed[rows, columns] = values[rows, days]
+        return packed
+
+    packed_information, packed_spent = pack(information), pack(spent)
     ratios = np.zeros_like(packed_information)
-    ratios[:, 1:] = np.minimum(packed_information[:, :-1] / packed_information[:, 1:], LARGEST_RATIO)
+    ratios[:, 1:] = packed_information[:, :-1] / packed_information[:, 1:]
+    if counts is not None:
+        ratios[:, 1:] *= _least_retained(pack(counts.users), pack(counts.events))
+    ratios = np.minimum(ratios, LARGEST_RATIO)
     spends = np.diff(packed_spent, axis=1, prepend=0.0)
     result[rows, days] = _PATHS.boundaries(ratios, spends)[rows, columns]
     return result
+
+
+def _least_retained(users: Floats, events: Floats) -> Floats:
+    """How much smaller than I_s/I_t the squared correlation of consecutive looks may be.
+
+    Cov(Z_s, Z_t) holds 1 - q, with q the share of the earlier users who have converted by the later look. Where
+    conversions come at once, q is the conversion of all and I_s/I_t is exact; where they come late, earlier users are
+    ahead of the others. At most all conversions are theirs.
+    """
+    conversion = events[:, 1:] / users[:, 1:]
+    most = np.clip(events[:, 1:] / users[:, :-1], conversion, 1.0)
+    kept = np.divide(1 - most, 1 - conversion, out=np.ones_like(most), where=conversion < 1)
+    return np.asarray(np.square(kept))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.arrays import Bools, Floats
 from abtest_lib.stats.intervals import difference_intervals
 from abtest_lib.stats.proportions import has_enough_conversions, pair_information
-from abtest_lib.stats.spending import plan_looks
+from abtest_lib.stats.spending import Counts, plan_looks
 from abtest_lib.verdict.panel import A, Days, Panel, accumulate_within
 from abtest_lib.verdict.rules import Rules
 
@@ -67,7 +67,8 @@ def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
     may_test = is_compared & has_enough_conversions(x, n, x0, n0)
     information = np.where(is_compared, pair_information(x, n, x0, n0), np.nan)
     fraction = plan_fraction(panel)
-    boundary, has_ended = _boundaries(panel, rules, fraction, may_test, np.nan_to_num(information, posinf=0.0))
+    known = np.nan_to_num(information, posinf=0.0)
+    boundary, has_ended = _boundaries(panel, rules, fraction, may_test, known, (n + n0, x + x0))
     ended_before = np.zeros_like(has_ended)
     ended_before[:, 1:] = has_ended[:, :-1] & ~panel.is_first[:, 1:, None]
     return Schedule(
@@ -144,7 +145,7 @@ def _fraction_of(item: Experiment, day: Days, users: Floats, first: np.datetime6
 
 
 def _boundaries(
-    panel: Panel, rules: Rules, fraction: Floats, may_test: Bools, information: Floats
+    panel: Panel, rules: Rules, fraction: Floats, may_test: Bools, information: Floats, counts: tuple[Floats, Floats]
 ) -> tuple[Floats, Bools]:
     boundary, has_ended = np.full(may_test.shape, np.nan), np.zeros_like(may_test)
     alpha = rules.alpha / np.maximum(_number_of_arms(panel) - 1, 1)
@@ -154,7 +155,12 @@ def _boundaries(
     boundary[~planned] = np.where(may_test, always, np.nan)[~planned]
     if planned.any():
         boundary[planned], has_ended[planned] = _planned_boundaries(
-            panel.is_first[planned], fraction[planned], alpha[planned], may_test[planned], information[planned]
+            panel.is_first[planned],
+            fraction[planned],
+            alpha[planned],
+            may_test[planned],
+            information[planned],
+            (counts[0][planned], counts[1][planned]),
         )
     return boundary, has_ended
 
@@ -171,7 +177,12 @@ def _periods(item: Experiment | None) -> int:
 
 
 def _planned_boundaries(
-    is_first: Bools, fraction: Floats, alpha: Floats, may_test: Bools, information: Floats
+    is_first: Bools,
+    fraction: Floats,
+    alpha: Floats,
+    may_test: Bools,
+    information: Floats,
+    counts: tuple[Floats, Floats],
 ) -> tuple[Floats, Bools]:
     """Boundaries of planned experiments; what one period has spent, the next no longer has."""
     arms = may_test.shape[2]
@@ -182,7 +193,7 @@ def _planned_boundaries(
         return np.swapaxes(spread, 1, 2).reshape(-1, may_test.shape[1])
 
     boundary, has_ended = np.full(by_pair(information).shape, np.nan), by_pair(np.zeros_like(may_test))
-    spent = np.zeros((len(boundary), 1))
+    spent, together = np.zeros((len(boundary), 1)), Counts(by_pair(counts[0]), by_pair(counts[1]))
     for number in range(1, int(period.max(initial=0)) + 1):
         within = by_pair(np.asarray(period == number))
         looks = plan_looks(
@@ -190,6 +201,7 @@ def _planned_boundaries(
             np.where(within, by_pair(fraction), 0.0),
             by_pair(alpha) - spent,
             within & by_pair(may_test),
+            together,
         )
         boundary = np.where(looks.is_look, looks.boundary, boundary)
         has_ended = np.where(within, looks.has_ended, has_ended)
