@@ -11,9 +11,12 @@ from api.names import public_id
 Json = dict[str, Any]
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+
+
 def encode(answer: Json) -> bytes:
     """An answer as JSON; a NaN would be a bug, so it is an error."""
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _JSON.encode(answer).encode("utf-8", "replace")
 
 
 def count(value: float | None) -> int | None:
@@ -57,9 +60,11 @@ def roles(day: ExperimentDay) -> list[str | None]:
     ]
 
 
+_JUDGED = ("posterior.to_date.users", "posterior.day.users", "comparison.to_date.difference")
+
+
 def _is_judged(day: ExperimentDay, arm: int) -> bool:
-    columns = ("posterior.to_date.users", "posterior.day.users", "comparison.to_date.difference")
-    return any(day.value(arm, column) is not None for column in columns)
+    return day.pick(arm, _JUDGED) != (None, None, None)
 
 
 def interval(day: ExperimentDay, arm: int, lower: str, upper: str) -> Json | None:
@@ -68,34 +73,37 @@ def interval(day: ExperimentDay, arm: int, lower: str, upper: str) -> Json | Non
     return None if low is None or high is None else {"lower": low, "upper": high}
 
 
-def _lift(day: ExperimentDay, arm: int, prefix: str) -> Json | None:
-    median = day.value(arm, prefix + ".lift_median")
-    if median is None:
-        return None
-    lower, upper = day.value(arm, prefix + ".lift_lower"), day.value(arm, prefix + ".lift_upper")
-    return {"median": median, "lower": lower, "upper": upper}
-
-
 def _rate(users: int | None, purchases: int | None) -> float | None:
     return purchases / users if users and purchases is not None else None
 
 
+def _belief_columns(window: str) -> tuple[str, ...]:
+    counts, model = ("daily" if window == "day" else "to_date"), f"posterior.{window}"
+    believed = ("users", "purchases", "interval_lower", "interval_upper", "probability_best")
+    more = ("probability_beats_control", "expected_loss", "lift_median", "lift_lower", "lift_upper")
+    return f"{counts}.users", f"{counts}.purchases", *(f"{model}.{name}" for name in (*believed, *more))
+
+
+_BELIEF = {window: _belief_columns(window) for window in ("day", "to_date")}
+
+
 def belief(day: ExperimentDay, arm: int, window: str) -> Json:
     """Counts of one arm in a window (`day` or `to_date`), and what the model believes of it."""
-    prefix = f"posterior.{window}"
-    counts = "daily" if window == "day" else "to_date"
-    users, purchases = count(day.value(arm, counts + ".users")), count(day.value(arm, counts + ".purchases"))
+    users, purchases, modelled_users, modelled_purchases, lower, upper, best, beats, loss, median, low, high = day.pick(
+        arm, _BELIEF[window]
+    )
     if users is None:
-        users, purchases = count(day.value(arm, prefix + ".users")), count(day.value(arm, prefix + ".purchases"))
+        users, purchases = modelled_users, modelled_purchases
+    trials, successes = count(users), count(purchases)
     return {
-        "users": users,
-        "purchases": purchases,
-        "conversion_rate": _rate(users, purchases),
-        "interval": interval(day, arm, prefix + ".interval_lower", prefix + ".interval_upper"),
-        "probability_best": day.value(arm, prefix + ".probability_best"),
-        "probability_beats_control": day.value(arm, prefix + ".probability_beats_control"),
-        "expected_loss": day.value(arm, prefix + ".expected_loss"),
-        "lift": _lift(day, arm, prefix),
+        "users": trials,
+        "purchases": successes,
+        "conversion_rate": _rate(trials, successes),
+        "interval": None if lower is None or upper is None else {"lower": lower, "upper": upper},
+        "probability_best": best,
+        "probability_beats_control": beats,
+        "expected_loss": loss,
+        "lift": None if median is None else {"median": median, "lower": low, "upper": high},
     }
 
 

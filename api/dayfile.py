@@ -14,9 +14,10 @@ a release is mirrored, and never changed. It has a JSON header with the place of
 import json
 import os
 import struct
-from bisect import bisect_right
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from abtest_lib.errors import LakeError
 from api.names import name_hash
 
+Picker = Callable[[list[float | None]], tuple[float | None, ...]]
 MAGIC = b"ABTDAY01"
 PREAMBLE = struct.Struct("<8sQ")
 FENCE_STEP = 64
@@ -94,6 +96,7 @@ class ExperimentDay:
         verdict: The words of the verdict: control, winner, reasons, model version, explanation; None without verdict.
         columns: The position of each column in a row.
         codes: The texts that coded columns stand for.
+        pickers: What `pick` has worked out for this day.
     """
 
     entry: Entry
@@ -102,6 +105,14 @@ class ExperimentDay:
     verdict: Mapping[str, Any] | None
     columns: Mapping[str, int]
     codes: Mapping[str, list[str]]
+    pickers: dict[tuple[str, ...], Picker]
+
+    def pick(self, arm: int, columns: tuple[str, ...]) -> tuple[float | None, ...]:
+        """Several numbers of one arm; None where the lake has none."""
+        picker = self.pickers.get(columns)
+        if picker is None:
+            picker = self.pickers[columns] = itemgetter(*(self.columns.get(column, -1) for column in columns))
+        return picker(self.arms[arm])
 
     def value(self, arm: int, column: str) -> float | None:
         """One number of one arm; None where the lake has none."""
@@ -132,6 +143,8 @@ class DayFile:
         self.experiments: int = header["experiments"]
         self.events: list[str] = header["events"]
         self.codes: dict[str, list[str]] = header["codes"]
+        self._pickers: dict[tuple[str, ...], Picker] = {}
+        self._hashes: list[int] | None = None
         self.columns = {name: position for position, name in enumerate(header["columns"])}
         self._row = struct.Struct(f"<{len(self.columns)}d")
         self._fence: list[int] = np.frombuffer(self.section("fence"), "<u8").tolist()
@@ -154,10 +167,11 @@ class DayFile:
     def load(self) -> None:
         """Keep the whole file in memory."""
         self._memory = memoryview(self.path.read_bytes())
+        self._hashes = self.index()["hash"].tolist()
 
     def unload(self) -> None:
         """Read from the file again."""
-        self._memory = None
+        self._memory = self._hashes = None
 
     def _read(self, start: int, length: int) -> bytes | memoryview:
         memory = self._memory
@@ -188,18 +202,22 @@ class DayFile:
 
     def entry(self, name: str) -> Entry | None:
         """The record of an experiment, or None when the day has none."""
-        wanted = name_hash(name)
-        block = bisect_right(self._fence, wanted) - 1
-        if block < 0:
+        wanted, hashes = name_hash(name), self._hashes
+        position = self._search(wanted) if hashes is None else bisect_left(hashes, wanted)
+        if position >= self.experiments:
             return None
-        first = block * FENCE_STEP
+        found = self._record(position)
+        return found if found.hash == wanted else None
+
+    def _record(self, position: int) -> Entry:
+        return Entry._make(ENTRY.unpack(self._read(self._sections["index"][0] + position * ENTRY.size, ENTRY.size)))
+
+    def _search(self, wanted: int) -> int:
+        """Where a hash would stand: one block of the index is read."""
+        first = max(0, bisect_right(self._fence, wanted) - 1) * FENCE_STEP
         count = min(FENCE_STEP, self.experiments - first)
         data = self._read(self._sections["index"][0] + first * ENTRY.size, count * ENTRY.size)
-        position = int(np.searchsorted(np.frombuffer(data, ENTRY_DTYPE)["hash"], np.uint64(wanted)))
-        if position == count:
-            return None
-        found = Entry._make(ENTRY.unpack_from(data, position * ENTRY.size))
-        return found if found.hash == wanted else None
+        return first + int(np.searchsorted(np.frombuffer(data, ENTRY_DTYPE)["hash"], np.uint64(wanted)))
 
     def read(self, name: str) -> ExperimentDay | None:
         """One experiment, or None when the day has nothing of it."""
@@ -211,7 +229,7 @@ class DayFile:
         arms = [[None if value != value else value for value in row] + [None] for row in rows]  # noqa: PLR0124  NaN
         text = self._read(self._sections["texts"][0] + entry.text_start, entry.text_length)
         names, verdict = json.loads(bytes(text))
-        return ExperimentDay(entry, arms, names, verdict, self.columns, self.codes)
+        return ExperimentDay(entry, arms, names, verdict, self.columns, self.codes, self._pickers)
 
     def funnel(self, name: str) -> list[tuple[str, int, int, int]]:
         """The funnel of one experiment: event name, position of the arm, users, purchases."""

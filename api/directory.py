@@ -24,7 +24,7 @@ def to_date(days: float | None) -> date | None:
         >>> to_date(18840.0)
         datetime.date(2021, 8, 1)
     """
-    return None if days is None or np.isnan(days) else EPOCH + timedelta(days=int(days))
+    return None if days is None or days != days else EPOCH + timedelta(days=int(days))  # noqa: PLR0124  NaN
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ class ReleasedTable:
             return pa.concat_tables(parts) if parts else self._dataset.schema.empty_table().select(columns)
 
     def _read(self, file: DataFile, columns: list[str]) -> pa.Table:
-        fragment = self._fragments[file.path]
+        fragment = self._fragments.pop(file.path)  # read once; it would keep the file's footer in memory
         table = fragment.to_table(schema=self._dataset.schema, columns=columns)
         if file.rows is not None and table.num_rows != file.rows:
             raise LakeError(f"{self.contract.full_name}: a file has {table.num_rows} rows, but should have {file.rows}")

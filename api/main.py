@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 
 from abtest_lib import __version__
 from api import models, problems, routes_experiments, routes_lake, routes_plan
+from api.finding import ResultLane
 from api.logs import configure_logs
 from api.metrics import Metrics
 from api.middleware import RequestMiddleware
@@ -64,6 +65,8 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
 def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
     """The last one added is the outermost."""
+    route = next(route for route in routes_experiments.router.routes if route.name == "result")  # type: ignore[attr-defined]
+    app.add_middleware(ResultLane, service=app.state.service, route=route)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4)
     app.add_middleware(RequestMiddleware, settings=settings, metrics=app.state.metrics)
     if settings.cors_origins:

@@ -16,6 +16,7 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.logs import REQUEST_ID
 from api.metrics import Metrics
 from api.names import ENCODED_SLASH
 from api.problems import problem
@@ -52,8 +53,7 @@ class RequestMiddleware:
         request_id = _request_id(scope["headers"])
         scope["request_id"] = request_id
         keep_encoded_slashes(scope)
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        REQUEST_ID.set(request_id)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status

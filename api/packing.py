@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -46,10 +46,13 @@ class _Arms:
     hashes: NDArray[np.uint64]
     variants: list[str]
     codes: NDArray[np.int64]
+    _found: dict[int, tuple[pa.Table, NDArray[np.int64]]] = field(default_factory=dict)
 
     def experiment_of(self, table: pa.Table) -> NDArray[np.int64]:
-        """The position of each row's experiment."""
-        return _positions(table["experiment_name"], self.names)
+        """The position of each row's experiment; looked up once; the table is kept, so its id stays its own."""
+        if id(table) not in self._found:
+            self._found[id(table)] = (table, _positions(table["experiment_name"], self.names))
+        return self._found[id(table)][1]
 
     def code_of(self, table: pa.Table) -> NDArray[np.int64]:
         """The code of each row's arm."""
@@ -82,7 +85,8 @@ def pack_day(day: date, tables: Tables) -> bytes:
     arms = _find_arms(tables)
     columns, codes, matrix = _arm_matrix(arms, tables)
     events, funnel, funnel_starts = _funnel(arms, tables.get("funnel_daily"))
-    texts = [json.dumps(text, ensure_ascii=False, separators=(",", ":")).encode() for text in _texts(arms, tables)]
+    encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+    texts = [encoder.encode(text).encode() for text in _texts(arms, tables)]
     index = _index(arms, tables, funnel_starts, texts)
     sections = {
         "fence": index["hash"][::FENCE_STEP].tobytes(),
@@ -162,7 +166,9 @@ def _parts(tables: Tables) -> Iterator[tuple[str, pa.Table]]:
             yield prefix, tables[name]
     for name, prefix in (("posteriors", "posterior"), ("comparisons", "comparison")):
         for window in WINDOWS if name in tables else ():
-            yield f"{prefix}.{window}", tables[name].filter(pc.equal(tables[name]["window"], window))
+            rows = tables[name].filter(pc.equal(tables[name]["window"], window))
+            if rows.num_rows:
+                yield f"{prefix}.{window}", rows
 
 
 def _arm_matrix(arms: _Arms, tables: Tables) -> tuple[list[str], dict[str, list[str]], NDArray[np.float64]]:

@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from abtest_lib.registry import Experiment as Declared
 from api import answers, examples, models
-from api.dayfile import ExperimentDay
 from api.density import posterior_variant
+from api.finding import Found, find, result_reply
 from api.listing import ListQuery, list_experiments
 from api.names import as_written, resolve
 from api.problems import no_data
 from api.replies import Day, documented, no_data_doc, reply, service_of
-from api.snapshot import Snapshot
 
 
 class TextConvertor(PathConvertor):
@@ -29,26 +28,14 @@ class TextConvertor(PathConvertor):
 register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
 Name = Annotated[str, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
-_DAILY = "gold/experiment_daily"
 
 
 def _nothing(written: str, day: date | None) -> Response:
     return no_data(f"No data found for experiment '{written}' on day '{day or 'latest'}'")
 
 
-async def _find(request: Request, written: str, day: date | None) -> tuple[Snapshot, str, date, ExperimentDay] | None:
-    """What a client asks for: the snapshot, the experiment's name, the day and what is there; None for nothing."""
-    snapshot = await service_of(request).holding(written, day)
-    name = resolve(written, snapshot.directory.position)
-    if name is None:
-        return None
-    day = day or snapshot.directory.last_day(name)
-    file = snapshot.days.get(day)
-    if file is None:
-        return None
-    # A file's read may wait for the disk, which must not hold up the requests that memory can answer.
-    found = file.read(name) if file.in_memory else await run_in_threadpool(file.read, name)
-    return None if found is None or not found.entry.daily_arms else (snapshot, name, day, found)
+async def _find(request: Request, written: str, day: date | None) -> Found | None:
+    return await find(service_of(request), written, day)
 
 
 @router.get(
@@ -62,9 +49,7 @@ async def result(request: Request, experiment_name: Name, day: Day = None) -> Re
     found = await _find(request, written, day)
     if found is None:
         return _nothing(written, day)
-    snapshot, _, that_day, content = found
-    version = snapshot.manifest.versions.get(_DAILY)
-    return reply(request, snapshot, answers.result(written, that_day, content, version, snapshot.release()))
+    return result_reply(request, written, found)
 
 
 @router.get(

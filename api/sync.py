@@ -1,7 +1,6 @@
 """Bringing the cache up to the newest release: what the mirror process does once the lake has changed."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
@@ -18,7 +17,6 @@ from api.lake import PublishedRelease, ReleasedTable, latest_release, ops_state
 from api.overview import overview
 from api.packing import pack_day
 
-_PUBLISH_EVERY = 2.0  # seconds between partial publications while a first release is loaded
 T = TypeVar("T")
 
 
@@ -64,14 +62,14 @@ def _build(lake: str, cache: Cache, cache_bytes: int, state: str) -> Manifest:
     loader = _Loader(lake, cache, release.versions if release else {}, strict=strict)
     manifest = _outline(state, release, loader)
     files: dict[date, DayFile] = {}
-    published = -_PUBLISH_EVERY
+    publish_at = 1
     for day in loader.days:
         files[day] = loader.day_file(day)
         if sum(file.size for file in files.values()) > cache_bytes:
             raise LakeError(f"the release takes more than {cache_bytes} bytes of cache: raise ABTEST_API_CACHE_BYTES")
-        if not replaces and time.monotonic() - published > _PUBLISH_EVERY:
+        if not replaces and len(files) == publish_at:
             cache.write_manifest(_with_days(manifest, cache, files))
-            published = time.monotonic()
+            publish_at *= 3  # a directory costs time in proportion to the days so far
         cache.write_status(working=True)
     manifest = _with_days(manifest, cache, files)
     content = json.dumps(overview(lake, release, cache.mask_key())).encode()

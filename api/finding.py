@@ -1,0 +1,90 @@
+"""Finding what a client asks for, and the lane on which results go past the framework.
+
+FastAPI spends more on routing, dependencies and wrappers than the answer itself costs. `ResultLane` answers well-formed
+requests for a result before that; everything else goes on to the routes, which give the same answers.
+"""
+
+import re
+from datetime import date
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.answers import result
+from api.dayfile import ExperimentDay
+from api.names import resolve
+from api.replies import reply
+from api.service import Service
+from api.snapshot import Snapshot
+
+_DAILY = "gold/experiment_daily"
+_PATH = re.compile(rb"/experiment/([^/]+)/result")
+_QUERY = re.compile(rb"day=([0-9]{4}-[0-9]{2}-[0-9]{2})|")
+Found = tuple[Snapshot, str, date, ExperimentDay]
+
+
+async def find(service: Service, written: str, day: date | None) -> Found | None:
+    """What a client asks for.
+
+    Args:
+        service: Where to look.
+        written: The experiment, as the client wrote it.
+        day: The day; None for the experiment's last.
+
+    Returns:
+        The snapshot, the experiment's name, the day and what is there; None when there is nothing.
+    """
+    snapshot = await service.holding(written, day)
+    name = resolve(written, snapshot.directory.position)
+    if name is None:
+        return None
+    day = day or snapshot.directory.last_day(name)
+    file = snapshot.days.get(day)
+    if file is None:
+        return None
+    # A file's read may wait for the disk, which must not hold up the requests that memory can answer.
+    found = file.read(name) if file.in_memory else await run_in_threadpool(file.read, name)
+    return None if found is None or not found.entry.daily_arms else (snapshot, name, day, found)
+
+
+def result_reply(request: Request, written: str, found: Found) -> Response:
+    """The answer to `/experiment/{name}/result`."""
+    snapshot, _, day, content = found
+    version = snapshot.manifest.versions.get(_DAILY)
+    return reply(request, snapshot, result(written, day, content, version, snapshot.release()))
+
+
+class ResultLane:
+    """ASGI middleware; see the module.
+
+    Args:
+        app: What answers everything else.
+        service: Where results come from.
+        route: The route that these requests would take, for the metrics.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, route: BaseRoute) -> None:
+        self._app = app
+        self._service = service
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a result that is there, or pass the request on."""
+        response = await self._answer(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
+        await (response or self._app)(scope, receive, send)
+
+    async def _answer(self, scope: Scope) -> Response | None:
+        path, query = _PATH.fullmatch(scope.get("raw_path") or b""), _QUERY.fullmatch(scope["query_string"])
+        if path is None or query is None:
+            return None
+        written, day = unquote(path[1].decode("ascii", "replace")), query[1]
+        try:
+            found = await find(self._service, written, date.fromisoformat(day.decode()) if day else None)
+        except ValueError:  # no day of the calendar, which the route explains
+            return None
+        scope["route"] = self._route
+        return None if found is None else result_reply(Request(scope), written, found)
