@@ -156,8 +156,8 @@ def effective_sample_size(chains: Floats) -> Floats:
     total = chain_count * count
     autocorrelation = _autocorrelation(chains)
     pairs = autocorrelation[:, 0 : count - count % 2 : 2] + autocorrelation[:, 1::2][:, : count // 2]
-    # ArviZ and Stan look at lags up to count - 3 and keep the last even lag where it is positive.
-    pairs = pairs[:, : max((count - 3) // 2 + 1, 1)]
+    # As ArviZ and Stan: the last three lags stand on too few draws.
+    pairs = pairs[:, : max((count - 3) // 2, 1)]
     alive = np.minimum.accumulate(pairs > 0.0, axis=1)
     alive[:, 0] = True
     last = alive.sum(axis=1)

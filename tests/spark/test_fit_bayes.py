@@ -1,0 +1,174 @@
+"""The Bayesian step: what it fits, what it leaves alone, and that Spark's ways change no number."""
+
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+from deltalake import DeltaTable
+from pyspark.sql import SparkSession
+
+from abtest_lib.bayes.groups import Group
+from abtest_lib.bayes.mapper import fit_partition
+from abtest_lib.bayes.plan import Plan
+from abtest_lib.bayes.priors import prior_by_name
+from abtest_lib.config import Settings, load_settings
+from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS
+from abtest_lib.pipeline import fit_bayes as step
+from abtest_lib.pipeline.context import open_run
+from abtest_lib.spark.tables import overwrite
+
+# Py4J leaves idle connections to the garbage collector, which reports them to whatever test is running.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
+FIRST, SECOND = date(2021, 8, 1), date(2021, 8, 2)
+NASTY = "search/x|=,\"'{}\n\u2028é"
+COUNTS = [
+    (FIRST, "plain", "A", 1000, 100),
+    (FIRST, "plain", "B", 1000, 130),
+    (SECOND, "plain", "A", 900, 80),
+    (SECOND, "plain", "B", 910, 120),
+    (FIRST, NASTY, "9", 50, 5),
+    (FIRST, NASTY, "10", 50, 0),
+    (FIRST, NASTY, "DEFAULT", 70, 7),
+    (SECOND, "lonely", "A", 10, 1),
+    (SECOND, "lonely", "DEFAULT", 10, 1),
+]
+
+Rows = dict[tuple[Any, ...], dict[str, Any]]
+
+
+class Lake:
+    """A lake with counts and nothing else."""
+
+    def __init__(self, spark: SparkSession, folder: Path, **overrides: Any) -> None:
+        registry = folder / "registry.yaml"
+        registry.write_text(yaml.safe_dump({"experiments": {"plain": {"control": "B"}}}), encoding="utf-8")
+        self.spark, self.path = spark, str(folder / "lake")
+        self.overrides = {"registry": registry, "fallback_variants": ["DEFAULT"], "engine": "exact", **overrides}
+
+    def settings(self, **more: Any) -> Settings:
+        return load_settings(overrides={**self.overrides, **more})
+
+    def count(self, counts: Iterable[tuple[Any, ...]]) -> None:
+        daily = self.spark.createDataFrame(list(counts), EXPERIMENT_DAILY.ddl)
+        overwrite(daily, EXPERIMENT_DAILY, self.path)
+        zero = "0L AS cross_exposed_users", "0L AS cross_exposed_purchases"
+        columns = ("day", "experiment_name", "variant_id", "day AS period_start", "users", "purchases", *zero)
+        overwrite(daily.selectExpr(*columns), EXPERIMENT_TO_DATE, self.path)
+
+    def fit(self, **more: Any) -> Rows:
+        run = open_run(self.spark, self.settings(**more), self.path)
+        step.fit_bayes(run)
+        return self.rows()
+
+    def rows(self) -> Rows:
+        table = DeltaTable(POSTERIORS.path(self.path)).to_pyarrow_table().to_pylist()
+        keys = ("window", "day", "experiment_name", "variant_id")
+        return {tuple(row[key] for key in keys): row for row in table}
+
+
+@pytest.fixture
+def lake(spark: SparkSession, tmp_path: Path) -> Lake:
+    result = Lake(spark, tmp_path)
+    result.count(COUNTS)
+    return result
+
+
+def differing(left: Rows, right: Rows) -> set[tuple[Any, ...]]:
+    """Keys whose rows differ; NaN never occurs in the table."""
+    return {key for key in left.keys() | right.keys() if left.get(key) != right.get(key)}
+
+
+def test_what_is_fitted_and_what_is_marked(lake: Lake) -> None:
+    rows = lake.fit()
+    assert len(rows) == 2 * 7
+    plain = rows["to_date", FIRST, "plain", "A"], rows["to_date", FIRST, "plain", "B"]
+    assert [row["is_control"] for row in plain] == [False, True]
+    assert [row["status"] for row in plain] == ["ok", "ok"]
+    # Pooling is weak at a thousand users: the posterior mean is the observed share to a few thousandths.
+    assert [row["conversion_mean"] for row in plain] == pytest.approx([0.1, 0.13], abs=0.002)
+    assert sum(row["probability_best"] for row in plain) == pytest.approx(1.0)
+    assert plain[0]["probability_beats_control"] < 0.1
+    assert plain[0]["lift_median"] == pytest.approx(0.1 / 0.13 - 1, abs=0.03)
+    assert plain[1]["lift_median"] is None
+
+    # Numbers are ordered as numbers, so 9 is the control; a fallback variant is no arm.
+    assert rows["day", FIRST, NASTY, "9"]["is_control"]
+    assert ("day", FIRST, NASTY, "DEFAULT") not in rows
+    lonely = rows["day", SECOND, "lonely", "A"]
+    assert (lonely["status"], lonely["reason"]) == ("failed", "only one arm with users: a comparison needs two")
+    assert lonely["conversion_mean"] is None
+    assert (lonely["users"], lonely["purchases"]) == (10, 1)
+
+
+def test_only_what_changed_is_fitted_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = lake.fit()
+    fitted: list[int] = []
+    original = step._fit
+    monkeypatch.setattr(step, "_fit", lambda groups, count, plan: fitted.append(count) or original(groups, count, plan))
+
+    assert differing(before, lake.fit()) == set()
+    assert fitted == []
+
+    changed = [*COUNTS[:3], (SECOND, "plain", "B", 911, 121), *COUNTS[4:]]
+    lake.count(changed)
+    after = lake.fit()
+    assert fitted == [2]
+    expected = {(window, SECOND, "plain", arm) for window in ("day", "to_date") for arm in ("A", "B")}
+    assert differing(before, after) == expected
+
+    # Counts that vanish take their posteriors along; another seed or prior concerns every group.
+    lake.count(changed[:4])
+    assert {key[2] for key in lake.fit()} == {"plain"}
+    assert fitted == [2, 0]
+    lake.fit(seed=7)
+    lake.fit(seed=7, prior="flat")
+    lake.fit(seed=7, prior="flat", engine="mcmc")  # a fixed prior leaves nothing to sample: the numbers are the same
+    assert fitted == [2, 0, 4, 4]
+
+
+def test_partitions_and_batches_change_no_number(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_task = lake.fit()
+    monkeypatch.setattr(step, "_GROUPS_PER_TASK", 1)
+    run = open_run(lake.spark, lake.settings(), lake.path, full_refresh=True)
+    step.fit_bayes(run)
+    assert differing(one_task, lake.rows()) == set()
+
+
+def test_the_sampler_runs_on_executors_and_agrees_with_the_quadrature(lake: Lake) -> None:
+    exact, sampled = lake.fit(), lake.fit(engine="mcmc")
+    fitted = [key for key, row in sampled.items() if row["status"] == "ok"]
+    assert len(fitted) == 6 * 2
+    for key in fitted:
+        assert sampled[key]["engine"] == "mcmc"
+        assert sampled[key]["r_hat"] <= 1.01
+        assert sampled[key]["ess_bulk"] >= 1000
+        assert sampled[key]["conversion_mean"] == pytest.approx(exact[key]["conversion_mean"], rel=0.01)
+        assert sampled[key]["probability_best"] == pytest.approx(exact[key]["probability_best"], abs=0.06)
+
+
+def test_the_seed_in_sql_is_the_seed_in_python(lake: Lake) -> None:
+    rows = lake.fit(seed=11)
+    for (window, day, experiment, _), row in rows.items():
+        assert row["seed"] == Group(window, day.isoformat(), experiment, "purchase", ()).seed(11)
+    assert any(experiment == NASTY for _, _, experiment, _ in rows)
+
+
+def test_memory_stays_flat_because_results_leave_before_the_last_group_enters() -> None:
+    taken: list[int] = []
+
+    def source() -> Iterable[pa.RecordBatch]:
+        for number in range(40):
+            taken.append(number)
+            arms = [{"variant_id": "A", "users": 10, "purchases": 1}]
+            names = {"window": "day", "metric": "purchase", "day": FIRST, "control_id": None, "arms": arms}
+            yield pa.RecordBatch.from_pylist([{**names, "experiment_name": f"{number}/{i}"} for i in range(100)])
+
+    results = fit_partition(iter(source()), Plan("exact", prior_by_name("flat"), 1))
+    assert next(results).num_rows == 256
+    assert len(taken) <= 4
+    assert 256 + sum(batch.num_rows for batch in results) == 4000
