@@ -196,7 +196,7 @@ def _read_yaml(path: Any) -> dict[str, Any]:
 
 
 # Set by the launcher and the tools around the suite, not settings of it.
-_NOT_SETTINGS = {"lake", "input", "profile", "config"}
+_NOT_SETTINGS = {"lake", "input", "profile", "config", "debug"}
 
 
 def _environment_keys() -> list[str]:

@@ -1,1 +1,47 @@
-"""cli."""
+"""The `abtest` command: parses, calls, prints; heavy imports only inside a command."""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from abtest_lib.cli.generate import generate
+from abtest_lib.cli.plan import plan
+
+from abtest_lib.cli.run import run
+from abtest_lib.cli.serve import serve
+from abtest_lib.errors import AbtestError, one_line
+
+
+def build_app() -> typer.Typer:
+    """The command line with all its commands."""
+    app = typer.Typer(
+        name="abtest",
+        help="Raw browsing events to A/B-test verdicts that can be trusted.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for command in (run, generate, plan, serve):
+        app.command()(command)
+    return app
+
+
+def main() -> None:
+    """Run the command line; bad input exits with 2, a failure with 1, each with one readable line."""
+    try:
+        build_app()()
+    except AbtestError as error:
+        _stop(one_line(error, 1_000), error.exit_code)
+    except Exception as error:
+        if os.environ.get("ABTEST_DEBUG"):
+            raise
+        _stop(f"unexpected {type(error).__name__}: {one_line(error)} (ABTEST_DEBUG=1 shows the whole story)", 1)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    label = "\033[1;31merror:\033[0m" if sys.stderr.isatty() else "error:"
+    sys.stderr.write(f"{label} {message}\n")
+    sys.exit(code)

@@ -11,6 +11,7 @@ from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
 from abtest_lib.pipeline.context import Run
 from abtest_lib.spark.log import last_commit, local_folder
+from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.spark.tables import append, read_table
 from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, is_valid, number_copies
@@ -55,7 +56,9 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
         ConservationError: Rows read differ from new + duplicates + quarantined.
     """
     reject_overlap(path, run.lake)
-    raw = read_raw_events(run.spark, find_source(run.spark, path))
+    source = find_source(run.spark, path)
+    fit_shuffles(run.spark, run.settings, source.text_bytes)
+    raw = read_raw_events(run.spark, source)
     rows = identify(raw.frame).withColumn("is_valid", is_valid())
     accepted, total = _write_bronze(run, rows)
     rejected = _write_quarantine(run, rows, total - accepted.read)

@@ -10,7 +10,11 @@ from abtest_lib import __version__
 from abtest_lib.config import Settings
 from abtest_lib.pipeline import aggregate_gold, build_silver, ingest_bronze, release
 from abtest_lib.pipeline.context import Progress, Run, open_run, perform
+from abtest_lib.contracts import EVENTS
 from abtest_lib.pipeline.history import StepReport, announce_full_refresh, write_history
+from abtest_lib.spark.log import local_folder
+from abtest_lib.spark.session import fit_shuffles
+from abtest_lib.spark.source import PACKED_RATIO
 
 Step = Callable[[Run], Mapping[str, Any]]
 
@@ -69,12 +73,20 @@ def run_steps(
         AbtestError: As `run_pipeline`.
     """
     run = open_run(spark, settings, lake, full_refresh=full_refresh, progress=progress)
+    fit_shuffles(spark, settings, _bronze_bytes(lake) if full_refresh else 0)
     if full_refresh:
         announce_full_refresh(spark, settings, lake, run.run_id, __version__)
     try:
         return [perform(run, job, step) for job, step in steps.items()]
     finally:
         write_history(spark, settings, lake, run.run_id, __version__, run.history)
+
+
+def _bronze_bytes(lake: str) -> int:
+    """About how many bytes of text a rebuild goes through; 0 for a lake that is not on this machine's disk."""
+    folder = local_folder(EVENTS.path(lake))
+    files = [] if folder is None else folder.rglob("*.parquet")
+    return sum(file.stat().st_size for file in files) * PACKED_RATIO
 
 
 def ingesting(input_path: str) -> Step:

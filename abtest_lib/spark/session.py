@@ -1,18 +1,15 @@
 """The only place that builds a SparkSession."""
 
 import os
-import re
-import shutil
-import subprocess
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings
-from abtest_lib.errors import MachineError
-
-SUPPORTED_JAVA = (17, 21)
+from abtest_lib.spark.java import java_version
+from abtest_lib.spark.quiet import jvm_output_set_aside
 
 # What a session must have for Delta, and what keeps a small local run from paying for a cluster's defaults.
 _DELTA_CONF = {
@@ -26,8 +23,15 @@ _LOCAL_CONF = {
     "spark.databricks.delta.snapshotCache.storageLevel": "NONE",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.catalogImplementation": "in-memory",
-    "spark.log.level": "ERROR",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    # Plans are for people who ask for them: printing each one costs a tenth of a small run.
+    "spark.sql.maxPlanStringLength": "2000",
+    "spark.sql.debug.maxToStringFields": "10",
 }
+_BYTES_A_PARTITION = 64 * 2**20
+_LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
+_MOST_PARTITIONS = 2_000
 _LOCAL_JAVA_OPTIONS = os.environ.get("JOPT", "-XX:+UseParallelGC -XX:-UsePerfData")
 
 
@@ -46,33 +50,29 @@ def build_session(settings: Settings, app_name: str = "abtest") -> SparkSession:
     """
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
-        for key, value in _local_conf(settings).items():
+        java_version()
+        for key, value in static_conf(settings).items():
             builder = builder.config(key, value)
         builder = builder.master(settings.spark_master)
     for key, value in settings.spark_conf.items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    with jvm_output_set_aside():
+        session = builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session
 
 
-def java_version() -> int:
-    """The major version of the JDK that Spark will use.
+def fit_shuffles(session: SparkSession, settings: Settings, input_bytes: int) -> None:
+    """Give shuffles as many partitions as the data wants: the default of 200 wastes most of a small run.
 
-    Raises:
-        MachineError: There is none, or it is one that Spark does not run on.
+    Args:
+        session: The session.
+        settings: `shuffle_partitions`, where it is given, is taken as it is.
+        input_bytes: About how many bytes of text the run goes through; 0 when that is not known.
     """
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if java is None or not Path(java).exists():
-        place = f"JAVA_HOME={home}" if home else "the PATH"
-        raise MachineError(f"no Java found on {place}: install a JDK, version 17 or 21, and set JAVA_HOME to it")
-    answer = subprocess.run([java, "-version"], capture_output=True, text=True, check=False)  # noqa: S603  found above
-    match = re.search(r'version "(\d+)', answer.stderr + answer.stdout)
-    major = int(match[1]) if match else 0
-    if major not in SUPPORTED_JAVA:
-        raise MachineError(f"{java} is Java {major or 'of an unknown version'}: Spark needs version 17 or 21")
-    return major
+    wanted = settings.shuffle_partitions or max(_LEAST_PARTITIONS, -(-input_bytes // _BYTES_A_PARTITION))
+    if settings.shuffle_partitions is not None or input_bytes:
+        session.conf.set("spark.sql.shuffle.partitions", min(wanted, _MOST_PARTITIONS))
 
 
 def delta_packages() -> list[str]:
@@ -85,11 +85,13 @@ def delta_packages() -> list[str]:
     return [f"io.delta:delta-spark{suffix}_{scala}:{delta}"]
 
 
-def _local_conf(settings: Settings) -> dict[str, str]:
-    java_version()
+def static_conf(settings: Settings) -> dict[str, str]:
+    """The settings that a local JVM must start with."""
+    log_settings = files("conf") / "log4j2.properties"
     conf = _DELTA_CONF | _LOCAL_CONF | _delta_jars()
-    conf["spark.driver.extraJavaOptions"] = _LOCAL_JAVA_OPTIONS
+    conf["spark.driver.extraJavaOptions"] = f"{_LOCAL_JAVA_OPTIONS} -Dlog4j2.configurationFile={log_settings}"
     conf["spark.sql.session.timeZone"] = "UTC"
+    conf["spark.sql.shuffle.partitions"] = str(_LEAST_PARTITIONS)
     if settings.driver_memory is not None:
         conf["spark.driver.memory"] = settings.driver_memory
     return conf

@@ -1,0 +1,48 @@
+# Two commands are enough: `make demo` shows the pipeline at work, `make test` runs the tests.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+LOCK   ?= locks/spark40.txt
+INPUT  ?=
+DEMO   ?= .demo
+PORT   ?= 8000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo serve test test-all lint bench clean check-python check-java
+
+help: ## show what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## install everything into .venv
+
+$(VENV)/.ready: $(LOCK) pyproject.toml | check-python
+	@echo "setting up $(VENV) (once, a few minutes)"
+	@$(PYTHON) -m venv $(VENV) || { echo "error: $(PYTHON) cannot make a virtual environment: install its venv module (python3-venv)" >&2; exit 2; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement $(LOCK)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --config-settings editable_mode=compat --editable .
+	@touch $@
+
+check-python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -1): Python 3.11 or newer is needed; name one with make PYTHON=python3.11" >&2; exit 2; }
+
+check-java: $(VENV)/.ready
+	@$(BIN)/python -m abtest_lib.spark.java
+
+demo: $(VENV)/.ready check-java ## run the pipeline on generated traffic, or on your own events with INPUT=path
+	@ABTEST=$(BIN)/abtest DEMO=$(DEMO) INPUT="$(INPUT)" sh scripts/demo.sh
+
+serve: $(VENV)/.ready ## serve the demo's verdicts over HTTP (PORT=8000)
+	@$(BIN)/abtest serve --lake $(DEMO)/lake --port $(PORT)
+
+test: $(VENV)/.ready check-java ## run the tests
+	@$(BIN)/pytest -q
+
+lint: $(VENV)/.ready ## check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## remove what the demo and the tools have made
+	rm -rf $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

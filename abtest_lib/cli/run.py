@@ -1,0 +1,59 @@
+"""`abtest run`: raw events to verdicts, in one go."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from abtest_lib.config import Settings
+
+
+def run(  # noqa: PLR0917  the options of the command, all given by name
+    lake: Annotated[str, typer.Option(help="Where the tables live: a directory or s3a://bucket/prefix.")],
+    input_path: Annotated[
+        str | None,
+        typer.Option("--input", help="Events: CSV (.gz), JSON lines or Parquet; a file, a folder or a glob."),
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
+    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="Rebuild all tables from bronze, with the settings of this run.")
+    ] = False,
+) -> None:
+    """Run the whole pipeline and print what happened to the events, and the verdicts.
+
+    Without --input the tables are brought up to date with what bronze holds. Running again is always safe.
+    """
+    from abtest_lib.config import load_settings
+    from abtest_lib.errors import ConfigError
+    from abtest_lib.registry import load_registry
+
+    if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
+        raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
+    settings = load_settings(profile, config)
+    load_registry(settings.registry)
+    _run(settings, input_path, lake, full_refresh)
+
+
+def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: bool) -> None:
+    import sys
+    from time import perf_counter
+
+    from rich.console import Console
+
+    from abtest_lib.cli.summary import print_summary
+    from abtest_lib.pipeline.ingest_bronze import reject_overlap
+    from abtest_lib.pipeline.progress import progress_for
+    from abtest_lib.pipeline.run import run_pipeline
+    from abtest_lib.spark.session import build_session
+
+    if input_path is not None:
+        reject_overlap(input_path, lake)
+    console = Console(stderr=True)
+    began = perf_counter()
+    with console.status("starting Spark"):
+        spark = build_session(settings, "abtest run")
+    progress = progress_for(sys.stderr)
+    reports = run_pipeline(spark, settings, input_path, lake, full_refresh=full_refresh, progress=progress)
+    print_summary(lake, reports, perf_counter() - began)

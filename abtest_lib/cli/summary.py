@@ -1,0 +1,118 @@
+"""What a person sees when a run is done."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from abtest_lib.cli.lake import count_rows, latest_day, open_table, rows_of_day
+from abtest_lib.contracts import ALL_TABLES, COMPARISONS, EXPERIMENT_TO_DATE, VERDICTS
+from abtest_lib.pipeline.history import StepReport
+from abtest_lib.transforms.rules import RULES
+
+_DECISIONS = {
+    "ship": "[bold green]ship[/]",
+    "keep_control": "[bold]keep control[/]",
+    "inconclusive": "[yellow]inconclusive[/]",
+    "invalid": "[bold red]invalid[/]",
+}
+_ORDER = list(_DECISIONS)
+
+
+def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> None:
+    """Print what became of the events, how big the tables are, and the verdicts.
+
+    Args:
+        lake: The lake.
+        reports: One per step of the run.
+        seconds: How long the run took, session start included.
+    """
+    console = Console(width=None)
+    ingest = next((report for report in reports if report.job == "ingest_bronze"), None)
+    if ingest is not None:
+        console.print(_events(ingest))
+    console.print(_tables(lake))
+    _print_verdicts(console, lake)
+    console.print(f"[dim]{lake} · {seconds:.1f} s in all[/]", highlight=False)
+
+
+def _events(report: StepReport) -> Table:
+    table = _plain_table("Events", "rows", right=("rows",))
+    read = max(report.rows_read, 1)
+    for name, rows in (
+        ("read", report.rows_read),
+        ("new", report.rows_written),
+        ("duplicates", report.duplicates),
+        ("quarantined", report.rows_quarantined),
+    ):
+        table.add_row(name, f"{rows:,}", f"[dim]{rows / read:.1%}[/]" if name != "read" else "")
+    meanings = {rule.name: rule.meaning for rule in RULES}
+    for rule, rows in report.quarantined_by_rule.items():
+        table.add_row(f"  [dim]{rule}[/]", f"[dim]{rows:,}[/]", f"[dim]{meanings.get(rule, '')}[/]")
+    return table
+
+
+def _tables(lake: str) -> Table:
+    table = _plain_table("Tables", "rows", "one row is a", right=("rows",))
+    for contract in ALL_TABLES:
+        opened = open_table(contract, lake)
+        if opened is not None and contract.layer != "ops":
+            table.add_row(contract.full_name, f"{count_rows(opened):,}", f"[dim]{contract.grain}[/]")
+    return table
+
+
+def _print_verdicts(console: Console, lake: str) -> None:
+    verdicts = open_table(VERDICTS, lake)
+    day = None if verdicts is None else latest_day(verdicts)
+    if verdicts is None or day is None:
+        return
+    rows = sorted(rows_of_day(verdicts, day), key=lambda row: (_ORDER.index(row["decision"]), row["experiment_name"]))
+    lifts = _lifts(lake, day)
+    people = _people(lake, day)
+    table = _plain_table(f"Verdicts on {day}", "decision", "users", "lift", "95 % interval", "why", right=("users", "lift"))
+    for row in rows:
+        name = row["experiment_name"]
+        lift, interval = lifts.get((name, row["winner"]), ("", ""))
+        table.add_row(
+            escape(name), _DECISIONS[row["decision"]], f"{people.get(name, 0):,}", lift, interval, escape(row["explanation"])
+        )
+    console.print(table)
+
+
+def _lifts(lake: str, day: Any) -> dict[tuple[str, str], tuple[str, str]]:  # noqa: ANN401  a date
+    comparisons = open_table(COMPARISONS, lake)
+    rows = [] if comparisons is None else rows_of_day(comparisons, day)
+    return {
+        (row["experiment_name"], row["variant_id"]): (_percent(row["lift"]), _range(row["lift_lower"], row["lift_upper"]))
+        for row in rows
+        if row["window"] == "to_date" and row["lift"] is not None
+    }
+
+
+def _people(lake: str, day: Any) -> dict[str, int]:  # noqa: ANN401  a date
+    to_date = open_table(EXPERIMENT_TO_DATE, lake)
+    people: dict[str, int] = {}
+    for row in [] if to_date is None else rows_of_day(to_date, day):
+        people[row["experiment_name"]] = people.get(row["experiment_name"], 0) + row["users"]
+    return people
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio:+.1%}"
+
+
+def _range(lower: float | None, upper: float | None) -> str:
+    return "" if lower is None or upper is None else f"{lower:+.1%} … {upper:+.1%}"
+
+
+def _plain_table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(title, overflow="fold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
+    if "why" not in columns and "one row is a" not in columns:
+        table.add_column("")
+    return table

@@ -1,0 +1,44 @@
+"""What the JVM prints while it starts is kept from people, and shown when it fails."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from abtest_lib.errors import MachineError, one_line
+
+
+@contextmanager
+def jvm_output_set_aside() -> Iterator[None]:
+    """Send the standard error of processes started inside to a file of this session.
+
+    The JVM announces incubator modules, its log profile and its host name on every start, and keeps the stream that it
+    was born with. ABTEST_DEBUG=1 leaves the stream alone.
+
+    Raises:
+        MachineError: Whatever is raised inside, with the last line that the JVM printed.
+    """
+    if os.environ.get("ABTEST_DEBUG"):
+        yield
+        return
+    with tempfile.NamedTemporaryFile(prefix="abtest-spark-", suffix=".log", delete=False) as log:
+        sys.stderr.flush()
+        kept = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except Exception as error:
+            raise MachineError(f"Spark did not start: {_last_line(log.name) or one_line(error)}") from error
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            # The JVM holds the file open; nobody needs its name any more.
+            Path(log.name).unlink(missing_ok=True)
+
+
+def _last_line(name: str) -> str:
+    lines = Path(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    telling = [line for line in lines if "rror" in line or "xception" in line]
+    return one_line((telling or lines or [""])[-1])

@@ -1,0 +1,222 @@
+"""Whatever people send: quarantine or one clear line, and the lake as it was."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import load_settings
+from abtest_lib.contracts import EVENTS, QUARANTINE, RUNS
+from abtest_lib.errors import AbtestError, ConfigError, InputError, LakeError
+from abtest_lib.pipeline.history import StepReport
+from abtest_lib.pipeline.ingest_bronze import JOB
+from abtest_lib.pipeline.run import ingesting, run_steps
+from abtest_lib.spark.tables import read_table
+
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id"
+GOOD = 'SEARCH,,2021-08-01T18:55:36.299-0400,MLA,"{a=1, b/c=DEFAULT}",1'
+Ingest = Callable[[Path], StepReport]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> str:
+    return str(tmp_path / "lake")
+
+
+@pytest.fixture
+def ingest(spark: SparkSession, lake: str) -> Ingest:
+    settings = load_settings(overrides={"shuffle_partitions": 2})
+    return lambda path: run_steps(spark, settings, lake, {JOB: ingesting(str(path))})[0]
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join((HEADER, *lines)) + "\n", encoding="utf-8")
+    return path
+
+
+def row(**fields: str) -> str:
+    values = {
+        "event_name": "SEARCH",
+        "item_id": "",
+        "timestamp": "2021-08-01T18:55:36.299-0400",
+        "site": "MLA",
+        "experiments": "{a=1}",
+        "user_id": "1",
+    } | fields
+    return ",".join('"' + value.replace('"', '""') + '"' for value in values.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("empty.csv", b"", "is empty"),
+        ("semicolons.csv", f"{HEADER.replace(',', ';')}\n".encode(), "lacks column event_name"),
+        ("utf16.csv", f"{HEADER}\n{GOOD}\n".encode("utf-16"), "in UTF-8"),
+        ("no_user.csv", b"event_name,item_id,timestamp,site,experiments\n", "lacks column user_id"),
+        ("twice.csv", f"{HEADER},site\n".encode(), "has column site 2 times"),
+        ("events.xls", b"x", "its format is not one of"),
+        ("cut.csv.gz", gzip.compress(b"x" * 1000)[:15], "truncated or damaged gzip"),
+    ],
+)
+def test_a_file_that_cannot_be_events_is_one_clear_line(
+    ingest: Ingest, lake: str, tmp_path: Path, name: str, content: bytes, told: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=told) as raised:
+        ingest(path)
+    assert name in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not (Path(lake) / "bronze").exists()
+
+
+def test_a_gzip_that_breaks_off_late_leaves_the_lake_as_it_was(ingest: Ingest, lake: str, tmp_path: Path) -> None:
+    lines = [row(user_id=str(user), item_id=f"{user * 7919 % 10007}") for user in range(5_000)]
+    whole = gzip.compress("\n".join([HEADER, *lines]).encode())
+    path = tmp_path / "late.csv.gz"
+    path.write_bytes(whole[: len(whole) * 3 // 4])
+    with pytest.raises(InputError, match="truncated or damaged gzip"):
+        ingest(path)
+    assert not (Path(lake) / "bronze" / "events" / "_delta_log" / f"{0:020d}.json").exists()
+
+    path.write_bytes(whole)
+    assert ingest(path).rows_written == 5_000
+
+
+def test_a_header_alone_is_said_and_changes_nothing(ingest: Ingest, tmp_path: Path) -> None:
+    report = ingest(write(tmp_path / "header.csv"))
+    assert (report.rows_read, report.rows_written, report.rows_quarantined) == (0, 0, 0)
+    assert "header and no rows" in report.notices[0]
+
+
+def test_missing_input_names_the_path(ingest: Ingest, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no input file at .*/nowhere"):
+        ingest(tmp_path / "nowhere")
+
+
+DIRT = {
+    "event_name_missing": row(event_name=""),
+    "user_id_missing": row(user_id="  "),
+    "timestamp_missing": row(timestamp=""),
+    "timestamp_malformed": row(timestamp="2021-08-01T18:55:36.299"),
+    "timestamp_out_of_range": row(timestamp="1970-01-01T00:00:00Z"),
+    "experiments_missing": row(experiments=""),
+    "experiments_malformed": row(experiments="{a=1, {b=2}}"),
+    "experiment_named_twice": row(experiments="{a=1, b=2, a=3}"),
+    "malformed_row": "SEARCH,,2021-08-01T18:55:36.299-0400,MLA,{a=1, b=2},1",
+    "null_byte": row(site="M\0LA"),
+    "field_too_long": row(item_id="9" * 10_000_000),
+}
+
+
+def test_each_kind_of_dirt_is_quarantined_by_its_rule(
+    ingest: Ingest, spark: SparkSession, lake: str, tmp_path: Path
+) -> None:
+    report = ingest(write(tmp_path / "dirt.csv", GOOD, *DIRT.values()))
+    assert dict(report.quarantined_by_rule) == dict.fromkeys(DIRT, 1)
+    assert (report.rows_read, report.rows_written, report.duplicates) == (len(DIRT) + 1, 1, 0)
+
+    kept = {rule: rows for rows in read_table(spark, QUARANTINE, lake).collect() for rule in rows["failed_rules"]}
+    assert kept["malformed_row"]["raw_record"] == DIRT["malformed_row"]
+    assert len(kept["field_too_long"]["item_id"]) == 10_000_000
+    assert kept["experiment_named_twice"]["experiments"] == "{a=1, b=2, a=3}"
+
+    again = ingest(tmp_path / "dirt.csv")
+    assert (again.rows_written, again.rows_quarantined, again.duplicates) == (0, 0, len(DIRT) + 1)
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    [
+        "2100-01-01T00:00:00Z",
+        "1999-12-31T23:59:59.999999Z",
+        "2021-02-30T00:00:00Z",
+        "2021-08-01 18:55:36Z",
+        "2021-08-01T18:55:36.1234567Z",
+        "2021-08-01T18:55:36+19:00",
+        "1627844136",
+    ],
+)
+def test_a_time_that_is_none_is_quarantined(ingest: Ingest, tmp_path: Path, timestamp: str) -> None:
+    report = ingest(write(tmp_path / "times.csv", row(timestamp=timestamp)))
+    assert report.rows_quarantined == 1
+    assert set(report.quarantined_by_rule) <= {"timestamp_malformed", "timestamp_out_of_range"}
+
+
+def test_unusual_but_valid_rows_are_events(ingest: Ingest, spark: SparkSession, lake: str, tmp_path: Path) -> None:
+    users = ["'; DROP TABLE users; --", "..\\..", "ключ", "🙂", "a,b", 'say "hi"', "0001", "1"]
+    lines = [row(user_id=user, experiments="{búsqueda/方|x-y=z, a=b=c}") for user in users]
+    lines += [row(timestamp=t) for t in ("2000-01-01T00:00:00Z", "2021-08-01T18:55:36-04:00", "2099-12-31T23:59:59.999999Z")]
+    lines += [row(experiments="{}"), row(site=""), row().replace('"MLA"', "")]
+    path = tmp_path / "unusual.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + ("\r\n".join([HEADER, *lines]) + "\r\n").encode())
+    report = ingest(path)
+    assert (report.rows_written, report.rows_quarantined, report.duplicates) == (len(lines), 0, 0)
+    events = read_table(spark, EVENTS, lake)
+    assert {line["user_id"] for line in events.select("user_id").collect()} == set(users)
+    # Nothing and an empty text are two things.
+    assert {line["site"] for line in events.select("site").distinct().collect()} == {"MLA", "", None}
+
+
+def test_text_in_another_encoding_is_quarantined(ingest: Ingest, tmp_path: Path) -> None:
+    path = tmp_path / "latin1.csv"
+    path.write_bytes(f"{HEADER}\n{row(site='São')}\n{GOOD}\n".encode("latin-1"))
+    report = ingest(path)
+    assert (report.rows_written, dict(report.quarantined_by_rule)) == (1, {"bad_encoding": 1})
+
+
+def test_columns_in_any_order_and_extra_columns(ingest: Ingest, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    write(folder / "a.csv", row(user_id="1"))
+    (folder / "b.csv").write_text(
+        "device,user_id,experiments,site,timestamp,item_id,event_name\n"
+        'tablet,2,"{a=1}",MLA,2021-08-01T18:55:36.299-0400,,SEARCH\n'
+    )
+    (folder / "c.jsonl").write_text(
+        json.dumps({"event_name": "BUY", "timestamp": "2021-08-01T20:00:00Z", "experiments": {"b": "2", "a": "1"}, "user_id": 3})
+        + "\n"
+    )
+    report = ingest(folder)
+    assert (report.rows_read, report.rows_written) == (3, 3)
+    assert any("ignored column device" in notice for notice in report.notices)
+
+
+def test_input_and_lake_must_not_overlap(ingest: Ingest, lake: str, tmp_path: Path) -> None:
+    inside = Path(lake) / "landing"
+    inside.mkdir(parents=True)
+    with pytest.raises(InputError, match="overlap"):
+        ingest(write(inside / "events.csv", GOOD))
+    with pytest.raises(InputError, match="overlap"):
+        ingest(tmp_path)
+
+
+def test_a_lake_of_a_newer_version_is_left_alone(ingest: Ingest, lake: str, tmp_path: Path) -> None:
+    ingest(write(tmp_path / "events.csv", GOOD))
+    log = Path(RUNS.path(lake)) / "_delta_log" / f"{0:020d}.json"
+    note = log.read_text().replace(r"\"contract_version\": \"1\"", r"\"contract_version\": \"999\"")
+    assert "999" in note
+    log.write_text(note)
+    with pytest.raises(ConfigError, match="newer version"):
+        ingest(write(tmp_path / "more.csv", row(user_id="2")))
+
+
+def test_other_settings_need_a_full_refresh(spark: SparkSession, ingest: Ingest, lake: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "events.csv", GOOD)
+    ingest(path)
+    bogota = load_settings(overrides={"reporting_timezone": "America/Bogota"})
+    with pytest.raises(ConfigError, match=r"reporting_timezone = UTC, this run has America/Bogota.*--full-refresh"):
+        run_steps(spark, bogota, lake, {JOB: ingesting(str(path))})
+
+
+def test_a_lake_that_cannot_be_written_is_one_clear_line(spark: SparkSession, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("a file where a folder should be")
+    path = write(tmp_path / "events.csv", GOOD)
+    with pytest.raises(LakeError) as raised:
+        run_steps(spark, load_settings(), str(blocked / "lake"), {JOB: ingesting(str(path))})
+    assert isinstance(raised.value, AbtestError)
+    assert "\n" not in str(raised.value)
