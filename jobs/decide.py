@@ -1,0 +1,13 @@
+"""gold counts and posteriors → gold/comparisons and gold/verdicts: may the numbers be believed, what should be done."""
+
+from abtest_lib.pipeline.decide import JOB, decide
+from abtest_lib.pipeline.job import job_main
+
+
+def main() -> None:
+    """Run the job."""
+    job_main(JOB, str(__doc__), lambda _: {JOB: decide})
+
+
+if __name__ == "__main__":
+    main()
