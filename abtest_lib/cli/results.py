@@ -9,7 +9,11 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-_PLOT_WIDTH = 32
+_NARROWEST_PLOT, _WIDEST_PLOT = 14, 32
+_WIDE = 112
+"""Columns of a terminal that has room for everything."""
+
+_ONLY_WIDE = ("purchases", "expected loss")
 
 Row = dict[str, Any]
 
@@ -22,7 +26,7 @@ def results(
     ] = None,
     window: Annotated[str, typer.Option(help="`to_date`: the experiment so far; `day`: that day alone.")] = "to_date",
 ) -> None:
-    """Print the arms of an experiment: conversion, chance to be best, lift, and the decision."""
+    """Print the arms of an experiment: conversion, chance to be best and to beat control, lift, and the decision."""
     from rich.console import Console
     from rich.markup import escape
 
@@ -35,7 +39,7 @@ def results(
     console = Console()
     name = escape(one_line(experiment))
     console.print(f"[bold]{name}[/] on {shown}, {'to date' if window == 'to_date' else 'that day alone'}")
-    console.print(arms_table(rows))
+    console.print(arms_table(rows, console.width))
     for line in _notes(rows):
         console.print(f"[dim]{escape(line)}[/]", highlight=False)
     verdict = find_verdict(lake, experiment, shown)
@@ -96,43 +100,57 @@ def find_verdict(lake: str, experiment: str, day: date) -> Row | None:
     return rows[0] if rows else None
 
 
-def arms_table(rows: Sequence[Row]) -> "Table":
-    """The arms as a table for the terminal, with their 95 % intervals drawn on one scale."""
+def arms_table(rows: Sequence[Row], width: int) -> "Table":
+    """The arms as a table for the terminal, with their 95 % intervals drawn on one scale.
+
+    Args:
+        rows: Rows of gold/posteriors, one per arm.
+        width: Columns of the terminal; a narrow one gets a smaller plot and only what matters most.
+
+    Returns:
+        The table.
+    """
     from rich.box import SIMPLE_HEAD
-    from rich.markup import escape
     from rich.table import Table
 
-    from abtest_lib.errors import one_line
-
+    is_narrow = width < _WIDE
+    plot_width = max(_NARROWEST_PLOT, min(_WIDEST_PLOT, width - _WIDE + _NARROWEST_PLOT))
     low, high = _scale(rows)
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("arm", overflow="fold")
-    for column in ("users", "purchases", "conversion"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column(f"{low:.2%}".ljust(_PLOT_WIDTH - 7) + f"{high:.2%}".rjust(7), no_wrap=True)
-    for column in ("best", "beats control", "lift, 95 % interval", "expected loss"):
-        table.add_column(column, justify="right", no_wrap=True)
+    scale = f"{low:.2%}".ljust(plot_width - 7) + f"{high:.2%}".rjust(7)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    columns = [column for column in _columns(scale) if not (is_narrow and column in _ONLY_WIDE)]
+    for column in columns:
+        is_text = column in {"arm", scale}
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "arm", overflow="fold")
     for row in rows:
-        name = escape(one_line(row["variant_id"], 40)) + (" [dim](control)[/]" if row["is_control"] else "")
-        plot = interval_plot(row["interval_lower"], row["conversion_mean"], row["interval_upper"], low, high)
-        table.add_row(name, _count(row["users"]), _count(row["purchases"]), *_numbers(row, plot))
+        plot = interval_plot(
+            row["interval_lower"], row["conversion_mean"], row["interval_upper"], low, high, plot_width
+        )
+        cells = dict(zip(_columns(scale), _cells(row, plot), strict=True))
+        table.add_row(*(cells[column] for column in columns))
     return table
 
 
-def interval_plot(lower: float | None, mean: float | None, upper: float | None, low: float, high: float) -> str:
+def interval_plot(
+    lower: float | None, mean: float | None, upper: float | None, low: float, high: float, width: int
+) -> str:
     """An interval and its mean as text, on a scale from `low` to `high`.
 
     Examples:
-        >>> interval_plot(0.1, 0.2, 0.3, 0.0, 0.4).rstrip()
-        '        ├───────●───────┤'
+        >>> interval_plot(0.1, 0.2, 0.3, 0.0, 0.4, width=21).rstrip()
+        '     ├────●────┤'
     """
     if lower is None or mean is None or upper is None:
         return ""
-    first, middle, last = (round((value - low) / (high - low) * (_PLOT_WIDTH - 1)) for value in (lower, mean, upper))
-    cells = [" "] * first + ["─"] * (last - first + 1) + [" "] * (_PLOT_WIDTH - 1 - last)
+    first, middle, last = (round((value - low) / (high - low) * (width - 1)) for value in (lower, mean, upper))
+    cells = [" "] * first + ["─"] * (last - first + 1) + [" "] * (width - 1 - last)
     cells[first], cells[last] = "├", "┤"
     cells[middle] = "●"
     return "".join(cells)
+
+
+def _columns(scale: str) -> tuple[str, ...]:
+    return ("arm", "users", "purchases", "conversion", scale, "best", "beats", "lift, 95 % interval", "expected loss")
 
 
 def _scale(rows: Sequence[Row]) -> tuple[float, float]:
@@ -143,11 +161,18 @@ def _scale(rows: Sequence[Row]) -> tuple[float, float]:
     return min(lows), max(highs)
 
 
-def _numbers(row: Row, plot: str) -> tuple[str, str, str, str, str, str]:
+def _cells(row: Row, plot: str) -> tuple[str, ...]:
+    from rich.markup import escape
+
+    from abtest_lib.errors import one_line
+
     lift = ""
     if row["lift_median"] is not None:
-        lift = f"{row['lift_median']:+.1%} [dim]{row['lift_lower']:+.1%} … {row['lift_upper']:+.1%}[/]"
+        lift = f"{row['lift_median']:+.1%} [dim]{row['lift_lower']:+.1%}…{row['lift_upper']:+.1%}[/]"
     return (
+        escape(one_line(row["variant_id"], 40)) + (" [dim](control)[/]" if row["is_control"] else ""),
+        _count(row["users"]),
+        _count(row["purchases"]),
         _percent(row["conversion_mean"], 2),
         plot,
         _percent(row["probability_best"], 1),

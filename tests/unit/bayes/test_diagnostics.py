@@ -25,7 +25,7 @@ def test_the_worst_of_all_quantities_is_what_arviz_says(seed: int) -> None:
     slow, negative, shifted = chains(rng, 0.95), chains(rng, -0.6), chains(rng, 0.2) + np.arange(4)[:, None] * 0.1
     repeated = np.repeat(chains(rng, 0.0, 250), 2, axis=1)
     tied = np.round(10 * chains(rng, 0.5))
-    for quantity in (slow, negative, shifted, repeated, tied, np.exp(10 * slow)):
+    for quantity in (slow, negative, shifted, repeated, tied, np.exp(slow)):
         found = diagnose(quantity[None], 0)
         assert found.r_hat == pytest.approx(float(arviz.rhat(quantity)), rel=1e-9)
         assert found.ess_bulk == pytest.approx(float(arviz.ess(quantity)), rel=1e-9)
