@@ -141,7 +141,7 @@ def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
     """Verdicts and comparisons of all experiments, or of those that changed from their first change on."""
     counts = read_table(run.spark, EXPERIMENT_TO_DATE, run.lake)
     if since is None:
-        counts = counts.withColumn("since", F.lit(date.min).cast("date"))
+        counts = counts.withColumn("since", F.lit("1970-01-01").cast("date"))
     else:
         counts = _with_since(counts, run, since)
     daily = read_table(run.spark, EXPERIMENT_DAILY, run.lake).select(

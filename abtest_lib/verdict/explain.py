@@ -109,15 +109,15 @@ def _invalid(facts: Facts) -> str:
 def _detail(facts: Facts, code: str) -> str:
     if code in {"sample_ratio_mismatch", "sample_ratio_mismatch_before_exclusion", "allocation_undeclared"}:
         shown = facts.counts[:_MAX_LISTED]
-        listed = ", ".join(f"{arm} {users:,.0f} (expected {expected:,.0f})" for arm, users, expected in shown)
-        p_value = "" if facts.ratio_p_value is None else f"; p = {facts.ratio_p_value:.2g}"
+        listed = ", ".join(f"{arm}: {users:,.0f} (expected {expected:,.0f})" for arm, users, expected in shown)
+        p_value = "" if facts.ratio_p_value is None else f"; {_p_value(facts.ratio_p_value)}"
         more = ", …" if len(facts.counts) > _MAX_LISTED else ""
-        return f" – users: {listed}{more}{p_value}"
+        return f" – users by arm: {listed}{more}{p_value}"
     if code in {"cross_exposure_too_high", "cross_exposure_imbalanced"} and facts.cross_exposed_share is not None:
         return f" – {_percent(facts.cross_exposed_share)} of the users saw several"
     if facts.counts:
-        listed = ", ".join(f"{arm} {users:,.0f}" for arm, users, _ in facts.counts[:_MAX_LISTED])
-        return f" – users: {listed}{', …' if len(facts.counts) > _MAX_LISTED else ''}"
+        listed = ", ".join(f"{arm}: {users:,.0f}" for arm, users, _ in facts.counts[:_MAX_LISTED])
+        return f" – users by arm: {listed}{', …' if len(facts.counts) > _MAX_LISTED else ''}"
     return ""
 
 
@@ -147,6 +147,10 @@ def _standing(facts: Facts) -> str:
 def _phrase(code: str) -> str:
     sentence = sentence_of(code).rstrip(".")
     return sentence[0].lower() + sentence[1:]
+
+
+def _p_value(p_value: float) -> str:
+    return "p < 0.0001" if p_value < 0.0001 else f"p = {p_value:.4f}"  # noqa: PLR2004  what a person reads
 
 
 def _percent(share: float) -> str:

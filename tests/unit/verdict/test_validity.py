@@ -61,7 +61,7 @@ def test_a_mismatch_with_the_declared_split_is_invalid(story: Make, last: Last) 
     assert (verdict.decision, verdict.srm_status) == ("invalid", "mismatch")
     assert verdict.reasons[0] == "sample_ratio_mismatch"
     assert verdict.srm_p_value == pytest.approx(6.334e-5, rel=1e-3)
-    assert "A 5,200 (expected 5,000), B 4,800 (expected 5,000); p = 6.3e-05" in verdict.explanation
+    assert "users by arm: A: 5,200 (expected 5,000), B: 4,800 (expected 5,000); p < 0.0001" in verdict.explanation
     assert (
         last(story({"A": [(5150, 260)], "B": [(4850, 240)]}, registry=HALVES)).srm_status == "ok"
     )  # z = 3: p = 0.0027
