@@ -69,8 +69,11 @@ def _is_judged(day: ExperimentDay, arm: int) -> bool:
 
 def interval(day: ExperimentDay, arm: int, lower: str, upper: str) -> Json | None:
     """Two columns as an interval; null unless both ends are known."""
-    low, high = day.value(arm, lower), day.value(arm, upper)
-    return None if low is None or high is None else {"lower": low, "upper": high}
+    return _interval(day.value(arm, lower), day.value(arm, upper))
+
+
+def _interval(lower: float | None, upper: float | None) -> Json | None:
+    return None if lower is None or upper is None else {"lower": lower, "upper": upper}
 
 
 def _rate(users: int | None, purchases: int | None) -> float | None:
@@ -99,7 +102,7 @@ def belief(day: ExperimentDay, arm: int, window: str) -> Json:
         "users": trials,
         "purchases": successes,
         "conversion_rate": _rate(trials, successes),
-        "interval": None if lower is None or upper is None else {"lower": lower, "upper": upper},
+        "interval": _interval(lower, upper),
         "probability_best": best,
         "probability_beats_control": beats,
         "expected_loss": loss,
@@ -191,17 +194,21 @@ def history_point(day: date, found: ExperimentDay) -> Json:
     }
 
 
+_COMPARED = ("difference", "difference_lower", "difference_upper", "decision_lower", "decision_upper")
+_PAIR = tuple(f"comparison.to_date.{name}" for name in (*_COMPARED, "statistic", "boundary", "p_adjusted"))
+
+
 def _history_variant(found: ExperimentDay, arm: int, role: str | None) -> Json:
-    pair = "comparison.to_date"
+    difference, lower, upper, decision_lower, decision_upper, statistic, boundary, p_adjusted = found.pick(arm, _PAIR)
     return belief(found, arm, "to_date") | {
         "id": public_id(found.names[arm]),
         "role": role,
-        "difference": found.value(arm, pair + ".difference"),
-        "difference_interval": interval(found, arm, pair + ".difference_lower", pair + ".difference_upper"),
-        "decision_interval": interval(found, arm, pair + ".decision_lower", pair + ".decision_upper"),
-        "statistic": found.value(arm, pair + ".statistic"),
-        "boundary": found.value(arm, pair + ".boundary"),
-        "p_adjusted": found.value(arm, pair + ".p_adjusted"),
+        "difference": difference,
+        "difference_interval": _interval(lower, upper),
+        "decision_interval": _interval(decision_lower, decision_upper),
+        "statistic": statistic,
+        "boundary": boundary,
+        "p_adjusted": p_adjusted,
     }
 
 

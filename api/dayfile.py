@@ -15,7 +15,8 @@ import json
 import os
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -28,6 +29,7 @@ from abtest_lib.errors import LakeError
 from api.names import name_hash
 
 Picker = Callable[[list[float | None]], tuple[float | None, ...]]
+Read = Callable[[int, int], bytes | memoryview]
 MAGIC = b"ABTDAY01"
 PREAMBLE = struct.Struct("<8sQ")
 FENCE_STEP = 64
@@ -173,18 +175,25 @@ class DayFile:
         """Read from the file again."""
         self._memory = self._hashes = None
 
-    def _read(self, start: int, length: int) -> bytes | memoryview:
+    @contextmanager
+    def _reading(self) -> Iterator[Read]:
+        """How to read some bytes, from memory or from the file, which stays open meanwhile."""
         memory = self._memory
         if memory is not None:
-            return memory[start : start + length]
+            yield lambda start, length: memory[start : start + length]
+            return
         try:
             file = os.open(self.path, os.O_RDONLY)
         except OSError as error:
             raise LakeError(f"{self.path.name} in the cache cannot be read: {type(error).__name__}") from error
         try:
-            return os.pread(file, length, start)
+            yield lambda start, length: os.pread(file, length, start)
         finally:
             os.close(file)
+
+    def _read(self, start: int, length: int) -> bytes | memoryview:
+        with self._reading() as read:
+            return read(start, length)
 
     def section(self, name: str) -> bytes | memoryview:
         """The whole of a section."""
@@ -202,32 +211,35 @@ class DayFile:
 
     def entry(self, name: str) -> Entry | None:
         """The record of an experiment, or None when the day has none."""
-        wanted, hashes = name_hash(name), self._hashes
-        position = self._search(wanted) if hashes is None else bisect_left(hashes, wanted)
-        if position >= self.experiments:
+        with self._reading() as read:
+            return self._entry(name, read)
+
+    def _entry(self, name: str, read: Read) -> Entry | None:
+        wanted, hashes, index = name_hash(name), self._hashes, self._sections["index"][0]
+        if hashes is not None:
+            position = bisect_left(hashes, wanted)
+            block, offset = read(index + position * ENTRY.size, ENTRY.size), 0
+        else:
+            first = max(0, bisect_right(self._fence, wanted) - 1) * FENCE_STEP
+            block = read(index + first * ENTRY.size, min(FENCE_STEP, self.experiments - first) * ENTRY.size)
+            offset = int(np.searchsorted(np.frombuffer(block, ENTRY_DTYPE)["hash"], np.uint64(wanted)))
+            position = first + offset
+        if position >= self.experiments or offset * ENTRY.size == len(block):
             return None
-        found = self._record(position)
+        found = Entry._make(ENTRY.unpack_from(block, offset * ENTRY.size))
         return found if found.hash == wanted else None
-
-    def _record(self, position: int) -> Entry:
-        return Entry._make(ENTRY.unpack(self._read(self._sections["index"][0] + position * ENTRY.size, ENTRY.size)))
-
-    def _search(self, wanted: int) -> int:
-        """Where a hash would stand: one block of the index is read."""
-        first = max(0, bisect_right(self._fence, wanted) - 1) * FENCE_STEP
-        count = min(FENCE_STEP, self.experiments - first)
-        data = self._read(self._sections["index"][0] + first * ENTRY.size, count * ENTRY.size)
-        return first + int(np.searchsorted(np.frombuffer(data, ENTRY_DTYPE)["hash"], np.uint64(wanted)))
 
     def read(self, name: str) -> ExperimentDay | None:
         """One experiment, or None when the day has nothing of it."""
-        entry = self.entry(name)
-        if entry is None:
-            return None
-        start = self._sections["arms"][0] + entry.arm_start * self._row.size
-        rows = self._row.iter_unpack(self._read(start, entry.arm_count * self._row.size))
+        with self._reading() as read:
+            entry = self._entry(name, read)
+            if entry is None:
+                return None
+            start = self._sections["arms"][0] + entry.arm_start * self._row.size
+            data = read(start, entry.arm_count * self._row.size)
+            text = read(self._sections["texts"][0] + entry.text_start, entry.text_length)
+        rows = self._row.iter_unpack(data)
         arms = [[None if value != value else value for value in row] + [None] for row in rows]  # noqa: PLR0124  NaN
-        text = self._read(self._sections["texts"][0] + entry.text_start, entry.text_length)
         names, verdict = json.loads(bytes(text))
         return ExperimentDay(entry, arms, names, verdict, self.columns, self.codes, self._pickers)
 
