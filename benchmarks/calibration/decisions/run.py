@@ -183,7 +183,7 @@ def _batches(experiments: int) -> Iterator[int]:
 QUESTIONS = {
     "validity": (validity, 20_000),
     "ramp": (ramp, 2_000),
-    "power": (power, 4_000),
+    "power": (power, 2_000),
     "aa": (false_decisions, 10_000),
 }
 
