@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 PORT = 8137
 ADDRESS = f"http://127.0.0.1:{PORT}"
 CONNECTIONS = 16
+_MOST_WINDOWS = 60
 MEMORY_DAYS = 8  # of the newest; each takes about 15 MB of the 160 MiB
 
 
@@ -120,15 +121,17 @@ def measure_baselines(experiments: int, seconds: float) -> Iterator[tuple[str, A
 
 
 def measure_refresh(work: Path, experiments: int, day_count: int, seconds: float) -> Any:  # noqa: ANN401
-    """Load on the newest days while a daily run rewrites the last day and publishes."""
-    before, run_id = get("/health/ready")["release"]["run_id"], f"run-{time.time():.0f}"
-    last = lakes.days(day_count)[-1]
+    """Load on the newest days while a daily run rewrites the last day and publishes; the worst of several windows."""
+    run_id, last = f"run-{time.time():.0f}", lakes.days(day_count)[-1]
     writer = threading.Thread(target=lakes.replace_day, args=(work / "lake", last, experiments, run_id))
     writer.start()
-    found = wrk("result", day_count - MEMORY_DAYS, MEMORY_DAYS, experiments, seconds)
+    windows, has_switched = [], False
+    while not has_switched and len(windows) < _MOST_WINDOWS:
+        windows.append(wrk("result", day_count - MEMORY_DAYS, MEMORY_DAYS, experiments, seconds))
+        has_switched = get("/health/ready")["release"]["run_id"] == run_id
     writer.join()
-    after = get("/health/ready")["release"]["run_id"]
-    return found | {"switched": before != after == run_id}
+    worst: dict[str, Any] = max(windows, key=lambda window: window["p99"])
+    return worst | {"switched": has_switched, "windows": len(windows)}
 
 
 def measure(work: Path, experiments: int, day_count: int, seconds: float) -> Iterator[tuple[str, Any]]:
@@ -158,7 +161,7 @@ def measure(work: Path, experiments: int, day_count: int, seconds: float) -> Ite
         yield "days in memory", wrk("result", newest, MEMORY_DAYS, experiments, seconds)
         yield "other days", wrk("result", 0, newest - 8, experiments, seconds)
         yield "history", wrk("history", 0, 1, experiments, seconds, connections=1)
-        yield "during refresh", measure_refresh(work, experiments, day_count, max(30, 4 * seconds))
+        yield "during refresh", measure_refresh(work, experiments, day_count, seconds)
         yield "memory", memory_of(server.pid)
         mirror = mirror_of(server.pid)
         yield "memory of the mirror", memory_of(mirror) if mirror else {}
