@@ -1,9 +1,15 @@
-"""Coverage of the 95 % interval, averaged over rates drawn within a band, and at the worst single rate."""
+"""Coverage of the 95 % interval, averaged over the rates of a band and at the worst single rate.
+
+With counts this discrete the coverage at one rate must oscillate, so averages over a band are what can be promised.
+Nothing is simulated but the intervals' own draws: at each of 400 rates the probability of every count is summed.
+The two arms of an experiment have the same counts here; tests/statistical draws both arms at random instead.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from abtest_lib.bayes.fit import fit_groups
@@ -12,22 +18,29 @@ from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import prior_by_name
 
+Floats = NDArray[np.float64]
+
 BANDS = ((0.005, 0.01), (0.01, 0.02), (0.02, 0.05), (0.05, 0.1), (0.1, 0.2), (0.2, 0.5))
-USERS = (100, 1_000, 10_000, 100_000, 1_000_000)
+USERS = (100, 200, 1_000, 10_000, 100_000, 1_000_000)
 CLAIMED_FROM = 10
 """Expected purchases at the band's lower end from which 94 to 96 % are claimed."""
+
+_RATES = 400
+_FITS = 250
+_NORMAL = 1.959964
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage at one number of users over one band of rates, as shares of intervals.
+    """Coverage at one number of users over one band of rates, a proportion of samples.
 
     Attributes:
         users: Users of each of two arms.
         low: The band's lower end.
         high: The band's upper end.
+        is_claimed: Whether the band has at least ten expected purchases throughout.
         average: With the default prior, averaged over the band.
-        worst: With the default prior at the worst single rate of the band; None where discreteness no longer matters.
+        worst: With the default prior, at the worst single rate.
         flat: With the flat prior, averaged.
         normal: Of the normal approximation p ± 1.96 √(p (1 - p) / n), averaged.
     """
@@ -35,37 +48,51 @@ class Coverage:
     users: int
     low: float
     high: float
+    is_claimed: bool
     average: float
-    worst: float | None
+    worst: float
     flat: float
     normal: float
 
-    @property
-    def is_claimed(self) -> bool:
-        """Whether the band has at least ten expected purchases throughout."""
-        return self.users * self.low >= CLAIMED_FROM
 
-
-def measure(groups: int, seed: int) -> Iterator[Coverage]:
-    """Measure every band at every number of users, `groups` experiments of two arms with one rate each time."""
+def measure() -> Iterator[Coverage]:
+    """Measure every band at every number of users."""
     for users in USERS:
+        ends = fitted_ends(users)
         for low, high in BANDS:
-            yield _measure_band(users, low, high, groups, np.random.default_rng((seed, users, round(low * 1e4))))
+            rates = np.linspace(low, high, _RATES)
+            counts = np.arange(stats.binom.ppf(1e-10, users, low), stats.binom.ppf(1 - 1e-10, users, high) + 1)
+            fitted = _coverage(users, rates, counts, *(np.interp(counts, ends[0], end) for end in ends[1:]))
+            flat = _coverage(users, rates, counts, *stats.beta.ppf([[0.025], [0.975]], counts + 1, users - counts + 1))
+            share = counts / users
+            reach = _NORMAL * np.sqrt(share * (1 - share) / users)
+            normal = _coverage(users, rates, counts, share - reach, share + reach)
+            claimed = users * low >= CLAIMED_FROM
+            yield Coverage(users, low, high, claimed, fitted.mean(), fitted.min(), flat.mean(), normal.mean())
 
 
-def _measure_band(users: int, low: float, high: float, count: int, rng: np.random.Generator) -> Coverage:
-    rates = rng.uniform(low, high, count)
-    purchases = rng.binomial(users, rates[:, None], (count, 2))
-    groups = [group_of(number, users, row) for number, row in enumerate(purchases)]
-    average, flat = (covered(fit(groups, prior), rates) for prior in ("exponential", "flat"))
-    shares = purchases / users
-    reach = 1.959964 * np.sqrt(shares * (1 - shares) / users)
-    normal = float((np.abs(shares - rates[:, None]) <= reach).mean())
-    return Coverage(users, low, high, average, _worst(users, low, high), flat, normal)
+def fitted_ends(users: int) -> tuple[Floats, Floats, Floats]:
+    """Counts, and the interval's ends there; every count up to 250, then fewer, as the ends are all but straight."""
+    last = int(stats.binom.ppf(1 - 1e-10, users, BANDS[-1][1]))
+    counts = np.unique(np.concatenate([np.geomspace(1, last, _FITS), np.arange(min(_FITS, last) + 1)]).astype(int))
+    results = fit([group_of(int(count), users, np.array([count, count])) for count in counts], "exponential")
+    ends = [[result.arms[0].numbers.interval_lower, result.arms[0].numbers.interval_upper] for result in results]
+    lower, upper = np.array(ends, dtype=np.float64).T
+    return counts.astype(np.float64), lower, upper
+
+
+def _coverage(users: int, rates: Floats, counts: Floats, lower: Floats, upper: Floats) -> Floats:
+    """The probability, at each rate, of a count whose interval holds the rate."""
+    shares = [
+        stats.binom.pmf(inside, users, rate).sum()
+        for rate in rates
+        for inside in [counts[(lower <= rate) & (rate <= upper)]]
+    ]
+    return np.array(shares)
 
 
 def group_of(number: int, users: int, purchases: np.ndarray) -> Group:
-    """Two arms with the same users."""
+    """Arms with the same users."""
     arms = tuple(Arm(str(i), users, int(x)) for i, x in enumerate(purchases))
     return Group("to_date", "2021-08-01", f"coverage/{number}", "purchase", arms)
 
@@ -75,7 +102,7 @@ def fit(groups: list[Group], prior: str) -> list[GroupPosterior]:
     return list(fit_groups(groups, Plan("exact", prior_by_name(prior), seed=1)))
 
 
-def covered(results: list[GroupPosterior], rates: np.ndarray) -> float:
+def covered(results: list[GroupPosterior], rates: Floats) -> float:
     """The share of intervals that hold their rate; one rate for each group."""
     hits = [
         arm.numbers.interval_lower <= rate <= arm.numbers.interval_upper
@@ -83,16 +110,3 @@ def covered(results: list[GroupPosterior], rates: np.ndarray) -> float:
         for arm in result.arms
     ]
     return float(np.mean(hits))
-
-
-def _worst(users: int, low: float, high: float) -> float | None:
-    """The lowest coverage over 200 rates, summed over every count of one arm while the other has the same count."""
-    last = int(stats.binom.ppf(1 - 1e-6, users, high))
-    if last > 400:
-        return None
-    results = fit([group_of(x, users, np.array([x, x])) for x in range(last + 1)], "exponential")
-    lower = np.array([result.arms[0].numbers.interval_lower for result in results])
-    upper = np.array([result.arms[0].numbers.interval_upper for result in results])
-    rates = np.linspace(low, high, 200)[:, None]
-    mass = stats.binom.pmf(np.arange(last + 1), users, rates)
-    return float(np.where((lower <= rates) & (rates <= upper), mass, 0.0).sum(axis=1).min())

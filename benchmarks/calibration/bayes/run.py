@@ -25,7 +25,7 @@ def main() -> None:
     parts = {
         "sbc": lambda: {engine: _sbc(engine, 1_000 // share) for engine in ("exact", "mcmc")},
         "agreement": lambda: asdict(agreement.compare(agreement.random_groups(500 // share, SEED), SEED)),
-        "coverage": lambda: [asdict(item) for item in coverage.measure(1_500 // share, SEED)],
+        "coverage": lambda: [asdict(item) for item in coverage.measure()],
     }
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name, part in parts.items():

@@ -23,7 +23,7 @@ def chains(rng: np.random.Generator, correlation: float, draws: int = 500) -> np
 def test_the_worst_of_all_quantities_is_what_arviz_says(seed: int) -> None:
     rng = np.random.default_rng(seed)
     slow, negative, shifted = chains(rng, 0.95), chains(rng, -0.6), chains(rng, 0.2) + np.arange(4)[:, None] * 0.1
-    repeated = np.repeat(chains(rng, 0.0, 250), 2, axis=1)
+    repeated = np.repeat(np.round(1000 * chains(rng, 0.0, 250)), 2, axis=1)
     tied = np.round(10 * chains(rng, 0.5))
     for quantity in (slow, negative, shifted, repeated, tied, np.exp(slow)):
         found = diagnose(quantity[None], 0)
