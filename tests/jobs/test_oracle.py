@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from abtest_lib.pipeline.run import run_pipeline
 from abtest_lib.traffic.catalog import Arm, Experiment
 from abtest_lib.traffic.events import Traffic
 from abtest_lib.traffic.generate import generate_traffic
 from tests.oracle.compare import assert_lake_equals_oracle
+from tests.oracle.etl import run_etl
 from tests.oracle.world import World
 
 ALL_PAGES = ("search", "product", "checkout")
@@ -50,7 +50,10 @@ WORLDS = {
         periods={"ramped|up": [START, START + timedelta(days=2)]},
     ),
 }
-every_world = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
+
+
+def slow(name: str) -> object:
+    return pytest.param(name, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -62,43 +65,50 @@ def traffic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def split(path: Path, folder: Path) -> list[Path]:
-    """Three batches, out of order, each with rows of every day, and rows that come again.
+def split(path: Path, folder: Path, number: int) -> list[Path]:
+    """Batches out of order, each with rows of every day, and rows that come again.
 
     The last batch sends half of the first one once more, so that it is late, new and old at once.
     """
     header, *lines = path.read_bytes().splitlines(keepends=True)
     random.Random(5).shuffle(lines)  # noqa: S311  a test's own randomness
-    third = len(lines) // 3
-    parts = [lines[:third], lines[third : 2 * third] + lines[:50], lines[2 * third :] + lines[: third // 2]]
+    parts = [lines[start::number] for start in range(number)]
+    parts[-1] = parts[-1] + parts[0][: len(parts[0]) // 2]
     folder.mkdir()
-    paths = [folder / f"batch-{number}.csv" for number in range(len(parts))]
+    paths = [folder / f"batch-{turn}.csv" for turn in range(number)]
     for batch, part in zip(paths, parts, strict=True):
         batch.write_bytes(header + b"".join(part))
     return paths
 
 
-@every_world
-def test_one_batch(spark: SparkSession, traffic: Path, tmp_path: Path, world: World) -> None:
-    lake = str(tmp_path / "lake")
-    run_pipeline(spark, world.settings(tmp_path), str(traffic), lake)
+@pytest.mark.parametrize("name", ["first", slow("exclude"), slow("include")])
+def test_one_batch(spark: SparkSession, traffic: Path, tmp_path: Path, name: str) -> None:
+    lake, world = str(tmp_path / "lake"), WORLDS[name]
+    run_etl(spark, world.settings(tmp_path), traffic, lake)
     expected = assert_lake_equals_oracle(spark, lake, [traffic], world.oracle())
     assert expected.duplicates > 0
     broken = {rule for _, rules in expected.quarantine for rule in rules}
     assert len(broken) == 12
-    for table in (
-        expected.experiment_daily,
-        expected.funnel_daily,
-        expected.experiment_to_date,
-        expected.experiment_health,
-    ):
+    gold = (expected.experiment_daily, expected.funnel_daily, expected.experiment_to_date, expected.experiment_health)
+    for table in gold:
         assert len(table) > 20
 
 
-@every_world
-def test_several_batches(spark: SparkSession, traffic: Path, tmp_path: Path, world: World) -> None:
-    lake, settings = str(tmp_path / "lake"), world.settings(tmp_path)
-    batches = split(traffic, tmp_path / "batches")
-    for number, batch in enumerate(batches):
-        run_pipeline(spark, settings, str(batch), lake)
-        assert_lake_equals_oracle(spark, lake, batches[: number + 1], world.oracle())
+@pytest.mark.parametrize("name", [slow("first"), "exclude", "include"])
+def test_two_batches(spark: SparkSession, traffic: Path, tmp_path: Path, name: str) -> None:
+    lake, world = str(tmp_path / "lake"), WORLDS[name]
+    settings, batches = world.settings(tmp_path), split(traffic, tmp_path / "batches", 2)
+    for batch in batches:
+        run_etl(spark, settings, batch, lake)
+    expected = assert_lake_equals_oracle(spark, lake, batches, world.oracle())
+    assert expected.duplicates > 500
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORLDS)
+def test_after_each_of_many_batches(spark: SparkSession, traffic: Path, tmp_path: Path, name: str) -> None:
+    lake, world = str(tmp_path / "lake"), WORLDS[name]
+    settings, batches = world.settings(tmp_path), split(traffic, tmp_path / "batches", 5)
+    for turn, batch in enumerate(batches):
+        run_etl(spark, settings, batch, lake)
+        assert_lake_equals_oracle(spark, lake, batches[: turn + 1], world.oracle())

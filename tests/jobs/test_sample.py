@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from abtest_lib.pipeline.run import run_pipeline
 from tests.oracle.compare import assert_lake_equals_oracle
+from tests.oracle.etl import run_etl
 from tests.oracle.world import World
 
 BESIDE = Path(__file__).parents[3] / "shared" / "data" / "events.csv.gz"
@@ -26,7 +26,7 @@ def test_the_sample_gives_the_known_sums_and_the_same_input_again_changes_nothin
 ) -> None:
     lake, bogota = str(tmp_path / "lake"), World({"reporting_timezone": "America/Bogota"})
     settings = bogota.settings(tmp_path)
-    ingested, *_ = run_pipeline(spark, settings, str(sample), lake)
+    ingested, *_ = run_etl(spark, settings, sample, lake)
     assert (ingested.rows_read, ingested.rows_written) == (140_698, 140_698)
     assert (ingested.duplicates, ingested.rows_quarantined) == (0, 0)
 
@@ -34,7 +34,7 @@ def test_the_sample_gives_the_known_sums_and_the_same_input_again_changes_nothin
     assert _sums(expected.experiment_daily) == (149, 163_956, 18_283)
     assert _sums(expected.funnel_daily) == (168, 178_374, 23_149)
 
-    again = run_pipeline(spark, settings, str(sample), lake)
+    again = run_etl(spark, settings, sample, lake)
     assert (again[0].rows_read, again[0].duplicates) == (140_698, 140_698)
     assert [report.rows_written for report in again] == [0] * len(again)
 
