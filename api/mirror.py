@@ -26,7 +26,7 @@ def main() -> int:
     """Mirror until a release was copied or the server that started this process is gone."""
     settings = load_api_settings()
     configure_logs(settings.log_level)
-    os.nice(10)
+    os.nice(5)
     cache = Cache(settings.cache_dir, settings.lake)
     cache.prepare()
     parent = os.getppid()
