@@ -11,7 +11,8 @@ from scipy.special import ndtri
 from abtest_lib.errors import StatisticsError
 from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.arrays import Floats
-from abtest_lib.stats.spending import crossing_probability, plan_looks
+from abtest_lib.stats.joint_law import crossing_probability
+from abtest_lib.stats.spending import plan_looks
 
 _LARGEST_USERS = 1e12
 _LARGEST_LIFT_STEP = 1e-9

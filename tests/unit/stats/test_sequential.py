@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from abtest_lib.stats.always_valid import mixture_boundary
-from abtest_lib.stats.spending import _PATHS, Looks, crossing_probability, obrien_fleming_spending, plan_looks
+from abtest_lib.stats.joint_law import crossing_probability
+from abtest_lib.stats.spending import _PATHS, Looks, obrien_fleming_spending, plan_looks
 
 
 def even_looks(number: int, alpha: float = 0.05, information: float = 1000.0) -> Looks:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from abtest_lib.config import CrossExposed
-from abtest_lib.verdict.judge import Judgement, Verdict
+from abtest_lib.verdict.judge import Judgement
+from abtest_lib.verdict.verdicts import Verdict
 
 Make = Callable[..., Any]
 Last = Callable[[Any], Verdict]

@@ -9,8 +9,9 @@ import pytest
 
 from abtest_lib.config import CrossExposed
 from abtest_lib.registry import parse_registry
-from abtest_lib.verdict.judge import Judgement, Verdict, absent_verdicts
+from abtest_lib.verdict.judge import Judgement
 from abtest_lib.verdict.reasons import REASONS, Weight, codes_of
+from abtest_lib.verdict.verdicts import Verdict, absent_verdicts
 
 Make = Callable[..., Any]
 Last = Callable[[Any], Verdict]
