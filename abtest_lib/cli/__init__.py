@@ -8,7 +8,7 @@ import typer
 
 from abtest_lib.cli.generate import generate
 from abtest_lib.cli.plan import plan
-
+from abtest_lib.cli.results import results
 from abtest_lib.cli.run import run
 from abtest_lib.cli.serve import serve
 from abtest_lib.errors import AbtestError, one_line
@@ -24,7 +24,7 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (run, generate, plan, serve):
+    for command in (run, results, plan, serve, generate):
         app.command()(command)
     return app
 

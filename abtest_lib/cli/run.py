@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from abtest_lib.config import Settings
 
 
-def run(  # noqa: PLR0917  the options of the command, all given by name
+def run(
     lake: Annotated[str, typer.Option(help="Where the tables live: a directory or s3a://bucket/prefix.")],
     input_path: Annotated[
         str | None,

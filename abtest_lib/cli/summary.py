@@ -1,7 +1,7 @@
 """What a person sees when a run is done."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import date
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -70,29 +70,38 @@ def _print_verdicts(console: Console, lake: str) -> None:
     if verdicts is None or day is None:
         return
     rows = sorted(rows_of_day(verdicts, day), key=lambda row: (_ORDER.index(row["decision"]), row["experiment_name"]))
-    lifts = _lifts(lake, day)
-    people = _people(lake, day)
-    table = _plain_table(f"Verdicts on {day}", "decision", "users", "lift", "95 % interval", "why", right=("users", "lift"))
+    lifts, people = _lifts(lake, day), _people(lake, day)
+    table = _plain_table(
+        f"Verdicts on {day}", "decision", "users", "lift", "95 % interval", "why", right=("users", "lift")
+    )
     for row in rows:
         name = row["experiment_name"]
         lift, interval = lifts.get((name, row["winner"]), ("", ""))
         table.add_row(
-            escape(name), _DECISIONS[row["decision"]], f"{people.get(name, 0):,}", lift, interval, escape(row["explanation"])
+            escape(name),
+            _DECISIONS[row["decision"]],
+            f"{people.get(name, 0):,}",
+            lift,
+            interval,
+            escape(row["explanation"]),
         )
     console.print(table)
 
 
-def _lifts(lake: str, day: Any) -> dict[tuple[str, str], tuple[str, str]]:  # noqa: ANN401  a date
+def _lifts(lake: str, day: date) -> dict[tuple[str, str], tuple[str, str]]:
     comparisons = open_table(COMPARISONS, lake)
     rows = [] if comparisons is None else rows_of_day(comparisons, day)
     return {
-        (row["experiment_name"], row["variant_id"]): (_percent(row["lift"]), _range(row["lift_lower"], row["lift_upper"]))
+        (row["experiment_name"], row["variant_id"]): (
+            _percent(row["lift"]),
+            _range(row["lift_lower"], row["lift_upper"]),
+        )
         for row in rows
         if row["window"] == "to_date" and row["lift"] is not None
     }
 
 
-def _people(lake: str, day: Any) -> dict[str, int]:  # noqa: ANN401  a date
+def _people(lake: str, day: date) -> dict[str, int]:
     to_date = open_table(EXPERIMENT_TO_DATE, lake)
     people: dict[str, int] = {}
     for row in [] if to_date is None else rows_of_day(to_date, day):

@@ -30,7 +30,7 @@ RUNS = TableContract(
         Column("duplicates", "bigint", "rows that were there already"),
         Column("input_versions", "map<string,bigint>", "table to the Delta version that was read"),
         Column("output_versions", "map<string,bigint>", "table to the Delta version that the step left behind"),
-        Column("config_hash", "string", "hash of the settings that the tables depend on, and of the contract's version"),
+        Column("config_hash", "string", "hash of the settings that the tables depend on"),
         Column("code_version", "string", "version of the suite"),
     ),
     key=("run_id", "job"),

@@ -16,12 +16,16 @@ EXPOSURES = TableContract(
         Column("site", "string", "the marketplace site", nullable=True),
         Column("experiment_name", "string", "the experiment"),
         Column("variant_id", "string", "the variant that the user saw"),
-        Column("flag_purchase", "boolean", "whether the same user has a purchase at or after the event, within the window"),
+        Column("flag_purchase", "boolean", "whether the user buys at or after the event, in the window"),
     ),
     key=("row_id", "experiment_name"),
     partition_by=("day",),
     # Flags of earlier events change when a purchase arrives: marking rows beats rewriting files.
-    properties={"delta.enableDeletionVectors": "true", "delta.columnMapping.mode": "none", "delta.checkpointPolicy": "classic"},
+    properties={
+        "delta.enableDeletionVectors": "true",
+        "delta.columnMapping.mode": "none",
+        "delta.checkpointPolicy": "classic",
+    },
 )
 
 PURCHASES = TableContract(
@@ -45,10 +49,19 @@ PARTICIPANTS = TableContract(
         Column("user_id", "string", "who took part"),
         Column("variant_id", "string", "the variant that the user saw"),
         Column("first_exposed_at", "timestamp", "the first instant at which the user saw this variant, UTC"),
-        Column("converted_at", "timestamp", "the first purchase at or after first_exposed_at, within the window", nullable=True),
+        Column(
+            "converted_at",
+            "timestamp",
+            "the first purchase from then on, in the window",
+            nullable=True,
+        ),
         Column("cross_exposed_at", "timestamp", "when the user saw a second arm; null if never", nullable=True),
     ),
     key=("experiment_name", "user_id", "variant_id"),
     checks={"converts_after_exposure": "converted_at IS NULL OR converted_at >= first_exposed_at"},
-    properties={"delta.enableDeletionVectors": "true", "delta.columnMapping.mode": "none", "delta.checkpointPolicy": "classic"},
+    properties={
+        "delta.enableDeletionVectors": "true",
+        "delta.columnMapping.mode": "none",
+        "delta.checkpointPolicy": "classic",
+    },
 )

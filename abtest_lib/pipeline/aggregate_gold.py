@@ -108,7 +108,8 @@ def _extend(run: Run, touched: Touched) -> dict[str, Commit]:
         daily = _beside(stored, _per_variant(counts), touched.days)
         later = [row["day"] for row in daily.where(F.col("day") >= touched.since).select("day").distinct().collect()]
         known = _known(run, daily, touched.since)
-        stored_people = read_table(run.spark, EXPERIMENT_HEALTH, run.lake).select("day", "experiment_name", "participants")
+        checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
+        stored_people = checked_before.select("day", "experiment_name", "participants")
         everybody = _beside(stored_people, _per_experiment(counts), touched.days)
         people = _with_news(read_table(run.spark, PARTICIPANTS, run.lake), known, run.settings.reporting_timezone)
         to_date = _to_date(run, people, daily, known, touched.since)
@@ -154,10 +155,7 @@ def _events_between(run: Run, first: date, last: date) -> DataFrame:
 
 def _counts(run: Run, days: tuple[date, ...] | None) -> DataFrame:
     """What `daily_counts` gives, for some days or for all."""
-    if days is None:
-        events = read_table(run.spark, EVENTS, run.lake)
-    else:
-        events = _events_between(run, days[0], days[-1])
+    events = read_table(run.spark, EVENTS, run.lake) if days is None else _events_between(run, days[0], days[-1])
     timed = events.withColumn("day", day_of("timestamp", run.settings.reporting_timezone))
     if days is not None:
         timed = timed.where(F.col("day").isin(list(days)))
@@ -246,9 +244,8 @@ def _beside(stored: DataFrame, counted: DataFrame, days: tuple[date, ...]) -> Da
 
 def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
     """Readers look for one experiment on one day: a day is one file, ordered by experiment."""
-    return rows.repartition("day").sortWithinPartitions("day", "experiment_name", "variant_id") if (
-        "variant_id" in rows.columns
-    ) else rows.repartition("day").sortWithinPartitions("day", "experiment_name")
+    order = [name for name in ("day", "experiment_name", "variant_id") if name in rows.columns]
+    return rows.repartition("day").sortWithinPartitions(*order)
 
 
 def _by_table(commits: list[Commit]) -> dict[str, Commit]:

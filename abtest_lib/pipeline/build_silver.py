@@ -85,7 +85,8 @@ def _extend(run: Run, new: DataFrame) -> dict[str, Commit]:
     known = read_table(run.spark, PURCHASES, run.lake)
     purchases = append(anti_join_keys(bought, known, ["row_id"]), PURCHASES, run.lake)
     writes = concurrently(lambda: _extend_exposures(run, new, bought), lambda: _extend_participants(run, new))
-    return {PURCHASES.full_name: purchases} | dict(zip((EXPOSURES.full_name, PARTICIPANTS.full_name), writes, strict=True))
+    exposures, people = writes
+    return {PURCHASES.full_name: purchases, EXPOSURES.full_name: exposures, PARTICIPANTS.full_name: people}
 
 
 def _extend_exposures(run: Run, new: DataFrame, bought: DataFrame) -> Commit:
@@ -165,5 +166,3 @@ def _report(inputs: Mapping[str, int], commits: Mapping[str, Commit]) -> dict[st
         "input_versions": inputs,
         "output_versions": {name: commit.version for name, commit in commits.items()},
     }
-
-

@@ -113,14 +113,12 @@ def write_history(
     if not history.unwritten:
         return
     rows = [_as_row(report, run_id, settings.config_hash(), code_version) for report in history.unwritten]
-    frame = spark.createDataFrame(rows, RUNS.ddl)  # type: ignore[type-var]  rows are tuples of the contract's columns
+    frame = spark.createDataFrame(rows, RUNS.ddl)
     append(frame, RUNS, lake, note=json.dumps(settings.table_settings()))
     history.unwritten.clear()
 
 
-def announce_full_refresh(
-    spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str
-) -> None:
+def announce_full_refresh(spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str) -> None:
     """Note that every table is about to be rebuilt, so that a crash halfway cannot leave a mixed lake behind."""
     if last_note(spark, RUNS, lake) is None:
         return

@@ -116,7 +116,7 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
     if rejected == 0 and exists:
         return Tally(0, 0, 0, 0)
     if rejected == 0:
-        nothing = run.spark.createDataFrame([], QUARANTINE.ddl)  # type: ignore[type-var]  a schema in DDL
+        nothing = run.spark.createDataFrame([], QUARANTINE.ddl)
         append(nothing, QUARANTINE, run.lake)
         return Tally(0, 0, 0, 0)
     known = read_table(run.spark, QUARANTINE, run.lake).select("row_id") if exists else None

@@ -32,9 +32,7 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
         sys.exit(error.exit_code)
 
 
-def run_job(
-    settings: Settings, name: str, lake: str, steps: Mapping[str, Step], *, full_refresh: bool = False
-) -> None:
+def run_job(settings: Settings, name: str, lake: str, steps: Mapping[str, Step], *, full_refresh: bool = False) -> None:
     """Open a session and run some steps on a lake."""
     spark = build_session(settings, f"abtest {name}")
     run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress_for(sys.stderr))
@@ -47,7 +45,5 @@ def _parser(description: str, *, takes_input: bool) -> argparse.ArgumentParser:
     parser.add_argument("--lake", required=True, help="a directory or s3a://bucket/prefix")
     parser.add_argument("--profile", default="local", help=f"settings to start from: {', '.join(profiles())}")
     parser.add_argument("--config", type=Path, help="a YAML file whose settings override the profile's")
-    parser.add_argument("--full-refresh", action="store_true", help="rebuild the job's tables instead of extending them")
+    parser.add_argument("--full-refresh", action="store_true", help="rebuild the tables instead of extending them")
     return parser
-
-

@@ -27,7 +27,8 @@ def progress_for(stream: TextIO) -> Progress:
 
 def say_error(error: AbtestError) -> None:
     """Print an error as one line on standard error."""
-    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {_escaped(one_line(error, 1_000))}", highlight=False)
+    text = _escaped(one_line(error, 1_000))
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {text}", highlight=False)
 
 
 class TerminalProgress:
@@ -89,5 +90,3 @@ class LoggedProgress:
 
 def _escaped(text: str) -> str:
     return text.replace("[", r"\[")
-
-

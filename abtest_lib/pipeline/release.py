@@ -25,7 +25,7 @@ def publish_release(run: Run) -> Mapping[str, Any]:
     if versions == _published(run):
         return {"input_versions": versions}
     row = (run.run_id, datetime.now(UTC), versions)
-    commit = append(run.spark.createDataFrame([row], RELEASES.ddl), RELEASES, run.lake)  # type: ignore[type-var]  rows are tuples
+    commit = append(run.spark.createDataFrame([row], RELEASES.ddl), RELEASES, run.lake)
     return {
         "rows_written": 1,
         "input_versions": versions,

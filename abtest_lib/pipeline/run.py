@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib import __version__
 from abtest_lib.config import Settings
-from abtest_lib.pipeline import aggregate_gold, build_silver, ingest_bronze, release
-from abtest_lib.pipeline.context import Progress, Run, open_run, perform
 from abtest_lib.contracts import EVENTS
+from abtest_lib.pipeline import aggregate_gold, build_silver, decide, fit_bayes, ingest_bronze, release
+from abtest_lib.pipeline.context import Progress, Run, open_run, perform
 from abtest_lib.pipeline.history import StepReport, announce_full_refresh, write_history
 from abtest_lib.spark.log import local_folder
 from abtest_lib.spark.session import fit_shuffles
@@ -54,6 +54,8 @@ def all_steps(input_path: str | None) -> dict[str, Step]:
     return steps | {
         build_silver.JOB: build_silver.build_silver,
         aggregate_gold.JOB: aggregate_gold.aggregate_gold,
+        fit_bayes.JOB: fit_bayes.fit_bayes,
+        decide.JOB: decide.decide,
         release.JOB: release.publish_release,
     }
 

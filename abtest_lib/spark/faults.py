@@ -10,17 +10,26 @@ from pyspark.errors import PySparkException
 from abtest_lib.errors import InputError, LakeError, one_line
 
 # What stands in the chain of causes, and what a person is told. The first that matches wins.
+_DAMAGED_GZIP = "|".join(
+    (
+        "EOFException: Unexpected end of input stream",
+        "Unexpected end of ZLIB",
+        "incorrect (header|data) check",
+        "invalid (stored|distance|code|block)",
+        "not a gzip file",
+    )
+)
 _KNOWN = (
-    (r"EOFException: Unexpected end of input stream|incorrect (header|data) check|invalid (stored|distance|code|block)"
-     r"|Unexpected end of ZLIB|not a gzip file|corrupt gzip",
-     InputError, "the input is a truncated or damaged gzip file: nothing was written; send the whole file again"),
-    (r"No space left on device|Disk quota exceeded", LakeError,
-     "the disk is full: nothing of this step was published; free some space and run again"),
-    (r"Read-only file system|Permission denied|AccessDenied|Mkdirs failed", LakeError,
-     "no right to write there: nothing of this step was published; check the permissions of the lake"),
+    (_DAMAGED_GZIP, InputError, "the input is a truncated or damaged gzip file: nothing was written; send it again"),
+    ("No space left on device|Disk quota exceeded", LakeError, "the disk is full: free some space and run again"),
+    (
+        "Read-only file system|Permission denied|AccessDenied|Mkdirs failed",
+        LakeError,
+        "no right to write there: check the permissions of the lake",
+    ),
     (r"DELTA_VIOLATE_CONSTRAINT\w*\]? ?(?P<what>.{0,200})", LakeError, "a row broke a table's constraint"),
-    (r"is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER", LakeError, "a Parquet file is damaged"),
-    (r"OutOfMemoryError", LakeError, "Spark ran out of memory: raise driver_memory, e.g. ABTEST_DRIVER_MEMORY=8g"),
+    ("is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER", LakeError, "a Parquet file is damaged"),
+    ("OutOfMemoryError", LakeError, "Spark ran out of memory: raise driver_memory, e.g. ABTEST_DRIVER_MEMORY=8g"),
 )
 _FILE = re.compile(r"(?:file:|s3a?:|dbfs:)/[^\s,;\]\"')]+")
 

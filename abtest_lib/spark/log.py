@@ -98,7 +98,8 @@ def _last_commit_by_spark(spark: SparkSession, path: str) -> Commit | None:
 
     if not DeltaTable.isDeltaTable(spark, path):
         return None
-    row = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1").select("version", "operation", "operationMetrics").first()
+    history = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1")
+    row = history.select("version", "operation", "operationMetrics").first()
     if row is None:
         return None
     return Commit(row["version"], row["operation"], _numbers(row["operationMetrics"] or {}))

@@ -103,8 +103,10 @@ def _list_local(path: str) -> dict[str, int]:
     if root is not None and root.is_dir():
         candidates: Iterable[Path] = root.rglob("*")
     else:
-        candidates = [Path(name) for name in ([pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True))]  # noqa: PTH207  an absolute glob
-        candidates = [file for entry in candidates for file in (entry.rglob("*") if entry.is_dir() else [entry])]
+        # An existing file may have brackets in its name; only what does not exist is a pattern.
+        names = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207  absolute
+        found = [Path(name) for name in names]
+        candidates = [file for entry in found for file in (entry.rglob("*") if entry.is_dir() else [entry])]
     visible = (file for file in candidates if file.is_file() and not file.name.startswith((".", "_")))
     try:
         return {str(file.resolve()): file.stat().st_size for file in visible}
@@ -159,18 +161,21 @@ def _csv_header(spark: SparkSession, name: str) -> tuple[str, ...]:
     missing = [column for column in RAW_FIELDS if column not in header]
     if missing:
         shown = one_line(line, 120) or "a blank line"
-        raise InputError(f"input file {name} lacks column {missing[0]}: its header is «{shown}», "
-                         f"expected {','.join(RAW_FIELDS)} in any order, separated by commas, in UTF-8")
+        raise InputError(
+            f"input file {name} lacks column {missing[0]}: its header is «{shown}», "
+            f"expected {','.join(RAW_FIELDS)} in any order, separated by commas, in UTF-8"
+        )
     repeated = [column for column in RAW_FIELDS if header.count(column) > 1]
     if repeated:
-        raise InputError(f"input file {name} has column {repeated[0]} {header.count(repeated[0])} times: once is allowed")
+        times = header.count(repeated[0])
+        raise InputError(f"input file {name} has column {repeated[0]} {times} times: once is allowed")
     return header
 
 
 def _first_line(name: str) -> str:
     opener = gzip.open if name.endswith((".gz", ".gzip")) else open
     try:
-        with opener(name, "rb") as file:  # type: ignore[operator]  both openers take these
+        with opener(name, "rb") as file:
             return str(file.readline(_HEADER_LIMIT).decode("utf-8-sig", errors="replace")).rstrip("\r\n")
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"input file {name} is a truncated or damaged gzip file: {one_line(error)}") from None
@@ -194,8 +199,10 @@ def _read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     # A string column takes a JSON object as its text; the map in it becomes the text of the CSV form.
     as_map = F.from_json("experiments", "map<string,string>")
     is_object = F.col("experiments").rlike(r'^\{\s*("|\}$)')
-    converted = F.when(is_object, F.coalesce(_map_as_text(as_map), F.col("experiments"))).otherwise(F.col("experiments"))
-    return RawEvents(_six_fields(frame, {**dict.fromkeys(RAW_FIELDS), "experiments": converted}, F.col("_corrupt_record")))
+    as_text = F.coalesce(_map_as_text(as_map), F.col("experiments"))
+    converted = F.when(is_object, as_text).otherwise(F.col("experiments"))
+    fields = {**dict.fromkeys(RAW_FIELDS), "experiments": converted}
+    return RawEvents(_six_fields(frame, fields, F.col("_corrupt_record")))
 
 
 def _read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:

@@ -36,7 +36,8 @@ def read_table(spark: SparkSession, contract: TableContract, lake: str, version:
         columns = frame.columns
     missing = [name for name in contract.column_names if name not in columns]
     if missing:
-        raise ContractError(f"table {contract.full_name} in {lake} lacks column {missing[0]}: it has {', '.join(columns)}")
+        found = ", ".join(columns)
+        raise ContractError(f"table {contract.full_name} in {lake} lacks column {missing[0]}: it has {found}")
     return frame.select(*contract.column_names)
 
 
@@ -129,7 +130,7 @@ def update_matches(frame: DataFrame, contract: TableContract, lake: str, conditi
     view = "abtest_update_source"
     frame.createOrReplaceTempView(view)
     statement = (
-        f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "  # noqa: S608  own names only
+        f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "
         f"ON {condition} WHEN MATCHED THEN UPDATE SET {assignment}"
     )
     return _run_statement(frame.sparkSession, contract, lake, statement)
@@ -145,7 +146,7 @@ def _merge(frame: DataFrame, contract: TableContract, lake: str, condition: str,
     view = f"abtest_merge_{contract.layer}_{contract.name}"
     rows.createOrReplaceTempView(view)
     statement = (
-        f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "  # noqa: S608  own names only
+        f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "
         f"ON {condition} WHEN MATCHED AND ({changed}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
     )
     return _run_statement(frame.sparkSession, contract, lake, statement)

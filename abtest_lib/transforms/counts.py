@@ -28,8 +28,9 @@ def daily_counts(events: DataFrame) -> DataFrame:
         F.struct(nothing.alias("event"), nothing.alias("variant")),
     )
     leveled = exploded.select("day", "experiment_name", "user_id", "flag_purchase", F.explode(levels).alias("level"))
-    keys = ["day", "experiment_name", F.col("level.variant").alias("variant_id"), F.col("level.event").alias("event_name")]
-    per_user = leveled.groupBy(*keys, "user_id").agg(F.max("flag_purchase").alias("is_buyer"))
+    variant, event = F.col("level.variant").alias("variant_id"), F.col("level.event").alias("event_name")
+    keys = ("day", "experiment_name", variant, event, "user_id")
+    per_user = leveled.groupBy(*keys).agg(F.max("flag_purchase").alias("is_buyer"))
     return per_user.groupBy("day", "experiment_name", "variant_id", "event_name").agg(
         F.count(F.lit(1)).alias("users"), F.count_if("is_buyer").alias("purchases")
     )

@@ -27,8 +27,10 @@ def people_changes(participants: DataFrame, timezone: str) -> DataFrame:
         F.struct(F.col("crossed").alias("day"), F.lit(0).alias("new_people"), F.lit(1).alias("newly_crossed")),
     )
     flat = people.select("experiment_name", F.explode(changes).alias("change")).select("experiment_name", "change.*")
-    return flat.where("day IS NOT NULL").groupBy("experiment_name", "day").agg(
-        F.sum("new_people").alias("new_people"), F.sum("newly_crossed").alias("newly_crossed")
+    return (
+        flat.where("day IS NOT NULL")
+        .groupBy("experiment_name", "day")
+        .agg(F.sum("new_people").alias("new_people"), F.sum("newly_crossed").alias("newly_crossed"))
     )
 
 
@@ -44,8 +46,8 @@ def health(changes: DataFrame, daily_people: DataFrame, since: date | None) -> D
     Returns:
         The columns of the contract.
     """
-    so_far = Window.partitionBy("experiment_name").orderBy("day").rangeBetween(
-        Window.unboundedPreceding, Window.currentRow
+    so_far = (
+        Window.partitionBy("experiment_name").orderBy("day").rangeBetween(Window.unboundedPreceding, Window.currentRow)
     )
     joined = daily_people.join(changes, ["experiment_name", "day"], "full")
     summed = joined.withColumns(

@@ -43,9 +43,7 @@ def first_exposures(events: DataFrame) -> DataFrame:
     )
 
 
-def participants(
-    exposures: DataFrame, purchases: DataFrame, fallback: Column, window: timedelta | None
-) -> DataFrame:
+def participants(exposures: DataFrame, purchases: DataFrame, fallback: Column, window: timedelta | None) -> DataFrame:
     """The rows of silver/participants for some users.
 
     Args:

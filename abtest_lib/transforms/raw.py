@@ -21,9 +21,7 @@ def identify(raw: DataFrame) -> DataFrame:
     """
     whole_line = F.concat(F.lit("line:"), F.col("raw_record"))
     fields = F.concat(*(_length_prefixed(name) for name in RAW_FIELDS))
-    return raw.withColumns(
-        {"row_id": F.sha2(F.coalesce(whole_line, fields), 256), "event_time": F.expr(EVENT_TIME)}
-    )
+    return raw.withColumns({"row_id": F.sha2(F.coalesce(whole_line, fields), 256), "event_time": F.expr(EVENT_TIME)})
 
 
 def is_valid() -> Column:

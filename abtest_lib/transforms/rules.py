@@ -8,7 +8,8 @@ LONGEST_FIELD = 100_000
 EARLIEST, LATEST = "2000-01-01", "2100-01-01"
 
 _INSTANT = r"^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?(Z|[+-]\\d{2}:?\\d{2})\\z"
-EVENT_TIME = f"CASE WHEN length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}' THEN try_cast(timestamp AS timestamp) END"
+_IS_INSTANT = f"length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}'"
+EVENT_TIME = f"CASE WHEN {_IS_INSTANT} THEN try_cast(timestamp AS timestamp) END"
 """SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
 
 # The last `=` of a pair splits it, so a variant holds none. Pairs stand behind `, ` or at the start.
@@ -17,10 +18,7 @@ _VARIANT = r"[^{},=\\s](?:[^{},=]*[^{},=\\s])?"
 _BAD_PAIR = rf"(?:^|, )(?!{_NAME}={_VARIANT}(?:, |\\z))"
 _BODY = "substring(experiments, 2, length(experiments) - 2)"
 _NAMES = rf"split(regexp_replace({_BODY}, '=[^=,]*(?=, |$)', ''), ', ')"
-_IS_MAP = (
-    "experiments LIKE '{%}' AND "
-    f"(experiments = '{{}}' OR NOT ({_BODY} RLIKE '{_BAD_PAIR}'))"
-)
+_IS_MAP = f"experiments LIKE '{{%}}' AND (experiments = '{{}}' OR NOT ({_BODY} RLIKE '{_BAD_PAIR}'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,9 @@ _SHORT = f"length(experiments) <= {LONGEST_FIELD}"
 MALFORMED_ROW = Rule("malformed_row", "raw_record IS NOT NULL", "the line does not split into the header's columns")
 
 FIELD_RULES = (
-    Rule("field_too_long", _any_field(f"length({{}}) > {LONGEST_FIELD}"), f"a field is over {LONGEST_FIELD:,} characters long"),
+    Rule(
+        "field_too_long", _any_field(f"length({{}}) > {LONGEST_FIELD}"), f"a field is over {LONGEST_FIELD:,} characters"
+    ),
     Rule("bad_encoding", _any_field("contains({}, '\ufffd')"), "a field is not valid UTF-8"),
     Rule("null_byte", _any_field("contains({}, char(0))"), "a field holds a null byte"),
     Rule("event_name_missing", _blank("event_name"), "the event has no name"),

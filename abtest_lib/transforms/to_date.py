@@ -21,8 +21,7 @@ def with_period(frame: DataFrame, periods: Periods) -> DataFrame:
     declared = {name: sorted(starts) for name, starts in periods.items() if starts}
     if not declared:
         return frame.withColumns({"period": F.lit(0), "declared_start": F.lit(None).cast("date")})
-    rows = [(name, starts) for name, starts in declared.items()]
-    known = frame.sparkSession.createDataFrame(rows, "experiment_name string, starts array<date>")
+    known = frame.sparkSession.createDataFrame(list(declared.items()), "experiment_name string, starts array<date>")
     begun = F.filter(F.coalesce("starts", F.array().cast("array<date>")), lambda start: start <= F.col("day"))
     return (
         frame.join(F.broadcast(known), "experiment_name", "left")
@@ -106,8 +105,10 @@ def as_of_days(changes: DataFrame, daily: DataFrame, periods: Periods, since: da
     zero = [F.lit(0).cast("bigint").alias(name) for name in COUNTS]
     wanted = grid.select("experiment_name", "variant_id", "period", "day", *zero, "period_start")
     moved = changes.select(*wanted.columns[:4], *COUNTS, F.lit(None).cast("date").alias("period_start"))
-    so_far = Window.partitionBy("experiment_name", "variant_id", "period").orderBy("day").rangeBetween(
-        Window.unboundedPreceding, Window.currentRow
+    so_far = (
+        Window.partitionBy("experiment_name", "variant_id", "period")
+        .orderBy("day")
+        .rangeBetween(Window.unboundedPreceding, Window.currentRow)
     )
     summed = wanted.unionByName(moved).withColumns({name: F.sum(name).over(so_far) for name in COUNTS})
     return summed.where("period_start IS NOT NULL").drop("period")

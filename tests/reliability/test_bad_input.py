@@ -149,7 +149,9 @@ def test_a_time_that_is_none_is_quarantined(ingest: Ingest, tmp_path: Path, time
 def test_unusual_but_valid_rows_are_events(ingest: Ingest, spark: SparkSession, lake: str, tmp_path: Path) -> None:
     users = ["'; DROP TABLE users; --", "..\\..", "ключ", "🙂", "a,b", 'say "hi"', "0001", "1"]
     lines = [row(user_id=user, experiments="{búsqueda/方|x-y=z, a=b=c}") for user in users]
-    lines += [row(timestamp=t) for t in ("2000-01-01T00:00:00Z", "2021-08-01T18:55:36-04:00", "2099-12-31T23:59:59.999999Z")]
+    lines += [
+        row(timestamp=t) for t in ("2000-01-01T00:00Z", "2021-08-01T18:55:36-04:00", "2099-12-31T23:59:59.999999Z")
+    ]
     lines += [row(experiments="{}"), row(site=""), row().replace('"MLA"', "")]
     path = tmp_path / "unusual.csv"
     path.write_bytes(b"\xef\xbb\xbf" + ("\r\n".join([HEADER, *lines]) + "\r\n").encode())
@@ -177,7 +179,14 @@ def test_columns_in_any_order_and_extra_columns(ingest: Ingest, tmp_path: Path) 
         'tablet,2,"{a=1}",MLA,2021-08-01T18:55:36.299-0400,,SEARCH\n'
     )
     (folder / "c.jsonl").write_text(
-        json.dumps({"event_name": "BUY", "timestamp": "2021-08-01T20:00:00Z", "experiments": {"b": "2", "a": "1"}, "user_id": 3})
+        json.dumps(
+            {
+                "event_name": "BUY",
+                "timestamp": "2021-08-01T20:00:00Z",
+                "experiments": {"b": "2", "a": "1"},
+                "user_id": 3,
+            }
+        )
         + "\n"
     )
     report = ingest(folder)
