@@ -1,6 +1,7 @@
 """From one decoded experiment-day to the parts of an answer; `api.models` describes the shapes."""
 
 import json
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -17,6 +18,16 @@ _JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=Fal
 def encode(answer: Json) -> bytes:
     """An answer as JSON; a NaN would be a bug, so it is an error."""
     return _JSON.encode(answer).encode("utf-8", "replace")
+
+
+def encode_with_points(about: Json, points: Iterable[Json]) -> bytes:
+    """An answer with a long list of points, one after the other, so that other threads get their turn in between.
+
+    Examples:
+        >>> encode_with_points({"name": "a"}, [{"x": 1}, {"x": 2}])
+        b'{"points":[{"x":1},{"x":2}],"name":"a"}'
+    """
+    return b'{"points":[' + b",".join(map(encode, points)) + b"]," + encode(about)[1:]
 
 
 def count(value: float | None) -> int | None:

@@ -15,8 +15,7 @@ import json
 import os
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -37,6 +36,7 @@ DECISIONS = ("ship", "keep_control", "inconclusive", "invalid")
 SRM_STATUSES = ("ok", "mismatch", "not_tested")
 ABSENT = 255
 FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
+HASH = struct.Struct("<Q")
 ENTRY = struct.Struct("<QIIIIQIIBBBBddddddd")
 ENTRY_DTYPE = np.dtype(
     [
@@ -175,25 +175,23 @@ class DayFile:
         """Read from the file again."""
         self._memory = self._hashes = None
 
-    @contextmanager
-    def _reading(self) -> Iterator[Read]:
-        """How to read some bytes, from memory or from the file, which stays open meanwhile."""
+    def _open(self) -> tuple[Read, int | None]:
+        """How to read some bytes, from memory or from the file; the file is to be closed."""
         memory = self._memory
         if memory is not None:
-            yield lambda start, length: memory[start : start + length]
-            return
+            return (lambda start, length: memory[start : start + length]), None
         try:
             file = os.open(self.path, os.O_RDONLY)
         except OSError as error:
             raise LakeError(f"{self.path.name} in the cache cannot be read: {type(error).__name__}") from error
-        try:
-            yield lambda start, length: os.pread(file, length, start)
-        finally:
-            os.close(file)
+        return (lambda start, length: os.pread(file, length, start)), file
 
     def _read(self, start: int, length: int) -> bytes | memoryview:
-        with self._reading() as read:
+        read, file = self._open()
+        try:
             return read(start, length)
+        finally:
+            _close(file)
 
     def section(self, name: str) -> bytes | memoryview:
         """The whole of a section."""
@@ -211,33 +209,39 @@ class DayFile:
 
     def entry(self, name: str) -> Entry | None:
         """The record of an experiment, or None when the day has none."""
-        with self._reading() as read:
+        read, file = self._open()
+        try:
             return self._entry(name, read)
+        finally:
+            _close(file)
 
     def _entry(self, name: str, read: Read) -> Entry | None:
         wanted, hashes, index = name_hash(name), self._hashes, self._sections["index"][0]
         if hashes is not None:
-            position = bisect_left(hashes, wanted)
-            block, offset = read(index + position * ENTRY.size, ENTRY.size), 0
+            first = bisect_left(hashes, wanted)
+            block = read(index + first * ENTRY.size, ENTRY.size if first < self.experiments else 0)
         else:
             first = max(0, bisect_right(self._fence, wanted) - 1) * FENCE_STEP
             block = read(index + first * ENTRY.size, min(FENCE_STEP, self.experiments - first) * ENTRY.size)
-            offset = int(np.searchsorted(np.frombuffer(block, ENTRY_DTYPE)["hash"], np.uint64(wanted)))
-            position = first + offset
-        if position >= self.experiments or offset * ENTRY.size == len(block):
+        held = range(0, len(block), ENTRY.size)
+        position = bisect_left(held, wanted, key=lambda start: HASH.unpack_from(block, start)[0])
+        if position == len(held):
             return None
-        found = Entry._make(ENTRY.unpack_from(block, offset * ENTRY.size))
+        found = Entry._make(ENTRY.unpack_from(block, held[position]))
         return found if found.hash == wanted else None
 
     def read(self, name: str) -> ExperimentDay | None:
         """One experiment, or None when the day has nothing of it."""
-        with self._reading() as read:
+        read, file = self._open()
+        try:
             entry = self._entry(name, read)
             if entry is None:
                 return None
             start = self._sections["arms"][0] + entry.arm_start * self._row.size
             data = read(start, entry.arm_count * self._row.size)
             text = read(self._sections["texts"][0] + entry.text_start, entry.text_length)
+        finally:
+            _close(file)
         rows = self._row.iter_unpack(data)
         arms = [[None if value != value else value for value in row] + [None] for row in rows]  # noqa: PLR0124  NaN
         names, verdict = json.loads(bytes(text))
@@ -252,3 +256,8 @@ class DayFile:
         start = self._sections["funnel"][0] + entry.funnel_start * width
         data = np.frombuffer(self._read(start, entry.funnel_count * width), "<f8").reshape(-1, len(FUNNEL_COLUMNS))
         return [(self.events[event], arm, users, bought) for event, arm, users, bought in data.astype(int).tolist()]
+
+
+def _close(file: int | None) -> None:
+    if file is not None:
+        os.close(file)

@@ -73,14 +73,13 @@ def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
         The directory, as `read_directory` reads it.
     """
     ordered = sorted(files, key=lambda pair: pair[0])
-    seen = []
-    for _, file in ordered:
-        index = file.index()
-        seen.append(index[index["daily_arms"] > 0])
-    hashes = np.unique(np.concatenate([index["hash"] for index in seen])) if seen else np.zeros(0, np.uint64)
+    # Two passes, because the indexes of all days together may be larger than memory should be.
+    seen = [_with_data(file)["hash"].copy() for _, file in ordered]
+    hashes = np.unique(np.concatenate(seen)) if seen else np.zeros(0, np.uint64)
     present = np.zeros((len(hashes), len(ordered)), dtype=np.uint8)
     last = {column: np.zeros(len(hashes)) for column in _LAST}
-    for day, index in enumerate(seen):
+    for day, (_, file) in enumerate(ordered):
+        index = _with_data(file)
         rows = np.searchsorted(hashes, index["hash"])
         present[rows, day] = 1
         for column in _LAST:
@@ -88,6 +87,12 @@ def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
     names = _names(hashes, [file for _, file in ordered])
     order = sorted(range(len(names)), key=names.__getitem__)
     return _dump([names[row] for row in order], [day for day, _ in ordered], present[order], last, order)
+
+
+def _with_data(file: DayFile) -> NDArray[np.void]:
+    index = file.index()
+    found: NDArray[np.void] = index[index["daily_arms"] > 0]
+    return found
 
 
 def _names(hashes: NDArray[np.uint64], files: Sequence[DayFile]) -> list[str]:

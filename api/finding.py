@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from abtest_lib.errors import LakeError
 from api.answers import result
 from api.dayfile import ExperimentDay
 from api.names import resolve
@@ -84,7 +85,7 @@ class ResultLane:
         written, day = unquote(path[1].decode("ascii", "replace")), query[1]
         try:
             found = await find(self._service, written, date.fromisoformat(day.decode()) if day else None)
-        except ValueError:  # no day of the calendar, which the route explains
+        except (ValueError, LakeError):  # no day of the calendar, or nothing to read it from: the route explains
             return None
         scope["route"] = self._route
         return None if found is None else result_reply(Request(scope), written, found)

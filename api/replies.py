@@ -48,13 +48,14 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def reply(request: Request, snapshot: Snapshot, answer: Json) -> Response:
-    """An answer with its entity tag, or 304 when the client has it already."""
+def reply(request: Request, snapshot: Snapshot, answer: Json | bytes) -> Response:
+    """An answer, encoded or not yet, with its entity tag, or 304 when the client has it already."""
     known = request.headers.get("if-none-match")
     headers = {"ETag": snapshot.etag, "Cache-Control": request.app.state.cache_control}
     if known is not None and (known.strip() == "*" or snapshot.etag in known):
         return Response(status_code=304, headers=headers)
-    return Response(encode(answer), headers=headers, media_type="application/json")
+    content = answer if isinstance(answer, bytes) else encode(answer)
+    return Response(content, headers=headers, media_type="application/json")
 
 
 def plain_reply(answer: Json, status: int = 200) -> Response:

@@ -76,10 +76,9 @@ async def history(request: Request, experiment_name: Name, first_day: Day = None
     if name is None:
         return _nothing(written, last_day)
     span = (first_day or date.min, last_day or date.max)
-    points = await run_in_threadpool(
-        lambda: [answers.history_point(day, found) for day, found in snapshot.series(name, *span)]
-    )
-    return reply(request, snapshot, {"name": name, "points": points, "release": snapshot.release()})
+    points = (answers.history_point(day, found) for day, found in snapshot.series(name, *span))
+    about = {"name": name, "release": snapshot.release()}
+    return reply(request, snapshot, await run_in_threadpool(answers.encode_with_points, about, points))
 
 
 @router.get(
