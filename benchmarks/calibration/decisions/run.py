@@ -181,9 +181,9 @@ def _batches(experiments: int) -> Iterator[int]:
 
 
 QUESTIONS = {
-    "validity": (validity, 20_000),
-    "ramp": (ramp, 2_000),
-    "power": (power, 2_000),
+    "validity": (validity, 10_000),
+    "ramp": (ramp, 1_000),
+    "power": (power, 1_000),
     "aa": (false_decisions, 10_000),
 }
 
