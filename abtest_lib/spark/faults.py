@@ -10,14 +10,9 @@ from pyspark.errors import PySparkException
 from abtest_lib.errors import InputError, LakeError, one_line
 
 # What stands in the chain of causes, and what a person is told. The first that matches wins.
-_DAMAGED_GZIP = "|".join(
-    (
-        "EOFException: Unexpected end of input stream",
-        "Unexpected end of ZLIB",
-        "incorrect (header|data) check",
-        "invalid (stored|distance|code|block)",
-        "not a gzip file",
-    )
+_DAMAGED_GZIP = (
+    "EOFException: Unexpected end of input stream|Unexpected end of ZLIB|incorrect (header|data) check"
+    "|invalid (stored|distance|code|block)|not a gzip file"
 )
 _KNOWN = (
     (_DAMAGED_GZIP, InputError, "the input is a truncated or damaged gzip file: nothing was written; send it again"),

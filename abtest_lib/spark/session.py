@@ -1,6 +1,7 @@
 """The only place that builds a SparkSession."""
 
 import os
+import sys
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -32,7 +33,7 @@ _LOCAL_CONF = {
 _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
-_LOCAL_JAVA_OPTIONS = os.environ.get("JOPT", "-XX:+UseParallelGC -XX:-UsePerfData")
+_LOCAL_JAVA_OPTIONS = "-XX:+UseParallelGC -XX:-UsePerfData"
 
 
 def build_session(settings: Settings, app_name: str = "abtest") -> SparkSession:
@@ -51,6 +52,8 @@ def build_session(settings: Settings, app_name: str = "abtest") -> SparkSession:
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
         java_version()
+        # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         for key, value in static_conf(settings).items():
             builder = builder.config(key, value)
         builder = builder.master(settings.spark_master)
