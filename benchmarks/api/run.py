@@ -16,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -78,21 +78,31 @@ def wait_until_answered(path: str, status: int = 200, limit: float = 3_600) -> f
     return time.perf_counter() - start
 
 
-def wrk(path: str, first: int, days: int, experiments: int, seconds: float, connections: int = CONNECTIONS) -> Any:  # noqa: ANN401
+def run_wrk(options: list[str], script: str, arguments: tuple[object, ...] = ()) -> Any:  # noqa: ANN401
     """One run of wrk; milliseconds and requests per second."""
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{connections}",
-        f"-d{max(1, round(seconds))}s",
-        "-s",
-        str(HERE / "random.lua"),
-        ADDRESS,
-    ]
-    arguments = ["--", path, str(first), str(days), str(experiments)]
-    output = subprocess.run([*command, *arguments], check=True, capture_output=True, text=True).stdout
+    command = ["wrk", "-t1", *options, "-s", str(HERE / script), ADDRESS, "--", *map(str, arguments)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = json.loads(output.split("JSON ", 1)[1].splitlines()[0])
     return found | {"per_second": found["requests"] / found["seconds"]}
+
+
+def wrk(path: str, first: int, days: int, experiments: int, seconds: float, connections: int = CONNECTIONS) -> Any:  # noqa: ANN401
+    """Random experiments, and random days from the first on."""
+    options = [f"-c{connections}", f"-d{max(1, round(seconds))}s"]
+    return run_wrk(options, "random.lua", (path, first, days, experiments))
+
+
+def cpu_seconds(process: int) -> float:
+    """Processor time that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def with_cpu(process: int, run: Callable[[], Any]) -> Any:  # noqa: ANN401
+    """A run with the processor time per request, which other work on the machine hardly changes."""
+    before = cpu_seconds(process)
+    found = run()
+    return found | {"cpu_ms": 1_000 * (cpu_seconds(process) - before) / max(1, found["requests"])}
 
 
 def memory_of(process: int) -> dict[str, float]:
@@ -107,17 +117,12 @@ def mirror_of(server: int) -> int | None:
     return int(children[0]) if children else None
 
 
-def measure_baselines(experiments: int, seconds: float) -> Iterator[tuple[str, Any]]:
-    """The plain way and the bare framework."""
+def measure_baselines(seconds: float) -> Iterator[tuple[str, Any]]:
+    """The plain way and the bare framework; they do not care what they are asked."""
     for name in ("plain", "bare"):
-        with serving(f"baselines:{name}"):
-            # An encoded slash is a separator to the baselines, so they get a name without one.
+        with serving(f"baselines:{name}") as server:
             wait_until_answered("/experiment/x/result?day=2021-08-01")
-            command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{round(seconds)}s", "-s", str(HERE / "one.lua"), ADDRESS]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            found = json.loads(output.split("JSON ", 1)[1].splitlines()[0])
-            yield name, found | {"per_second": found["requests"] / found["seconds"]}
-    del experiments
+            yield name, with_cpu(server.pid, lambda: run_wrk([f"-c{CONNECTIONS}", f"-d{seconds:.0f}s"], "one.lua"))
 
 
 def measure_refresh(work: Path, experiments: int, day_count: int, seconds: float) -> Any:  # noqa: ANN401
@@ -137,7 +142,7 @@ def measure_refresh(work: Path, experiments: int, day_count: int, seconds: float
 def measure(work: Path, experiments: int, day_count: int, seconds: float) -> Iterator[tuple[str, Any]]:
     """Every figure."""
     lakes.build(work / "lake", experiments, day_count)
-    yield from measure_baselines(experiments, seconds)
+    yield from measure_baselines(seconds)
     settings = {
         "ABTEST_LAKE": str(work / "lake"),
         "ABTEST_API_CACHE_DIR": str(work / "cache"),
@@ -158,9 +163,13 @@ def measure(work: Path, experiments: int, day_count: int, seconds: float) -> Ite
         wait_until_answered("/health/ready")
         newest = day_count - MEMORY_DAYS
         wrk("result", newest, MEMORY_DAYS, experiments, 2)
-        yield "days in memory", wrk("result", newest, MEMORY_DAYS, experiments, seconds)
-        yield "other days", wrk("result", 0, newest - 8, experiments, seconds)
-        yield "history", wrk("history", 0, 1, experiments, seconds, connections=1)
+        runs = {
+            "days in memory": lambda: wrk("result", newest, MEMORY_DAYS, experiments, seconds),
+            "other days": lambda: wrk("result", 0, newest - 8, experiments, seconds),
+            "history": lambda: wrk("history", 0, 1, experiments, seconds, connections=1),
+        }
+        for name, run in runs.items():
+            yield name, with_cpu(server.pid, run)
         yield "during refresh", measure_refresh(work, experiments, day_count, seconds)
         yield "memory", memory_of(server.pid)
         mirror = mirror_of(server.pid)
