@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.oracle.compare import assert_lake_equals_oracle
+from abtest_lib.contracts import EXPOSURES
+from tests.oracle.compare import EVERYTHING, assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
 
@@ -30,7 +31,12 @@ def test_the_sample_gives_the_known_sums_and_the_same_input_again_changes_nothin
     assert (ingested.rows_read, ingested.rows_written) == (140_698, 140_698)
     assert (ingested.duplicates, ingested.rows_quarantined) == (0, 0)
 
-    expected = assert_lake_equals_oracle(spark, lake, [sample], bogota.oracle())
+    small = [name for name in EVERYTHING if name not in {"bronze/events", "silver/exposures"}]
+    expected = assert_lake_equals_oracle(spark, lake, [sample], bogota.oracle(), small)
+    exposures = spark.read.format("delta").load(EXPOSURES.path(lake))
+    flagged = sum(count for row, count in expected.exposures.items() if row[-1])
+    assert exposures.count() == expected.exposures.total()
+    assert exposures.where("flag_purchase").count() == flagged
     assert _sums(expected.experiment_daily) == (149, 163_956, 18_283)
     assert _sums(expected.funnel_daily) == (168, 178_374, 23_149)
 
