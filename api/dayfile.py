@@ -36,6 +36,8 @@ DECISIONS = ("ship", "keep_control", "inconclusive", "invalid")
 SRM_STATUSES = ("ok", "mismatch", "not_tested")
 ABSENT = 255
 FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
+HIGH, LOW = ".high", ".low"
+LARGEST_EXACT = 2**53  # the largest integer up to which a double holds every one
 HASH = struct.Struct("<Q")
 ENTRY = struct.Struct("<QIIIIQIIBBBBddddddd")
 ENTRY_DTYPE = np.dtype(
@@ -119,6 +121,13 @@ class ExperimentDay:
     def value(self, arm: int, column: str) -> float | None:
         """One number of one arm; None where the lake has none."""
         return self.arms[arm][self.columns.get(column, -1)]
+
+    def integer(self, arm: int, column: str) -> int | None:
+        """One integer of one arm, of up to 64 bits; None where the lake has none."""
+        small, high, low = self.pick(arm, (column, column + HIGH, column + LOW))
+        if high is not None and low is not None:
+            return int(high) * 2**32 + int(low)
+        return None if small is None else int(small)
 
     def text(self, arm: int, column: str) -> str | None:
         """One text of one arm; None where the lake has none."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from api.answers import Json, belief, count, interval, roles
+from api.answers import Json, belief, interval, roles
 from api.dayfile import ExperimentDay
 from api.names import public_id
 
@@ -56,6 +56,6 @@ def posterior_variant(found: ExperimentDay, arm: int, window: str, points: int) 
         "density": None if mean is None or sd is None else beta_density(mean, sd, points),
         **{name: found.text(arm, f"{prefix}.{name}") for name in texts},
         **{name: found.value(arm, f"{prefix}.{name}") for name in numbers},
-        "divergences": count(found.value(arm, prefix + ".divergences")),
-        "seed": count(found.value(arm, prefix + ".seed")),
+        "divergences": found.integer(arm, prefix + ".divergences"),
+        "seed": found.integer(arm, prefix + ".seed"),
     }

@@ -17,6 +17,9 @@ from api.dayfile import (
     ENTRY_DTYPE,
     FENCE_STEP,
     FUNNEL_COLUMNS,
+    HIGH,
+    LARGEST_EXACT,
+    LOW,
     MAGIC,
     PREAMBLE,
     SRM_STATUSES,
@@ -153,6 +156,15 @@ def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
     return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
 
 
+def _as_doubles(name: str, column: pa.ChunkedArray) -> dict[str, NDArray[np.float64]]:
+    """A column of numbers; integers that a double cannot hold, such as seeds, become two: upper and lower half."""
+    if pa.types.is_integer(column.type) and (pc.max(pc.abs(column)).as_py() or 0) > LARGEST_EXACT:
+        high = pc.shift_right(column, 32)
+        low = pc.bit_wise_and(column, 0xFFFF_FFFF)
+        return {name + HIGH: _numbers(high), name + LOW: _numbers(low)}
+    return {name: _numbers(column)}
+
+
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], list[str]]:
     words = sorted(word for word in pc.unique(column).to_pylist() if word is not None)
     found = pc.index_in(column.combine_chunks(), value_set=pa.array(words, pa.string()))
@@ -180,11 +192,13 @@ def _arm_matrix(arms: _Arms, tables: Tables) -> tuple[list[str], dict[str, list[
             full = f"{prefix}.{name}"
             if pa.types.is_string(table[name].type):
                 values, codes[full] = _coded(table[name])
+                given = {full: values}
             else:
-                values = _numbers(table[name])
-            if not np.isnan(values).all():
-                columns[full] = np.full(len(arms.codes), np.nan)
-                columns[full][rows] = values
+                given = _as_doubles(full, table[name])
+            for column, values in given.items():
+                if not np.isnan(values).all():
+                    columns[column] = np.full(len(arms.codes), np.nan)
+                    columns[column][rows] = values
     matrix = np.column_stack(list(columns.values())) if columns else np.zeros((len(arms.codes), 0))
     return list(columns), codes, np.ascontiguousarray(matrix, dtype="<f8")
 

@@ -81,6 +81,7 @@ def test_tables_meet_by_arm_and_nulls_stay_null(tmp_path: Path) -> None:
             "conversion_mean": [0.25, None, 0.5],
             "r_hat": [1.5, math.nan, 2.0],
             "engine": ["exact", None, "other"],
+            "seed": pa.array([2**63 - 1, None, 7], pa.int64()),
         }
     )
     found = opened(tmp_path, experiment_daily=daily({("e", "9"): (5, 1)}), posteriors=posteriors).read("e")
@@ -89,7 +90,16 @@ def test_tables_meet_by_arm_and_nulls_stay_null(tmp_path: Path) -> None:
     assert [found.value(arm, "daily.users") for arm in (0, 1)] == [5, None]
     assert [found.value(arm, "posterior.day.conversion_mean") for arm in (0, 1)] == [None, 0.25]
     assert [found.text(arm, "posterior.day.engine") for arm in (0, 1)] == [None, "exact"]
+    assert [found.integer(arm, "posterior.day.seed") for arm in (0, 1)] == [None, 2**63 - 1]
     assert found.pick(0, ("daily.users", "no.such", "posterior.to_date.r_hat")) == (5, None, None)
+
+
+@pytest.mark.parametrize("seed", [0, -1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63) + 1])
+def test_integers_of_any_size_stay_exact(tmp_path: Path, seed: int) -> None:
+    rows = {"window": ["day"], "metric": ["purchase"], "experiment_name": ["e"], "variant_id": ["1"], "seed": [seed]}
+    found = opened(tmp_path, posteriors=pa.table(rows)).read("e")
+    assert found is not None
+    assert found.integer(0, "posterior.day.seed") == seed
 
 
 @pytest.mark.parametrize("kept", [0, 5, 20, -1])
