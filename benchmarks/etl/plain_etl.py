@@ -12,7 +12,7 @@ import time
 
 from delta import configure_spark_with_delta_pip
 from pyspark.sql import DataFrame, SparkSession, Window
-from pyspark.sql import functions as F  # noqa: N812  Spark's usual name
+from pyspark.sql import functions as F
 
 FIELDS = ["user_id", "timestamp", "event_name", "item_id", "site", "experiments"]
 
