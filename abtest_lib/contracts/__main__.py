@@ -11,8 +11,8 @@ def reference() -> str:
     intro = [
         "# Tables",
         "",
-        "Written by `python -m abtest_lib.contracts > docs/tables.md`; a test holds it against the contracts. Instants are",
-        "UTC, `day` is a date in the reporting time zone, a ratio of 0.02 is two per cent.",
+        "Written by `python -m abtest_lib.contracts > docs/tables.md`; a test holds it against the contracts.",
+        "Instants are UTC, `day` is a date in the reporting time zone, a ratio of 0.02 is two per cent.",
     ]
     return "\n".join([*intro, *(line for contract in ALL_TABLES for line in _section(contract))]) + "\n"
 

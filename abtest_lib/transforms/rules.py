@@ -7,7 +7,7 @@ LONGEST_FIELD = 100_000
 
 EARLIEST, LATEST = "2000-01-01", "2100-01-01"
 
-_INSTANT = r"^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,6})?)?(Z|[+-]\\d{2}:?\\d{2})\\z"
+_INSTANT = r"^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?(Z|[+-]\\d{2}:?\\d{2})\\z"
 _IS_INSTANT = f"length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}'"
 EVENT_TIME = f"CASE WHEN {_IS_INSTANT} THEN try_cast(timestamp AS timestamp) END"
 """SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""

@@ -150,7 +150,7 @@ def test_unusual_but_valid_rows_are_events(ingest: Ingest, spark: SparkSession, 
     users = ["'; DROP TABLE users; --", "..\\..", "ключ", "🙂", "a,b", 'say "hi"', "0001", "1"]
     lines = [row(user_id=user, experiments="{búsqueda/方|x-y=z, a=b=c}") for user in users]
     lines += [
-        row(timestamp=t) for t in ("2000-01-01T00:00Z", "2021-08-01T18:55:36-04:00", "2099-12-31T23:59:59.999999Z")
+        row(timestamp=t) for t in ("2000-01-01T00:00:00Z", "2021-08-01T18:55:36-04:00", "2099-12-31T23:59:59.999999Z")
     ]
     lines += [row(experiments="{}"), row(site=""), row().replace('"MLA"', "")]
     path = tmp_path / "unusual.csv"
