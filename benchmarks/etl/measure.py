@@ -19,7 +19,7 @@ class Measured:
         seconds: As the program tells, without the start of its session.
         wall_seconds: From start to end of the process.
         cpu_seconds: Processor time of the process and all its children, the session's start included.
-        peak_bytes: The largest resident memory of the process and all its children together.
+        peak_bytes: The largest memory, shared pages counted once, of the process and all its children together.
         written_bytes: The size of what it left behind.
         told: Everything else that the program told.
     """
@@ -91,6 +91,7 @@ class _Watch:
         try:
             times = process.cpu_times()
             self._spent[process.pid] = times.user + times.system
-            return int(process.memory_info().rss)
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            # Proportional: a JVM that forks a helper shares its pages with it, and must not be counted twice.
+            return int(getattr(process.memory_full_info(), "pss", process.memory_info().rss))
+        except psutil.Error:
             return 0
