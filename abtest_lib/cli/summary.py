@@ -71,21 +71,16 @@ def _print_verdicts(console: Console, lake: str) -> None:
         return
     rows = sorted(rows_of_day(verdicts, day), key=lambda row: (_ORDER.index(row["decision"]), row["experiment_name"]))
     lifts, people = _lifts(lake, day), _people(lake, day)
-    table = _plain_table(
-        f"Verdicts on {day}", "decision", "users", "lift", "95 % interval", "why", right=("users", "lift")
-    )
+    table = _plain_table(f"Verdicts on {day}", "decision", "users", "lift", "95 % interval", right=("users", "lift"))
     for row in rows:
         name = row["experiment_name"]
         lift, interval = lifts.get((name, row["winner"]), ("", ""))
-        table.add_row(
-            escape(name),
-            _DECISIONS[row["decision"]],
-            f"{people.get(name, 0):,}",
-            lift,
-            interval,
-            escape(row["explanation"]),
-        )
+        table.add_row(escape(name), _DECISIONS[row["decision"]], f"{people.get(name, 0):,}", lift, interval)
     console.print(table)
+    for row in rows:
+        if row["decision"] != "inconclusive":
+            console.print(f"[bold]{escape(row['experiment_name'])}[/]: {escape(row['explanation'])}", highlight=False)
+    console.print(f"[dim]abtest results EXPERIMENT --lake {lake} tells the rest[/]", highlight=False)
 
 
 def _lifts(lake: str, day: date) -> dict[tuple[str, str], tuple[str, str]]:
@@ -122,6 +117,6 @@ def _plain_table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
     table.add_column(title, overflow="fold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=column in right)
-    if "why" not in columns and "one row is a" not in columns:
+    if len(columns) == 1:
         table.add_column("")
     return table
