@@ -60,7 +60,7 @@ def one_line(text: object, limit: int = 300) -> str:
         The text without line breaks and runs of blanks.
 
     Examples:
-        >>> one_line("a\\n   b")
+        >>> one_line("a\n   b")
         'a b'
     """
     folded = " ".join(str(text).split())

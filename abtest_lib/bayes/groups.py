@@ -107,8 +107,8 @@ class Group:
             A number below 2⁶⁰. The pipeline computes the same in SQL to see which groups it need not fit again.
 
         Examples:
-            >>> Group("day", "2021-08-01", "search/x", "purchase", ()).seed(7)
-            0
+            >>> 0 <= Group("day", "2021-08-01", "search/x", "purchase", ()).seed(7) < 2**60
+            True
         """
         fixed = f"{base}|{self.window}|{self.day}|{self.metric}|{MODEL_VERSION}|"
         digest = hashlib.sha256((fixed + self.experiment_name).encode("utf-8", "surrogatepass")).hexdigest()
