@@ -1,6 +1,6 @@
 """Bronze and quarantine: every distinct raw row, accepted or rejected."""
 
-from abtest_lib.contracts.table import READABLE_BY_DELTA_RS, Column, TableContract
+from abtest_lib.contracts.table import READABLE_BY_DELTA_RS, STATISTICS, Column, TableContract
 
 RAW_FIELDS = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
 """The six fields of a raw event, in the order in which they enter the row's hash."""
@@ -24,7 +24,7 @@ EVENTS = TableContract(
     key=("row_id",),
     partition_by=("event_date",),
     # The change feed tells the silver step which rows are new; an append costs nothing extra for it.
-    properties={**READABLE_BY_DELTA_RS, "delta.enableChangeDataFeed": "true"},
+    properties={**READABLE_BY_DELTA_RS, "delta.enableChangeDataFeed": "true", STATISTICS: "timestamp"},
 )
 
 QUARANTINE = TableContract(

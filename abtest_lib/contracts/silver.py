@@ -1,6 +1,6 @@
 """Silver: exposures, purchases and participants, one person at a time."""
 
-from abtest_lib.contracts.table import Column, TableContract
+from abtest_lib.contracts.table import STATISTICS, Column, TableContract
 
 EXPOSURES = TableContract(
     layer="silver",
@@ -25,6 +25,7 @@ EXPOSURES = TableContract(
         "delta.enableDeletionVectors": "true",
         "delta.columnMapping.mode": "none",
         "delta.checkpointPolicy": "classic",
+        STATISTICS: "timestamp",
     },
 )
 
@@ -63,5 +64,6 @@ PARTICIPANTS = TableContract(
         "delta.enableDeletionVectors": "true",
         "delta.columnMapping.mode": "none",
         "delta.checkpointPolicy": "classic",
+        STATISTICS: "first_exposed_at",
     },
 )

@@ -17,6 +17,11 @@ READABLE_BY_DELTA_RS: Mapping[str, str] = MappingProxyType(
 """delta-rs reads NULLs from column-mapped tables and fails on deletion vectors and v2 checkpoints."""
 
 
+STATISTICS = "delta.dataSkippingStatsColumns"
+"""The columns whose smallest and largest value each file's log entry tells; gathering them for texts costs a fifth of a
+write, and nobody looks for a range of hashes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name, its Spark SQL type, whether NULL is allowed, and what it means (with its unit)."""

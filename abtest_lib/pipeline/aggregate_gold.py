@@ -25,6 +25,7 @@ from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts
 from abtest_lib.transforms.days import day_of
+from abtest_lib.transforms.experiments import assignments
 from abtest_lib.transforms.health import health, people_changes
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
@@ -90,7 +91,9 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
 
 def _rebuild(run: Run) -> dict[str, Commit]:
     people = read_table(run.spark, PARTICIPANTS, run.lake)
-    with kept(_counts(run, None)) as counts:
+    events = _timed_events(run, None)
+    with kept(assignments(events)) as assigned, kept(_counts(run, events, assigned)) as counts:
+        assigned.count()  # once it is there, its size is known: rows meet it without a shuffle
         daily = _per_variant(counts)
         # The first write fills what is kept; the others then share it.
         first = overwrite(daily, EXPERIMENT_DAILY, run.lake)
@@ -103,7 +106,8 @@ def _rebuild(run: Run) -> dict[str, Commit]:
 
 
 def _extend(run: Run, touched: Touched) -> dict[str, Commit]:
-    with kept(_counts(run, touched.days)) as counts:
+    events = _timed_events(run, touched.days)
+    with kept(_counts(run, events, assignments(events))) as counts:
         stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
         daily = _beside(stored, _per_variant(counts), touched.days)
         later = [row["day"] for row in daily.where(F.col("day") >= touched.since).select("day").distinct().collect()]
@@ -153,15 +157,18 @@ def _events_between(run: Run, first: date, last: date) -> DataFrame:
     return events.where(F.col("event_date").between(F.lit(first - one_day), F.lit(last + one_day)))
 
 
-def _counts(run: Run, days: tuple[date, ...] | None) -> DataFrame:
-    """What `daily_counts` gives, for some days or for all."""
+def _timed_events(run: Run, days: tuple[date, ...] | None) -> DataFrame:
+    """Bronze events with their `day`, of some days or of all."""
     events = read_table(run.spark, EVENTS, run.lake) if days is None else _events_between(run, days[0], days[-1])
     timed = events.withColumn("day", day_of("timestamp", run.settings.reporting_timezone))
     if days is not None:
         timed = timed.where(F.col("day").isin(list(days)))
+    return timed.select("day", "user_id", "timestamp", "event_name", "experiments")
+
+
+def _counts(run: Run, events: DataFrame, assigned: DataFrame) -> DataFrame:
     spans = attribution_spans(read_table(run.spark, PURCHASES, run.lake), run.settings.attribution_window)
-    columns = ("day", "user_id", "timestamp", "event_name", "experiments")
-    return daily_counts(flag_purchases(timed.select(*columns), spans))
+    return daily_counts(flag_purchases(events, spans), assigned)
 
 
 def _per_variant(counts: DataFrame) -> DataFrame:

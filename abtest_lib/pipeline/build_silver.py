@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Run, concurrently
+from abtest_lib.pipeline.context import Run, concurrently, kept
 from abtest_lib.spark.log import Commit, last_commit
 from abtest_lib.spark.tables import (
     anti_join_keys,
@@ -22,7 +22,7 @@ from abtest_lib.spark.tables import (
 )
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.days import day_of
-from abtest_lib.transforms.experiments import explode_experiments
+from abtest_lib.transforms.experiments import assignments, explode_experiments
 from abtest_lib.transforms.participants import first_exposures, is_fallback, participants
 
 JOB = "build_silver"
@@ -57,8 +57,8 @@ def build_silver(run: Run) -> Mapping[str, Any]:
     consumed = last.input_versions[EVENTS.full_name]
     if consumed == bronze.version:
         return _report(inputs, {}) | {"output_versions": last.output_versions}
-    new = read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)
-    return _report(inputs, _extend(run, new))
+    with kept(read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)) as new:
+        return _report(inputs, _extend(run, new))
 
 
 def purchases_of(events: DataFrame, conversion_event: str) -> DataFrame:
@@ -71,11 +71,14 @@ def _rebuild(run: Run) -> dict[str, Commit]:
     events = read_table(run.spark, EVENTS, run.lake)
     bought = purchases_of(events, run.settings.conversion_event)
     spans = attribution_spans(bought, run.settings.attribution_window)
-    writes = concurrently(
-        lambda: overwrite(_exposures(run, events, spans), EXPOSURES, run.lake),
-        lambda: overwrite(bought, PURCHASES, run.lake),
-        lambda: overwrite(_participants(run, first_exposures(events), bought), PARTICIPANTS, run.lake),
-    )
+    with kept(assignments(events)) as assigned:
+        assigned.count()  # once it is there, its size is known: rows meet it without a shuffle
+        firsts = first_exposures(events, assigned)
+        writes = concurrently(
+            lambda: overwrite(_exposures(run, events, assigned, spans), EXPOSURES, run.lake),
+            lambda: overwrite(bought, PURCHASES, run.lake),
+            lambda: overwrite(_participants(run, firsts, bought), PARTICIPANTS, run.lake),
+        )
     return {contract.full_name: commit for contract, commit in zip(_CONTRACTS, writes, strict=True)}
 
 
@@ -84,18 +87,22 @@ def _extend(run: Run, new: DataFrame) -> dict[str, Commit]:
     bought = purchases_of(new, run.settings.conversion_event)
     known = read_table(run.spark, PURCHASES, run.lake)
     purchases = append(anti_join_keys(bought, known, ["row_id"]), PURCHASES, run.lake)
-    writes = concurrently(lambda: _extend_exposures(run, new, bought), lambda: _extend_participants(run, new))
+    assigned = assignments(new)
+    writes = concurrently(
+        lambda: _extend_exposures(run, new, assigned, bought), lambda: _extend_participants(run, new, assigned)
+    )
     exposures, people = writes
     return {PURCHASES.full_name: purchases, EXPOSURES.full_name: exposures, PARTICIPANTS.full_name: people}
 
 
-def _extend_exposures(run: Run, new: DataFrame, bought: DataFrame) -> Commit:
+def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> Commit:
     _flag_earlier_events(run, bought)
     theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     days = [row["day"] for row in new.select(_day(run)).distinct().collect()]
     known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(days)).select("row_id").distinct()
-    return append(_exposures(run, anti_join_keys(new, known, ["row_id"]), spans), EXPOSURES, run.lake)
+    added = _exposures(run, anti_join_keys(new, known, ["row_id"]), assigned, spans)
+    return append(added, EXPOSURES, run.lake)
 
 
 def _flag_earlier_events(run: Run, bought: DataFrame) -> None:
@@ -134,17 +141,19 @@ def reach_of(run: Run, spans: DataFrame) -> tuple[date, date] | None:
     return row["first"], row["last"]
 
 
-def _extend_participants(run: Run, new: DataFrame) -> Commit:
+def _extend_participants(run: Run, new: DataFrame, assigned: DataFrame) -> Commit:
     stored = _of_same_users(read_table(run.spark, PARTICIPANTS, run.lake), new)
     columns = ["experiment_name", "user_id", "variant_id", "first_exposed_at"]
-    both = stored.select(*columns).unionByName(first_exposures(new).select(*columns))
+    both = stored.select(*columns).unionByName(first_exposures(new, assigned).select(*columns))
     exposures = both.groupBy(*columns[:3]).agg(F.min("first_exposed_at").alias("first_exposed_at"))
     theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     return merge(_participants(run, exposures, theirs), PARTICIPANTS, run.lake, _PARTICIPANT_CHANGED)
 
 
-def _exposures(run: Run, events: DataFrame, spans: DataFrame) -> DataFrame:
-    return explode_experiments(flag_purchases(events.withColumn("day", _day(run)), spans))
+def _exposures(run: Run, events: DataFrame, assigned: DataFrame, spans: DataFrame) -> DataFrame:
+    flagged = flag_purchases(events.withColumn("day", _day(run)), spans)
+    # A partitioned write sorts by partition: here that is cheap, after the explosion it is not.
+    return explode_experiments(flagged.sortWithinPartitions("day", "user_id"), assigned)
 
 
 def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFrame:

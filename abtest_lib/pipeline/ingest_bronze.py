@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame, Observation
@@ -9,14 +10,29 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
-from abtest_lib.pipeline.context import Run
+from abtest_lib.pipeline.context import Run, kept
 from abtest_lib.spark.log import last_commit, local_folder
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.spark.tables import append, read_table
-from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, is_valid, number_copies
+from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey
 
 JOB = "ingest_bronze"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a first look at the input finds.
+
+    Attributes:
+        rows: Rows read.
+        valid: Rows that break no rule.
+        dates: The UTC dates of the valid rows.
+    """
+
+    rows: int
+    valid: int
+    dates: tuple[date, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +75,12 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
     source = find_source(run.spark, path)
     fit_shuffles(run.spark, run.settings, source.text_bytes)
     raw = read_raw_events(run.spark, source)
-    rows = identify(raw.frame).withColumn("is_valid", is_valid())
-    accepted, total = _write_bronze(run, rows)
-    rejected = _write_quarantine(run, rows, total - accepted.read)
+    rows = identify(raw.frame)
+    with kept(survey(rows)) as surveyed:
+        found = _found(surveyed)
+        judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
+        accepted, total = _write_bronze(run, judged, found)
+        rejected = _write_quarantine(run, judged, total - accepted.read)
     _check_conservation(path, total, accepted, rejected)
     nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
     return {
@@ -91,24 +110,32 @@ def reject_overlap(path: str, lake: str) -> None:
         raise InputError(f"the input {path} and the lake {lake} overlap: give an input outside the lake")
 
 
-def _write_bronze(run: Run, rows: DataFrame) -> tuple[Tally, int]:
+def _found(surveyed: DataFrame) -> Found:
+    valid = F.when(F.size("map_faults") == 0, F.col("sound")).otherwise(0)
+    dates = F.collect_set(F.when(valid > 0, F.col("event_date")))
+    sums = surveyed.agg(F.sum("rows").alias("rows"), F.sum(valid).alias("valid"), dates.alias("dates")).first()
+    if sums is None or sums["rows"] is None:
+        return Found(0, 0, ())
+    return Found(sums["rows"], sums["valid"], tuple(sorted(sums["dates"])))
+
+
+def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int]:
     """Write the valid rows; also tells how many rows there were at all."""
     read = Observation("read")
     counted = rows.observe(read, F.count(F.lit(1)).alias("all"), F.count_if("is_valid").alias("valid"))
     valid = counted.where("is_valid").drop("is_valid", "raw_record")
-    known = _known_rows(run, rows)
+    known = _known_rows(run, found.dates)
     tally = _write_new(run, valid, known, EVENTS, lambda new: as_bronze(new, run.started_at))
     seen = read.get
     return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"]
 
 
-def _known_rows(run: Run, rows: DataFrame) -> DataFrame | None:
+def _known_rows(run: Run, dates: tuple[date, ...]) -> DataFrame | None:
     """The row_ids of bronze on the dates of the input; only these can meet one of the input's rows."""
     if last_commit(run.spark, EVENTS, run.lake) is None:
         return None
-    dates = rows.where("is_valid").select(F.to_date("event_time").alias("event_date")).distinct().collect()
     bronze = read_table(run.spark, EVENTS, run.lake)
-    return bronze.where(F.col("event_date").isin([row["event_date"] for row in dates])).select("row_id")
+    return bronze.where(F.col("event_date").isin(list(dates))).select("row_id")
 
 
 def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:

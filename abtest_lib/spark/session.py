@@ -22,6 +22,8 @@ _LOCAL_CONF = {
     "spark.ui.showConsoleProgress": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.databricks.delta.snapshotCache.storageLevel": "NONE",
+    # Small files are to fill the cores evenly; the default takes each for four megabytes.
+    "spark.sql.files.openCostInBytes": "65536",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.driver.bindAddress": "127.0.0.1",

@@ -6,11 +6,12 @@ from pyspark.sql import functions as F
 from abtest_lib.transforms.experiments import explode_experiments
 
 
-def daily_counts(events: DataFrame) -> DataFrame:
+def daily_counts(events: DataFrame, assigned: DataFrame) -> DataFrame:
     """Count users and buyers for each day at three levels at once.
 
     Args:
         events: day, user_id, event_name, experiments and flag_purchase of each event.
+        assigned: What `assignments` gives for them.
 
     Returns:
         day, experiment_name, variant_id, event_name, users, purchases (those with at least one flagged event).
@@ -20,7 +21,7 @@ def daily_counts(events: DataFrame) -> DataFrame:
         F.max("flag_purchase").alias("flag_purchase")
     )
     # One shuffle by user before the rows multiply; the distinct counts below then need none.
-    exploded = explode_experiments(per_map.repartition("user_id"))
+    exploded = explode_experiments(per_map.repartition("user_id"), assigned)
     nothing = F.lit(None).cast("string")
     levels = F.array(
         F.struct(F.col("event_name").alias("event"), F.col("variant_id").alias("variant")),

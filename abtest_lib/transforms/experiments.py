@@ -16,18 +16,29 @@ _PAIRS = """
 """
 
 
-def explode_experiments(rows: DataFrame) -> DataFrame:
-    """Turn each row into one row for each experiment that it names.
-
-    Traffic repeats few maps over and over, so each distinct text is parsed once and joined back.
+def assignments(events: DataFrame) -> DataFrame:
+    """What each distinct map of experiments says; traffic repeats few of them over and over.
 
     Args:
-        rows: Any rows with a valid `experiments` text.
+        events: Any rows with a valid `experiments` text.
+
+    Returns:
+        experiments, experiment_name, variant_id: a row for each pair of each map.
+    """
+    maps = events.select("experiments").distinct()
+    # The expression stands inside explode: as a column of its own it would be turned into a filter on every event.
+    exploded = maps.select("experiments", F.explode(F.expr(_PAIRS)).alias("pair"))
+    return exploded.select("experiments", "pair.experiment_name", "pair.variant_id")
+
+
+def explode_experiments(rows: DataFrame, assigned: DataFrame) -> DataFrame:
+    """Turn each row into one row for each experiment that it names.
+
+    Args:
+        rows: Rows with `experiments`.
+        assigned: What `assignments` gives for them.
 
     Returns:
         The rows with experiment_name and variant_id in the place of experiments; rows without experiments are gone.
     """
-    parsed = rows.select("experiments").distinct().select("experiments", F.expr(_PAIRS).alias("pairs"))
-    joined = rows.join(parsed, "experiments", "inner")
-    exploded = joined.select(*[c for c in rows.columns if c != "experiments"], F.explode("pairs").alias("pair"))
-    return exploded.select("*", "pair.experiment_name", "pair.variant_id").drop("pair")
+    return rows.join(assigned, "experiments", "inner").drop("experiments")

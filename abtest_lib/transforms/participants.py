@@ -29,15 +29,16 @@ def variant_order() -> list[Column]:
     return [number.isNull(), number, F.col("variant_id")]
 
 
-def first_exposures(events: DataFrame) -> DataFrame:
+def first_exposures(events: DataFrame, assigned: DataFrame) -> DataFrame:
     """One row per experiment × user × variant of some events, with the first instant.
 
     Args:
         events: user_id, timestamp and experiments of each event.
+        assigned: What `assignments` gives for them.
     """
     per_map = events.groupBy("user_id", "experiments").agg(F.min("timestamp").alias("first_exposed_at"))
     # Everything that follows is per user: one shuffle before the rows multiply serves all of it.
-    exploded = explode_experiments(per_map.repartition("user_id"))
+    exploded = explode_experiments(per_map.repartition("user_id"), assigned)
     return exploded.groupBy("experiment_name", "user_id", "variant_id").agg(
         F.min("first_exposed_at").alias("first_exposed_at")
     )

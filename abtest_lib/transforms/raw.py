@@ -1,12 +1,13 @@
 """Raw rows: identity, time, validity, duplicates."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
-from abtest_lib.transforms.rules import EVENT_TIME, FIELD_RULES, MALFORMED_ROW
+from abtest_lib.transforms.rules import EVENT_RULES, EVENT_TIME, LONGEST_FIELD, MALFORMED_ROW, MAP_RULES, Rule
 
 
 def identify(raw: DataFrame) -> DataFrame:
@@ -24,19 +25,45 @@ def identify(raw: DataFrame) -> DataFrame:
     return raw.withColumns({"row_id": F.sha2(F.coalesce(whole_line, fields), 256), "event_time": F.expr(EVENT_TIME)})
 
 
-def is_valid() -> Column:
-    """Whether an identified row breaks no rule."""
-    breaks_any = F.lit(False)
-    for rule in FIELD_RULES:
-        breaks_any = breaks_any | F.coalesce(F.expr(rule.broken), F.lit(False))
-    return F.col("raw_record").isNull() & ~breaks_any
+def survey(rows: DataFrame) -> DataFrame:
+    """How many identified rows there are, and how many break a rule, by map of experiments and date.
+
+    Args:
+        rows: What `identify` gives.
+
+    Returns:
+        experiments, event_date, rows, sound (rows that break no rule over one row), map_faults (the names of the rules
+        that the map breaks).
+    """
+    # A field that is far too long is told so by its own rule, and never becomes a key.
+    experiments = F.when(F.length("experiments") <= LONGEST_FIELD, F.col("experiments"))
+    is_sound = F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES)
+    judged = rows.select(
+        experiments.alias("experiments"), F.to_date("event_time").alias("event_date"), is_sound.alias("is_sound")
+    )
+    groups = judged.groupBy("experiments", "event_date")
+    counts = groups.agg(F.count(F.lit(1)).alias("rows"), F.count_if("is_sound").alias("sound"))
+    return counts.withColumn("map_faults", _faults(MAP_RULES))
+
+
+def judge(rows: DataFrame, surveyed: DataFrame) -> DataFrame:
+    """Add `is_valid` to identified rows, and `map_faults` (NULL where the map breaks no rule).
+
+    Args:
+        rows: What `identify` gives.
+        surveyed: What `survey` gives for them.
+    """
+    faulty = surveyed.where("size(map_faults) > 0").select("experiments", "map_faults").distinct()
+    joined = rows.join(faulty, "experiments", "left")
+    breaks_none = F.col("raw_record").isNull() & F.col("map_faults").isNull() & ~_breaks_any(EVENT_RULES)
+    return joined.withColumn("is_valid", breaks_none)
 
 
 def failed_rules() -> Column:
-    """The names of all the rules that an identified row breaks; a line that did not split is told nothing else."""
-    broken = [F.when(F.expr(rule.broken), rule.name) for rule in FIELD_RULES]
+    """The names of all the rules that a judged row breaks; a line that did not split is told nothing else."""
     only_malformed = F.array(F.lit(MALFORMED_ROW.name))
-    return F.when(F.expr(MALFORMED_ROW.broken), only_malformed).otherwise(F.array_compact(F.array(*broken)))
+    every = F.concat(_faults(EVENT_RULES), F.coalesce("map_faults", F.array().cast("array<string>")))
+    return F.when(F.expr(MALFORMED_ROW.broken), only_malformed).otherwise(every)
 
 
 def number_copies(rows: DataFrame) -> DataFrame:
@@ -80,3 +107,14 @@ def as_quarantine(rows: DataFrame, quarantined_at: datetime) -> DataFrame:
 def _length_prefixed(name: str) -> Column:
     text = F.col(name)
     return F.when(text.isNull(), "null;").otherwise(F.concat(F.length(text).cast("string"), F.lit(":"), text))
+
+
+def _breaks_any(rules: Iterable[Rule]) -> Column:
+    breaks_any = F.lit(False)
+    for rule in rules:
+        breaks_any = breaks_any | F.coalesce(F.expr(rule.broken), F.lit(False))
+    return breaks_any
+
+
+def _faults(rules: Iterable[Rule]) -> Column:
+    return F.array_compact(F.array(*(F.when(F.expr(rule.broken), rule.name) for rule in rules)))

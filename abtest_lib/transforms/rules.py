@@ -50,7 +50,7 @@ _SHORT = f"length(experiments) <= {LONGEST_FIELD}"
 
 MALFORMED_ROW = Rule("malformed_row", "raw_record IS NOT NULL", "the line does not split into the header's columns")
 
-FIELD_RULES = (
+EVENT_RULES = (
     Rule(
         "field_too_long", _any_field(f"length({{}}) > {LONGEST_FIELD}"), f"a field is over {LONGEST_FIELD:,} characters"
     ),
@@ -70,6 +70,10 @@ FIELD_RULES = (
         "the time is before 2000 or from 2100 on",
     ),
     Rule("experiments_missing", _blank("experiments"), "there is no map of experiments, not even {}"),
+)
+"""Rules over one row."""
+
+MAP_RULES = (
     Rule(
         "experiments_malformed",
         f"NOT {_blank('experiments')} AND {_SHORT} AND NOT ({_IS_MAP})",
@@ -81,4 +85,6 @@ FIELD_RULES = (
         "the map names one experiment twice",
     ),
 )
-RULES = (MALFORMED_ROW, *FIELD_RULES)
+"""Rules over `experiments` alone, costly ones: each distinct text is judged once."""
+
+RULES = (MALFORMED_ROW, *EVENT_RULES, *MAP_RULES)
