@@ -47,13 +47,14 @@ def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: 
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.pipeline.run import run_pipeline
     from abtest_lib.spark.session import build_session
+    from abtest_lib.spark.source import local_text_bytes
 
     if input_path is not None:
         reject_overlap(input_path, lake)
     console = Console(stderr=True)
     began = perf_counter()
     with console.status("starting Spark"):
-        spark = build_session(settings, "abtest run")
+        spark = build_session(settings, "abtest run", None if input_path is None else local_text_bytes(input_path))
     progress = progress_for(sys.stderr)
     reports = run_pipeline(spark, settings, input_path, lake, full_refresh=full_refresh, progress=progress)
     print_summary(lake, reports, perf_counter() - began)

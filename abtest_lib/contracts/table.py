@@ -76,6 +76,6 @@ class TableContract:
         return f"{lake.rstrip('/')}/{self.full_name}"
 
     def all_checks(self) -> dict[str, str]:
-        """The constraints with NOT NULL added for every column that must be present."""
-        present = {f"{c.name}_present": f"{c.name} IS NOT NULL" for c in self.columns if not c.nullable}
-        return present | dict(self.checks)
+        """The constraints, with one more that every column that must be there is there."""
+        present = " AND ".join(f"{column.name} IS NOT NULL" for column in self.columns if not column.nullable)
+        return ({"nothing_missing": present} if present else {}) | dict(self.checks)

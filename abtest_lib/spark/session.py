@@ -22,6 +22,8 @@ _LOCAL_CONF = {
     "spark.ui.showConsoleProgress": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.databricks.delta.snapshotCache.storageLevel": "NONE",
+    # A task keeps a few days' files open side by side; only beyond these does it sort its rows by day first.
+    "spark.sql.maxConcurrentOutputFileWriters": "8",
     # Small files are to fill the cores evenly; the default takes each for four megabytes.
     "spark.sql.files.openCostInBytes": "65536",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
@@ -36,14 +38,18 @@ _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
 _LOCAL_JAVA_OPTIONS = "-XX:+UseParallelGC -XX:-UsePerfData"
+# A short run is over before the optimising compiler has earned back what it costs.
+_QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+_SMALL_RUN = 128 * 2**20
 
 
-def build_session(settings: Settings, app_name: str = "abtest") -> SparkSession:
+def build_session(settings: Settings, app_name: str = "abtest", text_bytes: int | None = None) -> SparkSession:
     """Open a Spark session, or take the one that the platform has opened.
 
     Args:
         settings: `spark_master` set means that this process starts the JVM; null leaves it to spark-submit.
         app_name: The application's name in Spark's user interface.
+        text_bytes: About how many bytes of text the run goes through, where that is known beforehand.
 
     Returns:
         A session in the UTC time zone with Delta Lake.
@@ -56,7 +62,7 @@ def build_session(settings: Settings, app_name: str = "abtest") -> SparkSession:
         java_version()
         # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        for key, value in static_conf(settings).items():
+        for key, value in static_conf(settings, text_bytes).items():
             builder = builder.config(key, value)
         builder = builder.master(settings.spark_master)
     for key, value in settings.spark_conf.items():
@@ -90,11 +96,17 @@ def delta_packages() -> list[str]:
     return [f"io.delta:delta-spark{suffix}_{scala}:{delta}"]
 
 
-def static_conf(settings: Settings) -> dict[str, str]:
-    """The settings that a local JVM must start with."""
+def static_conf(settings: Settings, text_bytes: int | None = None) -> dict[str, str]:
+    """The settings that a local JVM must start with; `text_bytes` as in `build_session`."""
     log_settings = files("conf") / "log4j2.properties"
     conf = _DELTA_CONF | _LOCAL_CONF | _delta_jars()
-    conf["spark.driver.extraJavaOptions"] = f"{_LOCAL_JAVA_OPTIONS} -Dlog4j2.configurationFile={log_settings}"
+    conf["spark.driver.extraJavaOptions"] = " ".join(
+        [
+            _LOCAL_JAVA_OPTIONS,
+            f"-Dlog4j2.configurationFile={log_settings}",
+            *([_QUICK_COMPILER] if text_bytes is not None and text_bytes <= _SMALL_RUN else []),
+        ]
+    )
     conf["spark.sql.session.timeZone"] = "UTC"
     conf["spark.sql.shuffle.partitions"] = str(_LEAST_PARTITIONS)
     if settings.driver_memory is not None:

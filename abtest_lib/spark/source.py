@@ -5,7 +5,7 @@ import glob
 import gzip
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
@@ -76,8 +76,12 @@ def find_source(spark: SparkSession, path: str) -> Source:
             raise InputError(f"input file {name} is empty: expected a header line {','.join(RAW_FIELDS)}")
         by_format[_format_of(name)].append(name)
     files = {kind: tuple(names) for kind, names in by_format.items()}
-    text_bytes = sum(size * (PACKED_RATIO if _is_packed(name) else 1) for name, size in found.items())
-    return Source(path, files, text_bytes)
+    return Source(path, files, _text_bytes(found))
+
+
+def local_text_bytes(path: str) -> int | None:
+    """About how many bytes of text an input on this machine's disk holds, unpacked; None for an object store."""
+    return None if local_folder(path) is None else _text_bytes(_list_local(path))
 
 
 def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
@@ -118,6 +122,10 @@ def _list_by_spark(spark: SparkSession, path: str) -> dict[str, int]:
     with told_in_one_line(f"listing {path}"):
         listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
         return {row["path"]: row["length"] for row in listing.select("path", "length").collect()}
+
+
+def _text_bytes(sizes: Mapping[str, int]) -> int:
+    return sum(size * (PACKED_RATIO if _is_packed(name) else 1) for name, size in sizes.items())
 
 
 def _is_packed(name: str) -> bool:

@@ -15,6 +15,7 @@ from abtest_lib.pipeline.build_silver import build_silver
 from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
 from abtest_lib.pipeline.run import ingesting, run_steps
 from abtest_lib.spark.session import build_session
+from abtest_lib.spark.source import local_text_bytes
 
 
 def main() -> None:
@@ -22,7 +23,7 @@ def main() -> None:
     source, lake, timezone, *window = sys.argv[1:]
     overrides = {"reporting_timezone": timezone, "attribution_window": window[0] if window else None}
     settings = load_settings(overrides=overrides)
-    spark = build_session(settings, "benchmark")
+    spark = build_session(settings, "benchmark", local_text_bytes(source))
     steps = {INGEST: ingesting(source), BUILD: build_silver, AGGREGATE: aggregate_gold}
     began = time.perf_counter()
     reports = run_steps(spark, settings, lake, steps)
