@@ -69,6 +69,7 @@ class Settings(BaseSettings):
     engine: Engine = Engine.MCMC
     prior: str = "exponential"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 20_210_801
+    writer_lease: bool = True
     spark_master: str | None = None
     driver_memory: str | None = None
     shuffle_partitions: Annotated[int, Field(ge=1)] | None = None

@@ -37,6 +37,10 @@ class LakeError(AbtestError):
     """The lake cannot be read or written, or holds what it never should."""
 
 
+class LakeHeldError(LakeError):
+    """Another pipeline is writing the lake."""
+
+
 class ContractError(LakeError):
     """A frame or a table differs from its contract."""
 

@@ -20,20 +20,28 @@ def run(
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild all tables from bronze, with the settings of this run.")
     ] = False,
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)] = 0,
 ) -> None:
     """Run the whole pipeline and print what happened to the events, and the verdicts.
 
     Without --input the tables are brought up to date with what bronze holds. Running again is always safe.
     """
+    from datetime import timedelta
+
     from abtest_lib.config import load_settings
     from abtest_lib.errors import ConfigError
+    from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
+    from abtest_lib.spark.lease import held_for_run
 
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
     settings = load_settings(profile, config)
     load_registry(settings.registry)
-    _run(settings, input_path, lake, full_refresh)
+    if input_path is not None:
+        reject_overlap(input_path, lake)
+    with held_for_run(settings, lake, timedelta(seconds=wait)):
+        _run(settings, input_path, lake, full_refresh)
 
 
 def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: bool) -> None:
@@ -43,14 +51,11 @@ def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: 
     from rich.console import Console
 
     from abtest_lib.cli.summary import print_summary
-    from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.pipeline.run import run_pipeline
     from abtest_lib.spark.session import build_session
     from abtest_lib.spark.source import local_text_bytes
 
-    if input_path is not None:
-        reject_overlap(input_path, lake)
     console = Console(stderr=True)
     began = perf_counter()
     with console.status("starting Spark"):

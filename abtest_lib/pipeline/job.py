@@ -3,12 +3,14 @@
 import argparse
 import sys
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 from abtest_lib.config import Settings, load_settings, profiles
 from abtest_lib.errors import AbtestError
 from abtest_lib.pipeline.progress import progress_for, say_error
 from abtest_lib.pipeline.run import Step, run_steps
+from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import build_session
 
 Steps = Callable[[argparse.Namespace], Mapping[str, Step]]
@@ -26,7 +28,8 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
     arguments = _parser(description, takes_input=takes_input).parse_args()
     try:
         settings = load_settings(arguments.profile, arguments.config)
-        run_job(settings, name, arguments.lake, steps(arguments), full_refresh=arguments.full_refresh)
+        with held_for_run(settings, arguments.lake, timedelta(seconds=arguments.wait)):
+            run_job(settings, name, arguments.lake, steps(arguments), full_refresh=arguments.full_refresh)
     except AbtestError as error:
         say_error(error)
         sys.exit(error.exit_code)
@@ -45,5 +48,6 @@ def _parser(description: str, *, takes_input: bool) -> argparse.ArgumentParser:
     parser.add_argument("--lake", required=True, help="a directory or s3a://bucket/prefix")
     parser.add_argument("--profile", default="local", help=f"settings to start from: {', '.join(profiles())}")
     parser.add_argument("--config", type=Path, help="a YAML file whose settings override the profile's")
+    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="wait for another pipeline to end")
     parser.add_argument("--full-refresh", action="store_true", help="rebuild the tables instead of extending them")
     return parser

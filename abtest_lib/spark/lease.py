@@ -1,0 +1,200 @@
+"""One writer per lake: a lease in the lake itself, taken before Spark starts.
+
+Two Spark drivers that write one Delta table on an object store at once can each believe that their commit is the next
+one, and one of the two is lost without a word. The lease keeps the second driver away. What it cannot do is stop a
+driver that was paused for longer than the lease lasts between its last heartbeat and a commit: see docs/operations.md.
+"""
+
+import getpass
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from abtest_lib.config import Settings
+from abtest_lib.errors import LakeHeldError, MachineError
+from abtest_lib.spark.log import local_folder
+from abtest_lib.spark.slot import Slot, slot_at
+
+LEASE_NAME = "_writer_lease.json"
+LASTS = timedelta(seconds=60)
+"""A lease without a heartbeat for so long is over; clocks of machines that share a lake must agree better than that."""
+
+BEAT = timedelta(seconds=10)
+_LOOK_AGAIN = timedelta(seconds=2)
+_held: set[str] = set()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lease.
+
+    Attributes:
+        token: One for each time that a lease was taken.
+        owner: user@machine and process, for a person.
+        since: When it was taken, ISO 8601 UTC.
+        heartbeat: When its holder last said that it lives, ISO 8601 UTC.
+        lasts_seconds: How long after a heartbeat the lease is over.
+    """
+
+    token: str
+    owner: str
+    since: str
+    heartbeat: str
+    lasts_seconds: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the holder has been silent for too long."""
+        silent = datetime.now(UTC) - datetime.fromisoformat(self.heartbeat)
+        return silent.total_seconds() > self.lasts_seconds
+
+
+@contextmanager
+def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = LASTS) -> Iterator[None]:
+    """Hold a lake's lease while the body runs; a process that holds it already goes straight on.
+
+    The process ends at once, with exit code 1 and one line, when the lease is lost while the body runs: what it would
+    still write could collide with the next holder's writes.
+
+    Args:
+        lake: The lake's directory or object-store prefix.
+        wait: How long to wait for another holder; zero gives up at once.
+        lasts: How long after the last heartbeat the lease is over.
+
+    Raises:
+        LakeHeldError: Another pipeline holds it.
+        MachineError: The lake's storage does not let it be written.
+    """
+    key = _key(lake)
+    if key in _held:
+        yield
+        return
+    slot = slot_at(lake.rstrip("/"), LEASE_NAME)
+    keeper = _Keeper(slot, lake, *_take(slot, lake, wait, lasts), beat=min(BEAT, lasts / 4), on_loss=_leave)
+    _held.add(key)
+    try:
+        with keeper:
+            yield
+    finally:
+        _held.discard(key)
+
+
+def held_for_run(settings: Settings, lake: str, wait: timedelta = timedelta(0)) -> AbstractContextManager[None]:
+    """The lease of a pipeline run; nothing where the settings leave that to the platform."""
+    return writer_lease(lake, wait) if settings.writer_lease else nullcontext()
+
+
+def _take(slot: Slot, lake: str, wait: timedelta, lasts: timedelta) -> tuple[Holder, str]:
+    until = time.monotonic() + wait.total_seconds()
+    while True:
+        mine = _new_holder(lasts)
+        tag = slot.create(_text(mine)) or _take_over(slot, mine)
+        if tag is not None:
+            return mine, tag
+        if time.monotonic() >= until:
+            raise _held_error(slot, lake)
+        time.sleep(min(_LOOK_AGAIN.total_seconds(), max(0.0, until - time.monotonic())))
+
+
+def _take_over(slot: Slot, mine: Holder) -> str | None:
+    """Replace a lease that is over, or one that no holder can have written."""
+    found = slot.read()
+    if found is None:
+        return None
+    text, tag = found
+    holder = _holder(text)
+    return slot.swap(_text(mine), tag) if holder is None or holder.is_over else None
+
+
+def _held_error(slot: Slot, lake: str) -> LakeHeldError:
+    found = slot.read()
+    holder = None if found is None else _holder(found[0])
+    who = "another pipeline" if holder is None else f"{holder.owner}, since {holder.since}"
+    return LakeHeldError(f"lake {lake} is being written by {who}: one pipeline at a time; --wait SECONDS waits for it")
+
+
+class _Keeper:
+    """Says every few seconds that the holder lives, and calls for help when it cannot."""
+
+    def __init__(
+        self, slot: Slot, lake: str, holder: Holder, tag: str, beat: timedelta, on_loss: Callable[[str], None]
+    ) -> None:
+        self._slot, self._lake, self._holder, self._tag = slot, lake, holder, tag
+        self._beat, self._on_loss = beat, on_loss
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="writer-lease", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+        self._slot.remove(self._tag)
+
+    def _keep(self) -> None:
+        renewed = time.monotonic()
+        while not self._done.wait(self._beat.total_seconds()):
+            # A process that slept through its lease must not write a beat over the next holder's lease, nor go on.
+            if time.monotonic() - renewed > self._holder.lasts_seconds:
+                self._on_loss(
+                    f"lost the lease of lake {self._lake}: no heartbeat for {self._holder.lasts_seconds:.0f} s"
+                )
+                return
+            began = time.monotonic()
+            try:
+                tag = self._slot.swap(_text(_beating(self._holder)), self._tag)
+            except MachineError:
+                continue
+            if tag is None:
+                self._on_loss(f"lost the lease of lake {self._lake}: another pipeline has taken it over")
+                return
+            self._tag, renewed = tag, began
+
+
+def _leave(reason: str) -> None:
+    sys.stderr.write(f"error: {reason}; run again\n")
+    sys.stderr.flush()
+    # Not sys.exit: this is not the main thread, and the main thread may be inside a commit.
+    os._exit(1)
+
+
+def _new_holder(lasts: timedelta) -> Holder:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    owner = f"{_user()}@{socket.gethostname()} (process {os.getpid()})"
+    return Holder(uuid.uuid4().hex, owner, now, now, lasts.total_seconds())
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run as a number that has no name
+        return str(os.getuid())
+
+
+def _beating(holder: Holder) -> Holder:
+    return Holder(holder.token, holder.owner, holder.since, datetime.now(UTC).isoformat(), holder.lasts_seconds)
+
+
+def _text(holder: Holder) -> str:
+    return json.dumps(asdict(holder), indent=1) + "\n"
+
+
+def _holder(text: str) -> Holder | None:
+    try:
+        return Holder(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def _key(lake: str) -> str:
+    folder = local_folder(lake)
+    return lake.rstrip("/").replace("s3a://", "s3://", 1) if folder is None else str(folder.resolve())

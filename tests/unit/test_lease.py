@@ -1,0 +1,120 @@
+"""One writer per lake: who gets the lease, who is told what, and what happens to a holder that loses it."""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from abtest_lib.errors import LakeHeldError, MachineError
+from abtest_lib.spark.lease import LEASE_NAME, writer_lease
+from abtest_lib.spark.slot import LocalSlot, ObjectSlot, Slot
+
+_HOLD = """
+import sys, time
+from datetime import timedelta
+from abtest_lib.spark.lease import writer_lease
+with writer_lease(sys.argv[1], lasts=timedelta(seconds=float(sys.argv[2]))):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[3]))
+    print("done", flush=True)
+"""
+
+
+def _holder(lake: Path, lasts: float = 60, seconds: float = 60) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", _HOLD, str(lake), str(lasts), str(seconds)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_pipeline_is_told_who_holds_the_lake(tmp_path: Path) -> None:
+    process = _holder(tmp_path / "lake")
+    try:
+        with (
+            pytest.raises(LakeHeldError, match=rf"is being written by .*@.* \(process {process.pid}\), since 20"),
+            writer_lease(str(tmp_path / "lake")),
+        ):
+            pass
+        with writer_lease(str(tmp_path / "other lake")):
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_killed_holder_blocks_the_lake_only_until_its_lease_is_over(tmp_path: Path) -> None:
+    process = _holder(tmp_path, lasts=1.5)
+    process.kill()
+    process.communicate()
+    with pytest.raises(LakeHeldError), writer_lease(str(tmp_path)):
+        pass
+    with writer_lease(str(tmp_path), wait=timedelta(seconds=20)):
+        assert json.loads((tmp_path / LEASE_NAME).read_text())["heartbeat"] <= datetime.now(UTC).isoformat()
+
+
+def test_waiting_ends_when_the_holder_is_done(tmp_path: Path) -> None:
+    process = _holder(tmp_path, seconds=2)
+    with writer_lease(str(tmp_path), wait=timedelta(seconds=30)):
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+    assert not (tmp_path / LEASE_NAME).exists()
+
+
+def test_a_live_holder_keeps_a_short_lease_by_its_heartbeat(tmp_path: Path) -> None:
+    process = _holder(tmp_path, lasts=1.5, seconds=4)
+    time.sleep(3)
+    with pytest.raises(LakeHeldError), writer_lease(str(tmp_path)):
+        pass
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
+def test_a_holder_that_lost_its_lease_ends_at_once(tmp_path: Path) -> None:
+    process = _holder(tmp_path, lasts=2, seconds=60)
+    (tmp_path / LEASE_NAME).write_text("{}")
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "done" not in out
+    assert err == f"error: lost the lease of lake {tmp_path}: another pipeline has taken it over; run again\n"
+
+
+def test_a_process_that_holds_the_lease_goes_straight_on(tmp_path: Path) -> None:
+    with writer_lease(str(tmp_path)):
+        with writer_lease(f"{tmp_path}/"):
+            assert (tmp_path / LEASE_NAME).exists()
+        assert (tmp_path / LEASE_NAME).exists()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_writes_nothing_leaves_no_folder_behind(tmp_path: Path) -> None:
+    with writer_lease(str(tmp_path / "new" / "lake")):
+        assert (tmp_path / "new" / "lake").is_dir()
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_lake_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match=r"cannot write .*file.*a pipeline needs the right"):
+        writer_lease(str(tmp_path / "file" / "lake")).__enter__()
+
+
+@pytest.mark.parametrize("kind", ["disk", "object store"])
+def test_a_slot_belongs_to_the_first_and_changes_only_for_who_has_seen_it(kind: str, tmp_path: Path) -> None:
+    slot: Slot = LocalSlot(tmp_path / "slot") if kind == "disk" else ObjectSlot("memory:///", "slot")
+    assert slot.read() is None
+    first = slot.create("one")
+    assert first is not None
+    assert slot.create("two") is None
+    second = slot.swap("three", first)
+    assert second is not None
+    assert slot.swap("four", first) is None
+    slot.remove(first)
+    assert slot.read() == ("three", second)
+    slot.remove(second)
+    assert slot.read() is None
+    assert slot.swap("five", second) is None
