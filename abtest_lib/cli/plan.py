@@ -4,9 +4,16 @@ from typing import Annotated
 
 import typer
 
+# By the names of abtest_lib.stats.power.Rule, which is too slow to import for `--help`.
+_TITLES = {
+    "fixed": "one look at the end",
+    "planned": "planned, daily looks",
+    "unplanned": "unplanned, daily looks",
+}
 
-def plan(
-    baseline: Annotated[float, typer.Option(help="The control's conversion, e.g. 0.05 for 5 %.")],
+
+def plan(  # noqa: PLR0917  the options of a command
+    baseline: Annotated[float | None, typer.Option(help="The control's conversion, e.g. 0.05 for 5 %.")] = None,
     mde: Annotated[
         float | None, typer.Option(help="The smallest relative lift worth finding, e.g. 0.1 for +10 %.")
     ] = None,
@@ -20,8 +27,60 @@ def plan(
         float | None,
         typer.Option(help="Users per arm that a running experiment has or will have: says what it can still find."),
     ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="A running experiment: says what it can find today and in some weeks.")
+    ] = None,
+    lake: Annotated[str | None, typer.Option(help="Where the running experiment's tables live.")] = None,
 ) -> None:
-    """Plan an experiment: users per arm and days for a lift (--mde), or the lift that users can find (--users)."""
+    """Plan an experiment: users and days for a lift (--mde), or the lift that users or a running one can find."""
+    from abtest_lib.errors import UsageError
+
+    if experiment is not None or lake is not None:
+        if experiment is None or lake is None or (baseline, mde, users) != (None, None, None):
+            raise UsageError("a running experiment is asked with --experiment and --lake alone; both are needed")
+        _running(lake, experiment, power, alpha)
+        return
+    if baseline is None:
+        raise UsageError("give --baseline, the control's conversion, or --experiment and --lake of a running one")
+    _new(baseline, mde, arms, power, alpha, daily_users, users)
+
+
+def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from abtest_lib.cli.running import read_running
+    from abtest_lib.errors import one_line
+    from abtest_lib.stats.power import Design, Rule, detectable_lift
+
+    now = read_running(lake, experiment)
+    table = Table("when", "users per arm", *_TITLES.values(), title_justify="left")
+    for days in (0, 7, 14, 28):
+        users = now.users + days * now.daily_users
+        designs = [Design(now.baseline, now.arms, power, alpha, Rule(rule)) for rule in _TITLES]
+        lifts = [detectable_lift(design, users) for design in designs]
+        when = f"to {now.day}" if days == 0 else f"{days} days later"
+        table.add_row(when, f"{users:,.0f}", *("none" if lift is None else f"{lift:+.1%}" for lift in lifts))
+    console = Console()
+    console.print(f"[bold]{escape(one_line(experiment))}[/]: the smallest lift that it finds with {power:.0%} power")
+    console.print(table)
+    console.print(
+        f"Control {escape(now.control)} converts {now.baseline:.2%}; {now.arms} arms, the smallest gains "
+        f"{now.daily_users:,.0f} users a day; {alpha:.1%} false alarms.",
+        highlight=False,
+    )
+
+
+def _new(
+    baseline: float,
+    mde: float | None,
+    arms: int,
+    power: float,
+    alpha: float,
+    daily_users: float | None,
+    users: float | None,
+) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -32,14 +91,9 @@ def plan(
         raise UsageError("give either --mde, to get users, or --users, to get the smallest effect they can find")
     if daily_users is not None and not daily_users > 0:
         raise UsageError(f"--daily-users is {daily_users}: must be above 0")
-    titles = {
-        Rule.FIXED: "one look at the end",
-        Rule.PLANNED: "planned, daily looks",
-        Rule.UNPLANNED: "unplanned, daily looks",
-    }
     table = Table("rule", "users per arm", "users", "days", "finds a lift of")
-    for rule, title in titles.items():
-        design = Design(baseline, arms, power, alpha, rule)
+    for rule, title in _TITLES.items():
+        design = Design(baseline, arms, power, alpha, Rule(rule))
         needed = users_per_arm(design, mde) if mde is not None else users or 0.0
         lift = mde if mde is not None else detectable_lift(design, needed)
         days = "" if daily_users is None else f"{-(-needed * arms // daily_users):,.0f}"

@@ -15,6 +15,9 @@ from abtest_lib.stats.joint_law import crossing_probability
 from abtest_lib.stats.spending import plan_looks
 
 _LARGEST_USERS = 1e12
+_RARE = 1e-6
+"""The closest to 0 or 1 that a rate may come: beyond it a plan is beyond what double precision can tell."""
+_MOST_ARMS, _MOST_LOOKS = 1_000, 3_650
 _LARGEST_LIFT_STEP = 1e-9
 
 
@@ -49,11 +52,11 @@ class Design:
     def __post_init__(self) -> None:
         """Refuse impossible numbers."""
         for name, value in (("baseline", self.baseline), ("power", self.power), ("alpha", self.alpha)):
-            if not 0 < value < 1:
-                raise StatisticsError(f"{name} is {value}: must be above 0 and below 1")
-        for name, number, least in (("arms", self.arms, 2), ("looks", self.looks, 1)):
-            if number < least:
-                raise StatisticsError(f"{name} is {number}: must be at least {least}")
+            if not _RARE <= value <= 1 - _RARE:
+                raise StatisticsError(f"{name} is {value}: must be between {_RARE:.6f} and {1 - _RARE:.6f}")
+        for name, number, least, most in (("arms", self.arms, 2, _MOST_ARMS), ("looks", self.looks, 1, _MOST_LOOKS)):
+            if not least <= number <= most:
+                raise StatisticsError(f"{name} is {number}: must be between {least} and {most:,}")
         if self.power <= self.alpha:
             raise StatisticsError(f"power is {self.power}: must be above alpha, {self.alpha}")
 
@@ -81,6 +84,8 @@ def find_power(design: Design, lift: float, users: float) -> float:
     p, q = _conversions(design, lift)
     error, pooled_error = _errors(p, q, users)
     information, boundary = _looks(design, p, q, users)
+    if information.size == 0:  # so few users that no look has anything to spend
+        return 0.0
     return crossing_probability(information, boundary * pooled_error / error, abs(q - p) / error)
 
 
@@ -106,9 +111,9 @@ def users_per_arm(design: Design, lift: float) -> int:
     p, q = _conversions(design, lift)
     if p == q:
         raise StatisticsError(f"the effect is {lift}: must not be 0, for no number of users finds nothing")
-    fixed = _fixed_users(design, p, q)
+    fixed = max(1.0, float(_checked(math.ceil(_fixed_users(design, p, q) - 1e-9), lift)))
     if design.rule is Rule.FIXED:
-        return _checked(math.ceil(fixed - 1e-9), lift)
+        return int(fixed)
     most = fixed
     while find_power(design, lift, most) < design.power:
         most = float(_checked(2 * most, lift))
@@ -134,8 +139,8 @@ def detectable_lift(design: Design, users: float) -> float | None:
         >>> round(detectable_lift(Design(baseline=0.05), users=31_234), 4)
         0.1
     """
-    if not users > 0:
-        raise StatisticsError(f"users per arm is {users}: must be above 0")
+    if not 1 <= users <= _LARGEST_USERS:
+        raise StatisticsError(f"users per arm is {users}: must be between 1 and {_LARGEST_USERS:.0g}")
     least, most = _LARGEST_LIFT_STEP, (1 - design.baseline) / design.baseline * (1 - _LARGEST_LIFT_STEP)
     if find_power(design, most, users) < design.power:
         return None
@@ -144,7 +149,7 @@ def detectable_lift(design: Design, users: float) -> float | None:
 
 def _conversions(design: Design, lift: float) -> tuple[float, float]:
     other = design.baseline * (1 + lift)
-    if not (math.isfinite(other) and 0 < other < 1):
+    if not (0 < other < 1):
         raise StatisticsError(
             f"a lift of {lift} turns {design.baseline} into {other:.6g}: must stay above 0 and below 1"
         )

@@ -1,6 +1,6 @@
 """How often the rules decide, and are wrong. Writes one CSV a question beside this file.
 
-python benchmarks/calibration/decisions/run.py            everything: about an hour on one core
+python benchmarks/calibration/decisions/run.py            everything: about an hour on two cores
 python benchmarks/calibration/decisions/run.py --quick    a tenth of the experiments
 python benchmarks/calibration/decisions/run.py aa power   only these
 """
@@ -11,7 +11,9 @@ import itertools
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,38 +42,44 @@ from abtest_lib.verdict.judge import judge  # noqa: E402
 from abtest_lib.verdict.panel import Panel  # noqa: E402
 
 Row = Mapping[str, Any]
+Cell = tuple[int, float, int, bool, bool]
 SEED = 20_210_801
 BATCH = 2_500
 END = 20
 """The plan ends on day 20 of 28, so that every cell also tests on after the planned end."""
 
 
-def false_decisions(experiments: int) -> Iterator[Row]:
-    """A/A: the share of experiments that any rule ever decides, cell by cell."""
-    for arms, rate, daily, delayed, front_loaded in _cells():
-        world = World((rate,) * arms, daily, delayed=delayed, front_loaded=front_loaded)
-        rng = np.random.default_rng([SEED, arms, int(rate * 100), daily, delayed, front_loaded])
-        planned = declared(arms, round(arms * world.entries()[:END].sum()))
-        found = np.zeros(4)
-        for size in _batches(experiments):
-            users, purchases = simulate(world, size, rng)
-            rules = (planned, declared(arms, None))
-            ever = [np.logical_or(*crossings(as_panel(users, purchases, rule)))[:, -1].mean() for rule in rules]
-            naive = [naive_chi_square(users, purchases), naive_probability(users, purchases)]
-            found += np.array(ever + naive) * size / experiments
-        names = ("planned", "unplanned", "naive_chi_square", "naive_probability")
-        yield {
-            "arms": arms,
-            "rate": rate,
-            "daily_users_per_arm": daily,
-            "purchases": "delayed" if delayed else "at once",
-            "entry": "first week" if front_loaded else "even",
-            "experiments": experiments,
-            **dict(zip(names, found.round(4), strict=True)),
-        }
+def false_decisions(experiments: int, known: int = 0) -> Iterator[Row]:
+    """A/A: the share of experiments that any rule ever decides, cell by cell; the first `known` cells are left out."""
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(partial(_false_decisions, experiments=experiments), list(_cells())[known:])
 
 
-def _cells() -> Iterator[tuple[int, float, int, bool, bool]]:
+def _false_decisions(cell: Cell, experiments: int) -> Row:
+    arms, rate, daily, delayed, front_loaded = cell
+    world = World((rate,) * arms, daily, delayed=delayed, front_loaded=front_loaded)
+    rng = np.random.default_rng([SEED, arms, int(rate * 100), daily, delayed, front_loaded])
+    planned = declared(arms, round(arms * world.entries()[:END].sum()))
+    found = np.zeros(4)
+    for size in _batches(experiments):
+        users, purchases = simulate(world, size, rng)
+        rules = (planned, declared(arms, None))
+        ever = [np.logical_or(*crossings(as_panel(users, purchases, rule)))[:, -1].mean() for rule in rules]
+        naive = [naive_chi_square(users, purchases), naive_probability(users, purchases)]
+        found += np.array(ever + naive) * size / experiments
+    names = ("planned", "unplanned", "naive_chi_square", "naive_probability")
+    return {
+        "arms": arms,
+        "rate": rate,
+        "daily_users_per_arm": daily,
+        "purchases": "delayed" if delayed else "at once",
+        "entry": "first week" if front_loaded else "even",
+        "experiments": experiments,
+        **dict(zip(names, found.round(4), strict=True)),
+    }
+
+
+def _cells() -> Iterator[Cell]:
     """Every combination; the first quarter has each pair of arms, rate and traffic once, the ways of coming in turn."""
     ways = list(itertools.product((False, True), (False, True)))
     grid = list(
@@ -193,18 +201,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], default=[])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--resume", action="store_true", help="keep the cells of aa.csv and add the others")
     options = parser.parse_args()
     for name in options.questions or QUESTIONS:
         question, experiments = QUESTIONS[name]
-        started, writer = time.monotonic(), None
-        with (HERE / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            for row in question(experiments // 10 if options.quick else experiments):
-                writer = writer or csv.DictWriter(file, list(row))
-                if file.tell() == 0:
-                    writer.writeheader()
-                writer.writerow(row)
-                file.flush()
+        experiments = experiments // 10 if options.quick else experiments
+        started, path = time.monotonic(), HERE / f"{name}.csv"
+        rows = question(experiments)
+        if name == "aa" and options.resume and path.exists():
+            rows = false_decisions(experiments, known=len(path.read_text(encoding="utf-8").splitlines()) - 1)
+        else:
+            path.unlink(missing_ok=True)
+        _append(path, rows)
         print(f"{name}: {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _append(path: Path, rows: Iterator[Row]) -> None:
+    with path.open("a", newline="", encoding="utf-8") as file:
+        for row in rows:
+            writer = csv.DictWriter(file, list(row))
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(row)
+            file.flush()
 
 
 if __name__ == "__main__":

@@ -60,6 +60,9 @@ def test_power_by_simulation() -> None:
         ({"baseline": 0.5, "power": 0.01}, 0.1, "power is 0.01"),
         ({"baseline": 0.5, "looks": 0}, 0.1, "looks is 0"),
         ({"baseline": float("nan")}, 0.1, "baseline is nan"),
+        ({"baseline": 1e-12}, 0.1, "baseline is 1e-12"),
+        ({"baseline": 0.05, "arms": 10**6}, 0.1, "arms is 1000000: must be between 2 and 1,000"),
+        ({"baseline": 0.05, "rule": Rule.PLANNED}, 1e-9, "more than 1e"),
     ],
 )
 def test_impossible_wishes_are_errors(design: dict[str, float], lift: float, words: str) -> None:
@@ -69,7 +72,7 @@ def test_impossible_wishes_are_errors(design: dict[str, float], lift: float, wor
 
 def test_too_few_users_find_nothing() -> None:
     assert detectable_lift(Design(0.5), 3) is None
-    with pytest.raises(StatisticsError, match="users per arm is 0"):
+    with pytest.raises(StatisticsError, match="users per arm is 0: must be between 1"):
         detectable_lift(Design(0.5), 0)
 
 

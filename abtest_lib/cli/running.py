@@ -1,0 +1,82 @@
+"""What a running experiment can still find: its counts to date, and how fast they grow."""
+
+from dataclasses import dataclass
+from datetime import date
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running experiment as planning sees it.
+
+    Attributes:
+        day: The last day with counts.
+        control: The control's variant.
+        baseline: The control's conversion to date, a proportion.
+        arms: Arms, the control among them.
+        users: Users to date of the smallest arm.
+        daily_users: New users a day of the smallest arm, so far on average.
+    """
+
+    day: date
+    control: str
+    baseline: float
+    arms: int
+    users: int
+    daily_users: float
+
+
+def read_running(lake: str, experiment: str) -> Running:
+    """Read an experiment's counts to date.
+
+    Args:
+        lake: The lake.
+        experiment: The experiment.
+
+    Returns:
+        What planning needs.
+
+    Raises:
+        LakeError: The lake has no posteriors.
+        UsageError: There is no such experiment, or its control has converted nobody or everybody so far.
+    """
+    from abtest_lib.cli.results import find_posterior
+    from abtest_lib.errors import UsageError, one_line
+
+    day, arms = find_posterior(lake, experiment, None, "to_date")
+    control = next((arm for arm in arms if arm["is_control"]), None)
+    name = one_line(experiment, 80)
+    if control is None:
+        raise UsageError(f"experiment '{name}' has no users in its control on {day}: nothing to plan with")
+    users, purchases = control["users"], control["purchases"]
+    if not 0 < purchases < users:
+        raise UsageError(
+            f"the control of '{name}' has {purchases:,} purchases by {users:,} users on {day}: "
+            "planning needs some who bought and some who did not"
+        )
+    seen = [arm["users"] for arm in arms if arm["users"]]
+    if len(seen) < 2:  # noqa: PLR2004  a comparison is between two
+        raise UsageError(f"experiment '{name}' has users in one arm only on {day}: nothing to compare")
+    smallest = min(seen)
+    return Running(
+        day=day,
+        control=control["variant_id"],
+        baseline=purchases / users,
+        arms=len(seen),
+        users=smallest,
+        daily_users=smallest / _days_running(lake, experiment, day),
+    )
+
+
+def _days_running(lake: str, experiment: str, day: date) -> int:
+    from abtest_lib.cli.lake import open_table
+    from abtest_lib.contracts import EXPERIMENT_HEALTH
+    from abtest_lib.errors import LakeError
+
+    table = open_table(EXPERIMENT_HEALTH, lake)
+    key = [("experiment_name", "=", experiment), ("day", "=", day)]
+    rows = [] if table is None else table.to_pyarrow_table(filters=key).to_pylist()
+    if not rows:
+        raise LakeError(
+            f"lake {lake} has no gold/experiment_health for '{experiment}' on {day}: run the pipeline again"
+        )
+    return int(rows[0]["days_running"])
