@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 import typer
@@ -13,6 +14,14 @@ from abtest_lib.cli.run import run
 from abtest_lib.cli.serve import serve
 from abtest_lib.errors import AbtestError, one_line
 
+_COMMANDS: dict[Callable[..., None], str] = {
+    run: "Raw events to tables and verdicts.",
+    results: "The arms of one experiment, and its verdict.",
+    plan: "How many users and days an effect takes.",
+    serve: "Serve the verdicts over HTTP.",
+    generate: "Synthetic events with a known truth.",
+}
+
 
 def build_app() -> typer.Typer:
     """The command line with all its commands."""
@@ -21,11 +30,12 @@ def build_app() -> typer.Typer:
         help="Raw browsing events to A/B-test verdicts that can be trusted.",
         no_args_is_help=True,
         add_completion=False,
+        rich_markup_mode=None,  # frames around the help text cost more time than all the rest of it
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for command in (run, results, plan, serve, generate):
-        app.command()(command)
+    for command, summary in _COMMANDS.items():
+        app.command(short_help=summary)(command)
     return app
 
 
