@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from abtest_lib.config import Settings
-from abtest_lib.errors import LakeHeldError, MachineError
+from abtest_lib.errors import LakeError, LakeHeldError
 from abtest_lib.spark.log import local_folder
 from abtest_lib.spark.slot import Slot, slot_at
 
@@ -71,7 +71,7 @@ def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = L
 
     Raises:
         LakeHeldError: Another pipeline holds it.
-        MachineError: The lake's storage does not let it be written.
+        LakeError: The lake's storage does not let it be written.
     """
     key = _key(lake)
     if key in _held:
@@ -152,7 +152,7 @@ class _Keeper:
             began = time.monotonic()
             try:
                 tag = self._slot.swap(_text(_beating(self._holder)), self._tag)
-            except MachineError:
+            except LakeError:
                 continue
             if tag is None:
                 self._on_loss(f"lost the lease of lake {self._lake}: another pipeline has taken it over")

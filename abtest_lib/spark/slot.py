@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, cast
 
-from abtest_lib.errors import MachineError, one_line
+from abtest_lib.errors import LakeError, one_line
 from abtest_lib.spark.log import local_folder
 
 
@@ -171,8 +171,8 @@ def _store_errors(place: str) -> Iterator[None]:
     try:
         yield
     except BaseError as error:
-        raise MachineError(f"the object store does not let this run use {place}: {one_line(error)}") from None
+        raise LakeError(f"the object store does not let this run use {place}: {one_line(error)}") from None
 
 
-def _refused(path: Path, error: OSError) -> MachineError:
-    return MachineError(f"cannot write {path}: {error.strerror}; a pipeline needs the right to write its lake")
+def _refused(path: Path, error: OSError) -> LakeError:
+    return LakeError(f"cannot write {path}: {error.strerror}; a pipeline needs the right to write its lake")

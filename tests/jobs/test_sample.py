@@ -1,18 +1,27 @@
 """Real traffic: two days of one marketplace site, every table against the oracle and the known sums."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
 
-from abtest_lib.contracts import EXPOSURES
+from abtest_lib.contracts import EXPOSURES, VERDICTS
+from abtest_lib.pipeline.decide import JOB as DECIDE
+from abtest_lib.pipeline.decide import decide
+from abtest_lib.pipeline.fit_bayes import JOB as FIT
+from abtest_lib.pipeline.fit_bayes import fit_bayes
+from abtest_lib.pipeline.run import run_steps
 from tests.oracle.compare import EVERYTHING, assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
 
 BESIDE = Path(__file__).parents[3] / "shared" / "data" / "events.csv.gz"
 SAMPLE = Path(os.environ.get("ABTEST_TEST_SAMPLE", BESIDE))
+
+AA_TEST = "search/best-seller-aa-testing-fail-fast-edition"
+SENTENCE = re.compile(r"[A-Z].{20,}\.", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +31,10 @@ def sample() -> Path:
     return SAMPLE
 
 
-def test_the_sample_gives_the_known_sums_and_the_same_input_again_changes_nothing(
+def test_the_sample_gives_the_known_sums_again_changes_nothing_and_every_experiment_a_verdict(
     spark: SparkSession, tmp_path: Path, sample: Path
 ) -> None:
-    lake, bogota = str(tmp_path / "lake"), World({"reporting_timezone": "America/Bogota"})
+    lake, bogota = str(tmp_path / "lake"), World({"reporting_timezone": "America/Bogota", "engine": "exact"})
     settings = bogota.settings(tmp_path)
     ingested, *_ = run_etl(spark, settings, sample, lake)
     assert (ingested.rows_read, ingested.rows_written) == (140_698, 140_698)
@@ -43,6 +52,13 @@ def test_the_sample_gives_the_known_sums_and_the_same_input_again_changes_nothin
     again = run_etl(spark, settings, sample, lake)
     assert (again[0].rows_read, again[0].duplicates) == (140_698, 140_698)
     assert [report.rows_written for report in again] == [0] * len(again)
+
+    run_steps(spark, settings, lake, {FIT: fit_bayes, DECIDE: decide})
+    verdicts = spark.read.format("delta").load(VERDICTS.path(lake)).collect()
+    assert {row["experiment_name"] for row in verdicts} == {str(row[1]) for row in expected.experiment_daily}
+    assert [row["decision"] for row in verdicts if row["experiment_name"] == AA_TEST].count("ship") == 0
+    assert all(row["winner"] is None for row in verdicts if not row["is_valid"])
+    assert not [row["explanation"] for row in verdicts if not SENTENCE.fullmatch(row["explanation"])]
 
 
 def _sums(table: list[tuple[object, ...]]) -> tuple[int, int, int]:

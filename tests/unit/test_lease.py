@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from abtest_lib.errors import LakeHeldError, MachineError
+from abtest_lib.errors import LakeError, LakeHeldError
 from abtest_lib.spark.lease import LEASE_NAME, writer_lease
 from abtest_lib.spark.slot import LocalSlot, ObjectSlot, Slot
 
@@ -99,7 +99,7 @@ def test_a_run_that_writes_nothing_leaves_no_folder_behind(tmp_path: Path) -> No
 
 def test_a_lake_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MachineError, match=r"cannot write .*file.*a pipeline needs the right"):
+    with pytest.raises(LakeError, match=r"cannot write .*file.*a pipeline needs the right"):
         writer_lease(str(tmp_path / "file" / "lake")).__enter__()
 
 
