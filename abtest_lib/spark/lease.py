@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from abtest_lib.config import Settings
-from abtest_lib.errors import LakeError, LakeHeldError
+from abtest_lib.errors import LakeHeldError
 from abtest_lib.spark.log import local_folder
 from abtest_lib.spark.slot import Slot, slot_at
 
@@ -111,7 +111,16 @@ def _take_over(slot: Slot, mine: Holder) -> str | None:
         return None
     text, tag = found
     holder = _holder(text)
+    if holder is not None and holder.token == mine.token:
+        return tag  # the store answered twice: the first try had succeeded
     return slot.swap(_text(mine), tag) if holder is None or holder.is_over else None
+
+
+def _tag_of(slot: Slot, mine: Holder) -> str | None:
+    """The tag of a lease that is still this holder's, although a repeated request was refused."""
+    found = slot.read()
+    holder = None if found is None else _holder(found[0])
+    return found[1] if found is not None and holder is not None and holder.token == mine.token else None
 
 
 def _held_error(slot: Slot, lake: str) -> LakeHeldError:
@@ -151,8 +160,8 @@ class _Keeper:
                 return
             began = time.monotonic()
             try:
-                tag = self._slot.swap(_text(_beating(self._holder)), self._tag)
-            except LakeError:
+                tag = self._slot.swap(_text(_beating(self._holder)), self._tag) or _tag_of(self._slot, self._holder)
+            except Exception:  # noqa: BLE001, S112  whatever it was, there was no heartbeat; a dead thread would be worse
                 continue
             if tag is None:
                 self._on_loss(f"lost the lease of lake {self._lake}: another pipeline has taken it over")

@@ -4,6 +4,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -114,7 +115,12 @@ class ObjectSlot:
         self._place = f"{lake}/{name}"
         self._name = name
         with _store_errors(self._place):
-            self._store = from_url(lake.replace("s3a://", "s3://", 1))
+            # A request that hangs must be over well before the text that it renews is.
+            self._store = from_url(
+                lake.replace("s3a://", "s3://", 1),
+                client_options={"timeout": timedelta(seconds=10)},
+                retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=15)},
+            )
 
     def create(self, text: str) -> str | None:
         """Write the text if nothing is there."""
