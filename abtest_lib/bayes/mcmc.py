@@ -24,7 +24,7 @@ class McmcEngine:
     name = "mcmc"
 
     def draw(self, groups: Sequence[Counts], prior: ExponentialPrior) -> list[HyperDraws]:
-        """Draw four chains of 1,000 for every group; see `Engine`."""
+        """Draw four chains of 700 for every group; see `Engine`."""
         draws: dict[int, HyperDraws] = {}
         for batch in batches(groups):
             draws |= zip(batch.members, _run(batch, prior), strict=True)

@@ -89,7 +89,9 @@ def log_rising(a: Floats, n: Floats) -> Floats:
 
 def log_prior(t: Floats, s: Floats, rate: float) -> Floats:
     """The log prior density of logit mean `t` and log concentration `s`, up to a constant, broadcast."""
-    return np.asarray(2.0 * s - rate * np.exp(s) - np.logaddexp(0.0, t) - np.logaddexp(0.0, -t), dtype=np.float64)
+    size = np.abs(t)
+    log_spread = -size - 2.0 * np.log1p(np.exp(-size))  # log m + log(1 - m), the same for t and -t
+    return np.asarray(2.0 * s - rate * np.exp(s) + log_spread, dtype=np.float64)
 
 
 def _derivatives(position: Floats, purchases: Floats, users: Floats, rate: float) -> tuple[Floats, Floats]:

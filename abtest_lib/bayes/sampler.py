@@ -14,7 +14,7 @@ from abtest_lib.bayes.runtime import prepare_jax
 
 CHAINS = 4
 WARMUP = 300
-DRAWS = 1000
+DRAWS = 700
 LEAPFROG_STEPS = 4
 TARGET_ACCEPTANCE = 0.8
 
