@@ -60,6 +60,8 @@ def draw_conversions(
 def _log_gamma_draws(shape: Floats, generator: np.random.Generator) -> Floats:
     """Logarithms of Gamma(shape, 1) draws. Below one, Gamma(a) = Gamma(a + 1) · U^(1/a), which cannot underflow."""
     is_small = shape < 1.0
+    if not is_small.any():
+        return np.asarray(np.log(generator.standard_gamma(shape)), dtype=np.float64)
     draws = np.log(generator.standard_gamma(np.where(is_small, shape + 1.0, shape)))
     draws[is_small] -= generator.standard_exponential(int(is_small.sum())) / shape[is_small]
     return np.asarray(draws, dtype=np.float64)

@@ -74,6 +74,8 @@ def _nodes(grid: Grid) -> Nodes:
 def _draw(grid: Grid, seed: int) -> HyperDraws:
     """Systematic resampling: every node is drawn as often as its weight says, rounded up or down by chance."""
     nodes = _nodes(grid)
-    points = (np.arange(DRAWS) + np.random.default_rng((seed, 1)).random()) / DRAWS
-    drawn = np.minimum(np.searchsorted(nodes.weight.cumsum(), points), nodes.weight.size - 1)
+    offset = np.random.default_rng((seed, 1)).random()
+    drawn_so_far = np.floor(nodes.weight.cumsum() * DRAWS + offset).clip(0, DRAWS).astype(int)
+    drawn_so_far[-1] = DRAWS
+    drawn = np.repeat(np.arange(nodes.weight.size), np.diff(drawn_so_far, prepend=0))
     return HyperDraws(nodes.alpha[drawn][None, :], nodes.beta[drawn][None, :], None, _problem(grid), nodes)

@@ -5,6 +5,8 @@ adapted to each group: the coordinates (centred at the mode, scaled by the curva
 pass finds where the mass is, the second pass fills that box), and its size (grown until nothing is left outside).
 """
 
+import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -18,6 +20,8 @@ NODES = 48
 EDGE_MASS = 1e-8
 """The most mass that may lie on the outermost nodes."""
 
+_STIRLING_FROM = 16.0
+_HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 _COARSE_NODES = 33
 _COARSE_REACH = 24.0
 _NEGLIGIBLE = 1e-10
@@ -82,7 +86,7 @@ def integrate(purchases: Floats, users: Floats, rate: float, frame: Frame) -> Gr
     Returns:
         Nodes and weights; judge them by `edge_mass` and `coarsening_error`.
     """
-    density = partial(log_density, purchases=purchases, users=users, rate=rate)
+    density = partial(log_density, counts=Distinct.of(purchases, users), rate=rate)
     box = _coarse_box(density, frame)
     grid = _fill(density, frame, box)
     for _ in range(_GROWTHS):
@@ -94,19 +98,52 @@ def integrate(purchases: Floats, users: Floats, rate: float, frame: Frame) -> Gr
     return grid
 
 
-def log_density(t: Floats, s: Floats, *, purchases: Floats, users: Floats, rate: float) -> Floats:
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """The counts of one group, each value once, because arms with equal counts cost no more than one.
+
+    Attributes:
+        users: Shape (arms,).
+        purchases: Every positive number of purchases, and of how many arms it is.
+        others: Every positive number of users without a purchase, and of how many arms it is.
+    """
+
+    users: Floats
+    purchases: Counter[float]
+    others: Counter[float]
+
+    @classmethod
+    def of(cls, purchases: Floats, users: Floats) -> "Distinct":
+        """Count the values; both arrays have the shape (arms,)."""
+        positive = (values[values > 0.0].tolist() for values in (purchases, users - purchases))
+        return cls(users, *map(Counter, positive))
+
+
+def log_density(t: Floats, s: Floats, *, counts: Distinct, rate: float) -> Floats:
     """The log posterior of `mode.py` on a grid whose columns share one log concentration."""
     kappa = np.exp(s)
     alpha, beta = kappa * expit(t), kappa * expit(-t)
-    total = log_prior(t, s, rate) - log_rising(kappa[:, None], users).sum(axis=1)
-    # Arms with equal counts, and what all arms share, are computed once.
-    for shape, counts in ((alpha, purchases), (beta, users - purchases)):
-        values, times = np.unique(counts[counts > 0.0], return_counts=True)
-        for value, time in zip(values, times, strict=True):
-            total = total + time * gammaln(shape + value)
-        if values.size:
-            total = total - times.sum() * gammaln(shape)
+    total = log_prior(t, s, rate) - log_rising(kappa[:, None], counts.users).sum(axis=1)
+    for shape, values in ((alpha, counts.purchases), (beta, counts.others)):
+        for value, times in values.items():
+            total += times * _log_gamma(shape, value)
+        if values:
+            total -= values.total() * gammaln(shape)
     return np.asarray(total, dtype=np.float64)
+
+
+def _log_gamma(shape: Floats, count: float) -> Floats:
+    """Compute log Γ(shape + count); from 16 on by Stirling's series, at half the price of the general function.
+
+    The first term left out, 691 / 360360 / x^11, is below 2e-16 there.
+    """
+    x = shape + count
+    if count < _STIRLING_FROM:
+        return np.asarray(gammaln(x), dtype=np.float64)
+    inverse = 1.0 / x
+    square = inverse * inverse
+    series = ((((square / 1188 - 1 / 1680) * square + 1 / 1260) * square - 1 / 360) * square + 1 / 12) * inverse
+    return np.asarray((x - 0.5) * np.log(x) - x + (_HALF_LOG_TWO_PI + series), dtype=np.float64)
 
 
 def _on_grid(density: LogDensity, frame: Frame, u: Floats, w: Floats) -> tuple[Floats, Floats, Floats]:

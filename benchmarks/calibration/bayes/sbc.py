@@ -84,7 +84,8 @@ def _jittered(grid: Grid, rng: np.random.Generator, size: int = 400) -> Floats:
 
 def _ranks_of(case: Case, draws: GroupDraws, hyper: Floats, rng: np.random.Generator) -> list[float]:
     names = [arm.variant_id for arm in case.group.fitted_arms]
-    chains = draws.conversions.conversion.reshape(len(names), -1, 1000)[..., ::10].reshape(len(names), -1)
+    by_chain = draws.conversions.conversion.reshape(len(names), *draws.hyper.alpha.shape)
+    chains = by_chain[..., ::10].reshape(len(names), -1)
     first, second = chains[names.index("0")], chains[names.index("1")]
     quantities = [*hyper, first, first - second]
     return [_rank(truth, values, rng) for truth, values in zip(case.truth, quantities, strict=True)]

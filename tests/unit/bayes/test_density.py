@@ -8,7 +8,7 @@ from scipy import integrate, special, stats
 
 from abtest_lib.bayes.mode import find_peaks, log_prior
 from abtest_lib.bayes.models import log_posterior
-from abtest_lib.bayes.quadrature import Frame, log_density
+from abtest_lib.bayes.quadrature import Distinct, Frame, log_density
 from abtest_lib.bayes.quadrature import integrate as integrate_group
 from abtest_lib.bayes.runtime import prepare_jax
 from abtest_lib.bayes.special import log_gamma_and_digamma, log_rising
@@ -35,7 +35,9 @@ def textbook(t: float, s: float, purchases: list[float], users: list[float]) -> 
 def test_both_engines_work_on_the_textbook_density(purchases: list[float], users: list[float]) -> None:
     x, n = np.array(purchases), np.array(users)
     wanted = np.array([textbook(t, s, purchases, users) for t, s in POSITIONS])
-    grid = [log_density(np.array([[t]]), np.array([s]), purchases=x, users=n, rate=RATE).item() for t, s in POSITIONS]
+    grid = [
+        log_density(np.array([[t]]), np.array([s]), counts=Distinct.of(x, n), rate=RATE).item() for t, s in POSITIONS
+    ]
     names = [{"logit_mean": jnp.float64(t), "log_concentration": jnp.float64(s)} for t, s in POSITIONS]
     sampled = np.array(
         [float(log_posterior(name, jnp.asarray(x), jnp.asarray(n), jnp.float64(RATE))) for name in names]
@@ -67,7 +69,7 @@ def test_the_mode_is_higher_than_its_surroundings(purchases: list[float], users:
     (t, s), *_ = find_peaks(x, n, RATE).mode
     offsets = np.array([-0.05, 0.0, 0.05])
     columns = [
-        log_density(t + offsets[:, None], np.array([s + o]), purchases=x[0], users=n[0], rate=RATE) for o in offsets
+        log_density(t + offsets[:, None], np.array([s + o]), counts=Distinct.of(x[0], n[0]), rate=RATE) for o in offsets
     ]
     assert np.argmax(np.hstack(columns)) == 4
 
