@@ -15,7 +15,7 @@ from abtest_lib.bayes.mode import find_peaks
 from abtest_lib.bayes.priors import ExponentialPrior
 from abtest_lib.bayes.quadrature import EDGE_MASS, Frame, Grid, integrate
 
-DRAWS = 4000
+DRAWS = 3000
 COARSENING_LIMIT = 1e-2
 """The most that leaving out every second node may change the normalising constant; the rule's error is its square."""
 
@@ -28,7 +28,7 @@ class ExactEngine:
     name = "exact"
 
     def draw(self, groups: Sequence[Counts], prior: ExponentialPrior) -> list[HyperDraws]:
-        """Draw 4,000 for every group; see `Engine`."""
+        """Draw 3,000 for every group; see `Engine`."""
         grids = quadrature_grids(groups, prior)
         return [_draw(grid, group.seed) for grid, group in zip(grids, groups, strict=True)]
 

@@ -35,9 +35,8 @@ def textbook(t: float, s: float, purchases: list[float], users: list[float]) -> 
 def test_both_engines_work_on_the_textbook_density(purchases: list[float], users: list[float]) -> None:
     x, n = np.array(purchases), np.array(users)
     wanted = np.array([textbook(t, s, purchases, users) for t, s in POSITIONS])
-    grid = [
-        log_density(np.array([[t]]), np.array([s]), counts=Distinct.of(x, n), rate=RATE).item() for t, s in POSITIONS
-    ]
+    counts = Distinct.of(x, n)
+    grid = [log_density(np.array([[t]]), np.array([s]), counts=counts, rate=RATE).item() for t, s in POSITIONS]
     names = [{"logit_mean": jnp.float64(t), "log_concentration": jnp.float64(s)} for t, s in POSITIONS]
     sampled = np.array(
         [float(log_posterior(name, jnp.asarray(x), jnp.asarray(n), jnp.float64(RATE))) for name in names]
