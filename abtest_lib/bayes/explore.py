@@ -42,7 +42,7 @@ def conversion_draws(group: Group, plan: Plan) -> dict[str, Floats]:
         >>> group = Group("to_date", "2021-08-01", "x", "purchase", arms, control_id="A")
         >>> draws = conversion_draws(group, Plan("exact", prior_by_name("exponential"), seed=1))
         >>> draws["B"].shape, bool((draws["B"] > draws["A"]).mean() > 0.99)
-        ((4000,), True)
+        ((3000,), True)
     """
     conversion = draw_group(group, plan).conversions.conversion
     return dict(zip((arm.variant_id for arm in group.fitted_arms), conversion, strict=True))

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from abtest_lib.bayes import exact, sampler
 from abtest_lib.bayes.fit import fit_groups
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 
-DRAWS = 4000
+_EXACT_DRAWS, _SAMPLED_DRAWS = exact.DRAWS, sampler.CHAINS * sampler.DRAWS
 _USERS = (2, 20, 100, 1_000, 10_000, 100_000, 1_000_000, 20_000_000)
 _RATES = (0.0, 0.001, 0.01, 0.05, 0.2, 0.5, 0.9, 1.0)
 _MANY_ARMS = (7, 12, 20, 50)
@@ -65,8 +66,8 @@ def compare(groups: list[Group], seed: int) -> Agreement:
     )
 
 
-def _distances(exact: GroupPosterior, sampled: GroupPosterior) -> np.ndarray:
-    first, second = (np.array([arm.numbers.probability_best for arm in result.arms]) for result in (exact, sampled))
-    pooled = np.clip((first + second) / 2, 1 / DRAWS, 1 - 1 / DRAWS)
-    draws = min(DRAWS, sampled.ess_bulk or DRAWS)
-    return np.asarray(np.abs(first - second) / np.sqrt(pooled * (1 - pooled) * (1 / DRAWS + 1 / draws)))
+def _distances(by_exact: GroupPosterior, sampled: GroupPosterior) -> np.ndarray:
+    first, second = (np.array([arm.numbers.probability_best for arm in result.arms]) for result in (by_exact, sampled))
+    pooled = np.clip((first + second) / 2, 1 / _EXACT_DRAWS, 1 - 1 / _EXACT_DRAWS)
+    draws = min(_SAMPLED_DRAWS, sampled.ess_bulk or _EXACT_DRAWS)
+    return np.asarray(np.abs(first - second) / np.sqrt(pooled * (1 - pooled) * (1 / _EXACT_DRAWS + 1 / draws)))

@@ -43,7 +43,7 @@ def test_a_published_case_of_three_arms() -> None:
     published = group(("A", 10, 3), ("B", 10, 2), ("C", 11, 2))
     found = probabilities(fit_one(published, Plan("exact", prior_by_name("beta(1, 2)"), 3)))
     exact = np.array([0.5711, 0.2371, 0.1917])
-    errors = np.sqrt(exact * (1 - exact) / 4000)
+    errors = np.sqrt(exact * (1 - exact) / 3000)
     np.testing.assert_array_less(np.abs(np.array(found) - exact), 4 * errors)
 
 
