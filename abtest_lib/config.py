@@ -10,7 +10,7 @@ from enum import StrEnum
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -70,6 +70,11 @@ class Settings(BaseSettings):
     prior: str = "exponential"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 20_210_801
     writer_lease: bool = True
+    s3_endpoint: str | None = None
+    s3_region: str | None = None
+    s3_path_style: bool | None = None
+    s3_encryption: Literal["SSE-S3", "SSE-KMS"] | None = None
+    s3_kms_key_id: str | None = None
     spark_master: str | None = None
     driver_memory: str | None = None
     shuffle_partitions: Annotated[int, Field(ge=1)] | None = None

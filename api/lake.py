@@ -3,7 +3,6 @@
 Only the mirror uses this module; a request never touches the lake.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from deltalake.table import MAX_SUPPORTED_READER_VERSION, SUPPORTED_READER_FEATU
 
 from abtest_lib.contracts import RELEASES, TableContract
 from abtest_lib.errors import ContractError, LakeError
+from abtest_lib.storage import delta_rs_options
 from api.cache import LACKS_FEATURE, without_paths
 
 
@@ -36,16 +36,6 @@ class DataFile:
     path: str
     size: int
     rows: int | None
-
-
-def storage_options(lake: str) -> dict[str, str]:
-    """Options for delta-rs; credentials, region and AWS_ENDPOINT_URL it finds itself, by the ordinary AWS chain."""
-    if "://" not in lake:
-        return {}
-    options = {"timeout": "60s", "connect_timeout": "5s"}
-    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-        options["allow_http"] = "true"
-    return options
 
 
 @contextmanager
@@ -74,7 +64,7 @@ def open_table(lake: str, contract: TableContract, version: int | None = None) -
         LakeError: It is missing, cannot be read, or needs a reader feature that delta-rs does not know.
     """
     with lake_errors(contract.full_name):
-        table = DeltaTable(contract.path(lake), version=version, storage_options=storage_options(lake))
+        table = DeltaTable(contract.path(lake), version=version, storage_options=delta_rs_options(lake))
         protocol = table.protocol()
         unknown = sorted(set(protocol.reader_features or ()) - set(SUPPORTED_READER_FEATURES) - {"deletionVectors"})
         if protocol.min_reader_version > MAX_SUPPORTED_READER_VERSION or unknown:
@@ -87,9 +77,9 @@ def ops_state(lake: str, contract: TableContract) -> str:
     """Identity and version of a table, which a commit or a rebuilt table changes; `none` when it is not there."""
     check_lake(lake)
     with lake_errors(contract.full_name):
-        if not DeltaTable.is_deltatable(contract.path(lake), storage_options(lake)):
+        if not DeltaTable.is_deltatable(contract.path(lake), delta_rs_options(lake)):
             return "none"
-        table = DeltaTable(contract.path(lake), storage_options=storage_options(lake))
+        table = DeltaTable(contract.path(lake), storage_options=delta_rs_options(lake))
         return f"{table.metadata().id}@{table.version()}"
 
 

@@ -8,13 +8,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from abtest_lib.contracts import TableContract
+from abtest_lib.storage import delta_rs_location, delta_rs_options
 
 
 def open_table(contract: TableContract, lake: str) -> DeltaTable | None:
     """Open a table by its log, or None where it does not exist."""
-    location = contract.path(lake).replace("s3a://", "s3://", 1)
     try:
-        return DeltaTable(location)
+        return DeltaTable(delta_rs_location(contract.path(lake)), storage_options=delta_rs_options(lake))
     except TableNotFoundError:
         return None
 

@@ -33,11 +33,14 @@ def run(
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
     from abtest_lib.spark.lease import held_for_run
+    from abtest_lib.storage import check_location, use_object_store
 
+    check_location(lake)
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
     settings = load_settings(profile, config)
     load_registry(settings.registry)
+    use_object_store(settings)
     if input_path is not None:
         reject_overlap(input_path, lake)
     with held_for_run(settings, lake, timedelta(seconds=wait)):
@@ -58,8 +61,9 @@ def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: 
 
     console = Console(stderr=True)
     began = perf_counter()
+    text_bytes = None if input_path is None else local_text_bytes(input_path)
     with console.status("starting Spark"):
-        spark = build_session(settings, "abtest run", None if input_path is None else local_text_bytes(input_path))
+        spark = build_session(settings, "abtest run", text_bytes, (lake, input_path or ""))
     progress = progress_for(sys.stderr)
     reports = run_pipeline(spark, settings, input_path, lake, full_refresh=full_refresh, progress=progress)
     print_summary(lake, reports, perf_counter() - began)

@@ -25,7 +25,7 @@ from abtest_lib.contracts import (
 )
 from abtest_lib.errors import AbtestError, LakeError
 from abtest_lib.pipeline.context import Run, concurrently, kept
-from abtest_lib.spark.log import Commit, count_rows, last_commit
+from abtest_lib.spark.log import Commit, last_commit
 from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.verdict.mapper import COMPARISON, VERDICT, judge_partition, output_ddl
 from abtest_lib.verdict.panel import Context
@@ -155,7 +155,7 @@ def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
         joined = joined.join(_beliefs(read_table(run.spark, POSTERIORS, run.lake)), list(_KEYS), "left")
     joined = joined.join(F.broadcast(_quarantined(run, inputs)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
-    tasks = max(1, math.ceil(count_rows(run.spark, EXPERIMENT_TO_DATE, run.lake) / _ROWS_PER_TASK))
+    tasks = max(1, math.ceil(read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).count() / _ROWS_PER_TASK))
     judge = partial(judge_partition, context=_context(run), rules=Rules())
     return joined.repartition(tasks, "experiment_name").mapInArrow(judge, output_ddl())
 

@@ -11,10 +11,11 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
 from abtest_lib.pipeline.context import Run, kept
-from abtest_lib.spark.log import last_commit, local_folder
+from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.spark.tables import append, read_table
+from abtest_lib.storage import local_folder
 from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey
 
 JOB = "ingest_bronze"

@@ -12,6 +12,7 @@ from abtest_lib.pipeline.progress import progress_for, say_error
 from abtest_lib.pipeline.run import Step, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import build_session
+from abtest_lib.storage import check_location, use_object_store
 
 Steps = Callable[[argparse.Namespace], Mapping[str, Step]]
 
@@ -27,7 +28,9 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
     """
     arguments = _parser(description, takes_input=takes_input).parse_args()
     try:
+        check_location(arguments.lake)
         settings = load_settings(arguments.profile, arguments.config)
+        use_object_store(settings)
         with held_for_run(settings, arguments.lake, timedelta(seconds=arguments.wait)):
             run_job(settings, name, arguments.lake, steps(arguments), full_refresh=arguments.full_refresh)
     except AbtestError as error:
@@ -37,7 +40,7 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
 
 def run_job(settings: Settings, name: str, lake: str, steps: Mapping[str, Step], *, full_refresh: bool = False) -> None:
     """Open a session and run some steps on a lake."""
-    spark = build_session(settings, f"abtest {name}")
+    spark = build_session(settings, f"abtest {name}", paths=[lake])
     run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress_for(sys.stderr))
 
 

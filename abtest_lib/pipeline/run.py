@@ -13,9 +13,9 @@ from abtest_lib.pipeline import aggregate_gold, build_silver, decide, fit_bayes,
 from abtest_lib.pipeline.context import Progress, Run, open_run, perform
 from abtest_lib.pipeline.history import StepReport, announce_full_refresh, write_history
 from abtest_lib.spark.lease import held_for_run
-from abtest_lib.spark.log import local_folder
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import PACKED_RATIO
+from abtest_lib.storage import is_s3, local_folder, sizes_under
 
 Step = Callable[[Run], Mapping[str, Any]]
 
@@ -87,10 +87,11 @@ def run_steps(
 
 
 def _bronze_bytes(lake: str) -> int:
-    """About how many bytes of text a rebuild goes through; 0 for a lake that is not on this machine's disk."""
-    folder = local_folder(EVENTS.path(lake))
-    files = [] if folder is None else folder.rglob("*.parquet")
-    return sum(file.stat().st_size for file in files) * PACKED_RATIO
+    """About how many bytes of text a rebuild goes through; 0 where only Spark can tell."""
+    path = EVENTS.path(lake)
+    if local_folder(path) is None and not is_s3(path):
+        return 0
+    return sum(size for name, size in sizes_under(path).items() if name.endswith(".parquet")) * PACKED_RATIO
 
 
 def ingesting(input_path: str) -> Step:

@@ -20,8 +20,8 @@ from datetime import UTC, datetime, timedelta
 
 from abtest_lib.config import Settings
 from abtest_lib.errors import LakeHeldError
-from abtest_lib.spark.log import local_folder
 from abtest_lib.spark.slot import Slot, slot_at
+from abtest_lib.storage import delta_rs_location, local_folder
 
 LEASE_NAME = "_writer_lease.json"
 LASTS = timedelta(seconds=60)
@@ -206,4 +206,4 @@ def _holder(text: str) -> Holder | None:
 
 def _key(lake: str) -> str:
     folder = local_folder(lake)
-    return lake.rstrip("/").replace("s3a://", "s3://", 1) if folder is None else str(folder.resolve())
+    return delta_rs_location(lake.rstrip("/")) if folder is None else str(folder.resolve())

@@ -1,14 +1,15 @@
 """What a table's Delta log says: its version, its last commit, its rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
 
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import TableContract
+from abtest_lib.storage import is_s3, local_folder, object_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,57 +37,83 @@ class Commit:
 def last_commit(spark: SparkSession, contract: TableContract, lake: str) -> Commit | None:
     """Read a table's last commit, or None where there is no such table.
 
-    A lake on the local disk is asked without Spark, which would take longer than many a step.
+    The log of a lake on the local disk or on S3 is read without Spark, which would take longer than many a step.
     """
-    folder = local_folder(contract.path(lake))
-    if folder is not None:
-        return _last_commit_on_disk(folder / "_delta_log")
-    return _last_commit_by_spark(spark, contract.path(lake))
+    path = contract.path(lake)
+    log = _log_of(path)
+    if log is None:
+        return _last_commit_by_spark(spark, path)
+    version = max(log.versions(), default=None)
+    if version is None:
+        return None
+    info = _commit_info(log, version)
+    return Commit(version, info.get("operation", ""), _numbers(info.get("operationMetrics", {})))
 
 
 def last_note(spark: SparkSession, contract: TableContract, lake: str) -> str | None:
     """The text that the last commit with a note carries (Delta's userMetadata); None where there is none."""
-    folder = local_folder(contract.path(lake))
-    if folder is not None:
-        return _last_note_on_disk(folder / "_delta_log")
-    if _last_commit_by_spark(spark, contract.path(lake)) is None:
+    path = contract.path(lake)
+    log = _log_of(path)
+    if log is not None:
+        notes = (_commit_info(log, version).get("userMetadata") for version in sorted(log.versions(), reverse=True))
+        return next((note for note in notes if note), None)
+    if _last_commit_by_spark(spark, path) is None:
         return None
-    history = spark.sql(f"DESCRIBE HISTORY delta.`{contract.path(lake)}`").where("userMetadata IS NOT NULL")
+    history = spark.sql(f"DESCRIBE HISTORY delta.`{path}`").where("userMetadata IS NOT NULL")
     row = history.orderBy("version", ascending=False).select("userMetadata").first()
     return None if row is None else str(row["userMetadata"])
 
 
-def local_folder(path: str) -> Path | None:
-    """The folder that a path names on this machine, or None for an object store."""
-    if path.startswith("file:"):
-        return Path("/" + path.removeprefix("file:").lstrip("/"))
-    return None if "://" in path or path.startswith("dbfs:") else Path(path)
+class _Log(Protocol):
+    """The folder `_delta_log` of a table."""
+
+    def versions(self) -> Iterator[int]:
+        """Every version that has a commit file, in any order."""
+
+    def text(self, version: int) -> str:
+        """The commit file of a version."""
 
 
-def count_rows(spark: SparkSession, contract: TableContract, lake: str) -> int:
-    """The number of rows of a table, from the statistics in its log."""
-    return spark.read.format("delta").load(contract.path(lake)).count()
+class _LogOnDisk:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def versions(self) -> Iterator[int]:
+        return (int(entry.stem) for entry in self._folder.glob("*.json") if entry.stem.isdigit())
+
+    def text(self, version: int) -> str:
+        return (self._folder / _file_of(version)).read_text(encoding="utf-8")
 
 
-def _last_commit_on_disk(log: Path) -> Commit | None:
-    versions = _versions_on_disk(log)
-    if not versions:
-        return None
-    info = _commit_info(log, versions[0])
-    return Commit(versions[0], info.get("operation", ""), _numbers(info.get("operationMetrics", {})))
+class _LogOnS3:
+    def __init__(self, prefix: str) -> None:
+        self._store = object_store(prefix)
+
+    def versions(self) -> Iterator[int]:
+        import obstore  # noqa: PLC0415  only object stores need it
+
+        names = (PurePosixPath(entry["path"]) for page in obstore.list(self._store) for entry in page)
+        return (int(name.stem) for name in names if name.suffix == ".json" and name.stem.isdigit())
+
+    def text(self, version: int) -> str:
+        import obstore  # noqa: PLC0415
+
+        return bytes(obstore.get(self._store, _file_of(version)).bytes()).decode()
 
 
-def _last_note_on_disk(log: Path) -> str | None:
-    notes = (_commit_info(log, version).get("userMetadata") for version in _versions_on_disk(log))
-    return next((note for note in notes if note), None)
+def _log_of(path: str) -> _Log | None:
+    folder = local_folder(path)
+    if folder is not None:
+        return _LogOnDisk(folder / "_delta_log")
+    return _LogOnS3(f"{path}/_delta_log") if is_s3(path) else None
 
 
-def _versions_on_disk(log: Path) -> list[int]:
-    return sorted((int(entry.stem) for entry in log.glob("*.json") if entry.stem.isdigit()), reverse=True)
+def _file_of(version: int) -> str:
+    return f"{version:020d}.json"
 
 
-def _commit_info(log: Path, version: int) -> dict[str, Any]:
-    for line in (log / f"{version:020d}.json").read_text(encoding="utf-8").splitlines():
+def _commit_info(log: _Log, version: int) -> dict[str, Any]:
+    for line in log.text(version).splitlines():
         info = json.loads(line).get("commitInfo")
         if info is not None:
             return dict(info)

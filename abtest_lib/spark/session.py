@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Collection
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +12,7 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import Settings
 from abtest_lib.spark.java import java_version
 from abtest_lib.spark.quiet import jvm_output_set_aside
+from abtest_lib.storage import is_s3, s3a_conf, use_object_store
 
 # What a session must have for Delta, and what keeps a small local run from paying for a cluster's defaults.
 _DELTA_CONF = {
@@ -34,6 +36,10 @@ _LOCAL_CONF = {
     "spark.sql.maxPlanStringLength": "2000",
     "spark.sql.debug.maxToStringFields": "10",
 }
+_S3A_COMPANIONS = {
+    "3.3.4": ("com.amazonaws:aws-java-sdk-bundle:1.12.262", "org.wildfly.openssl:wildfly-openssl:1.0.7.Final"),
+    "3.4.1": ("software.amazon.awssdk:bundle:2.24.6", "org.wildfly.openssl:wildfly-openssl:1.1.3.Final"),
+}
 _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
@@ -43,13 +49,16 @@ _QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
 _SMALL_RUN = 128 * 2**20
 
 
-def build_session(settings: Settings, app_name: str = "abtest", text_bytes: int | None = None) -> SparkSession:
+def build_session(
+    settings: Settings, app_name: str = "abtest", text_bytes: int | None = None, paths: Collection[str] = ()
+) -> SparkSession:
     """Open a Spark session, or take the one that the platform has opened.
 
     Args:
         settings: `spark_master` set means that this process starts the JVM; null leaves it to spark-submit.
         app_name: The application's name in Spark's user interface.
         text_bytes: About how many bytes of text the run goes through, where that is known beforehand.
+        paths: What will be read and written; a path on S3 needs S3A.
 
     Returns:
         A session in the UTC time zone with Delta Lake.
@@ -62,7 +71,8 @@ def build_session(settings: Settings, app_name: str = "abtest", text_bytes: int 
         java_version()
         # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        for key, value in static_conf(settings, text_bytes).items():
+        use_object_store(settings)
+        for key, value in static_conf(settings, text_bytes, uses_s3=any(map(is_s3, paths))).items():
             builder = builder.config(key, value)
         builder = builder.master(settings.spark_master)
     for key, value in settings.spark_conf.items():
@@ -96,10 +106,26 @@ def delta_packages() -> list[str]:
     return [f"io.delta:delta-spark{suffix}_{scala}:{delta}"]
 
 
-def static_conf(settings: Settings, text_bytes: int | None = None) -> dict[str, str]:
-    """The settings that a local JVM must start with; `text_bytes` as in `build_session`."""
+def hadoop_version() -> str:
+    """The version of Hadoop that the installed Spark carries; hadoop-aws must be of the same."""
+    import pyspark  # noqa: PLC0415  the namespace of the JARs
+
+    jars = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
+    return next((jar.stem.rpartition("-")[2] for jar in jars), "unknown")
+
+
+def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: bool = False) -> dict[str, str]:
+    """The settings that a local JVM must start with.
+
+    Args:
+        settings: The settings.
+        text_bytes: As in `build_session`.
+        uses_s3: Whether the lake or the input is on S3.
+    """
     log_settings = files("conf") / "log4j2.properties"
-    conf = _DELTA_CONF | _LOCAL_CONF | _delta_jars()
+    conf = _DELTA_CONF | _LOCAL_CONF | _jars(uses_s3=uses_s3)
+    if uses_s3:
+        conf |= dict(s3a_conf(settings, hadoop_version()))
     conf["spark.driver.extraJavaOptions"] = " ".join(
         [
             _LOCAL_JAVA_OPTIONS,
@@ -114,10 +140,15 @@ def static_conf(settings: Settings, text_bytes: int | None = None) -> dict[str, 
     return conf
 
 
-def _delta_jars() -> dict[str, str]:
+def _jars(*, uses_s3: bool) -> dict[str, str]:
     """Jars that an earlier start has fetched go on the class path as they are; resolving them anew takes seconds."""
-    coordinates = delta_packages()
-    fetched = [_fetched_jar(coordinate) for coordinate in (*coordinates, *_companions())]
+    coordinates, companions = delta_packages(), _companions()
+    if uses_s3:
+        hadoop = hadoop_version()
+        coordinates += [f"org.apache.hadoop:hadoop-aws:{hadoop}"]
+        # What another Hadoop's S3A wants is not known here: then Spark resolves it.
+        companions += _S3A_COMPANIONS.get(hadoop, ("unknown:unknown:unknown",))
+    fetched = [_fetched_jar(coordinate) for coordinate in (*coordinates, *companions)]
     if all(jar is not None for jar in fetched):
         return {"spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in fetched)}
     return {"spark.jars.packages": ",".join(coordinates)}

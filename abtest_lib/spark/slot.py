@@ -4,12 +4,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, cast
 
 from abtest_lib.errors import LakeError, one_line
-from abtest_lib.spark.log import local_folder
+from abtest_lib.storage import local_folder, object_store
 
 
 class Slot(Protocol):
@@ -110,17 +109,10 @@ class ObjectSlot:
 
     def __init__(self, lake: str, name: str) -> None:
         """Keep the text in this object under a prefix."""
-        from obstore.store import from_url  # noqa: PLC0415  only object stores need it
-
         self._place = f"{lake}/{name}"
         self._name = name
         with _store_errors(self._place):
-            # A request that hangs must be over well before the text that it renews is.
-            self._store = from_url(
-                lake.replace("s3a://", "s3://", 1),
-                client_options={"timeout": timedelta(seconds=10)},
-                retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=15)},
-            )
+            self._store = object_store(lake)
 
     def create(self, text: str) -> str | None:
         """Write the text if nothing is there."""

@@ -1,0 +1,144 @@
+"""Where a lake lives, on a disk or in an object store, and what each of its clients must know to get there.
+
+Spark (S3A), delta-rs and the writer lease are three clients of one store. All of them follow the AWS environment:
+AWS_ENDPOINT_URL, AWS_REGION, AWS_PROFILE, the credential chain, AWS_SERVER_SIDE_ENCRYPTION and AWS_SSE_KMS_KEY_ID.
+Settings (`s3_*`) only fill in what the environment leaves open. No secret ever passes through here.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from abtest_lib.errors import ConfigError
+
+if TYPE_CHECKING:
+    from abtest_lib.config import Settings
+
+_S3 = re.compile(r"s3a?://")
+_ENCRYPTION = {"SSE-S3": "AES256", "SSE-KMS": "aws:kms"}
+_S3A = "spark.hadoop.fs.s3a."
+_REQUEST_TIMEOUT = timedelta(seconds=10)
+_RETRY_TIMEOUT = timedelta(seconds=15)
+
+
+def local_folder(path: str) -> Path | None:
+    """The folder that a path names on this machine, or None for an object store."""
+    if path.startswith("file:"):
+        return Path("/" + path.removeprefix("file:").lstrip("/"))
+    return None if "://" in path or path.startswith("dbfs:") else Path(path)
+
+
+def is_s3(path: str) -> bool:
+    """Whether a path is s3://… or s3a://…."""
+    return _S3.match(path) is not None
+
+
+def check_location(path: str) -> None:
+    """Refuse a location that carries a secret, without repeating the secret.
+
+    Raises:
+        ConfigError: The location has the form s3a://key:secret@bucket.
+    """
+    if "://" in path and "@" in path.split("://", 1)[1].split("/", 1)[0]:
+        scheme = path.split("://", 1)[0]
+        raise ConfigError(
+            f"a {scheme}:// location carries credentials before its @: write {scheme}://bucket/prefix and leave "
+            "credentials to the AWS chain (environment, profile or role)"
+        )
+
+
+def use_object_store(settings: "Settings") -> None:
+    """Put what the settings say of the object store into the environment, where it is silent."""
+    wanted = {
+        "AWS_ENDPOINT_URL": settings.s3_endpoint,
+        "AWS_REGION": settings.s3_region,
+        "AWS_SERVER_SIDE_ENCRYPTION": _ENCRYPTION.get(settings.s3_encryption or ""),
+        "AWS_SSE_KMS_KEY_ID": settings.s3_kms_key_id,
+    }
+    for name, value in wanted.items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+
+
+def delta_rs_location(path: str) -> str:
+    """A table's location as delta-rs writes it."""
+    return re.sub(_S3, "s3://", path)
+
+
+def delta_rs_options(lake: str) -> dict[str, str]:
+    """Options for delta-rs; credentials, region and AWS_ENDPOINT_URL it finds itself, by the ordinary AWS chain."""
+    if local_folder(lake) is not None:
+        return {}
+    return {"timeout": "60s", "connect_timeout": "5s"} | ({"allow_http": "true"} if _is_plain_http() else {})
+
+
+def object_store(prefix: str) -> Any:  # noqa: ANN401  obstore's own store type is not public
+    """A client for small objects under a prefix. A request that hangs ends within some fifteen seconds.
+
+    Args:
+        prefix: s3://bucket/prefix, or any other URL that obstore knows.
+    """
+    from obstore.store import from_url  # noqa: PLC0415  only object stores need it
+
+    client: Any = {"timeout": _REQUEST_TIMEOUT, "allow_http": _is_plain_http()}
+    retry: Any = {"max_retries": 2, "retry_timeout": _RETRY_TIMEOUT}
+    return from_url(delta_rs_location(prefix), client_options=client, retry_config=retry)
+
+
+def s3a_conf(settings: "Settings", hadoop_version: str) -> Iterator[tuple[str, str]]:
+    """What S3A must know, for Spark; it follows the same environment as the others.
+
+    Args:
+        settings: `s3_path_style`; null means: where an endpoint is given.
+        hadoop_version: Spark's own, e.g. 3.4.1.
+
+    Yields:
+        Spark settings by name.
+    """
+    endpoint = _endpoint()
+    path_style = endpoint is not None if settings.s3_path_style is None else settings.s3_path_style
+    is_sdk_2 = tuple(map(int, hadoop_version.split(".")[:2])) >= (3, 4)
+    chain = (
+        "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider"
+        if is_sdk_2
+        else "com.amazonaws.auth.DefaultAWSCredentialsProviderChain"
+    )
+    yield f"{_S3A}aws.credentials.provider", chain
+    yield "spark.hadoop.fs.s3.impl", "org.apache.hadoop.fs.s3a.S3AFileSystem"
+    yield f"{_S3A}path.style.access", str(path_style).lower()
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if endpoint is not None:
+        yield f"{_S3A}endpoint", endpoint
+        yield f"{_S3A}connection.ssl.enabled", str(not _is_plain_http()).lower()
+        region = region or "us-east-1"  # stores other than AWS ask for one and do not care which
+    if region is not None:
+        yield f"{_S3A}endpoint.region", region
+    encryption = os.environ.get("AWS_SERVER_SIDE_ENCRYPTION")
+    algorithms = {value: name for name, value in _ENCRYPTION.items()}
+    if encryption in algorithms:
+        yield f"{_S3A}encryption.algorithm", algorithms[encryption]
+        if key := os.environ.get("AWS_SSE_KMS_KEY_ID"):
+            yield f"{_S3A}encryption.key", key
+
+
+def sizes_under(path: str) -> Mapping[str, int]:
+    """The files under a table's folder and their bytes, by their path within it; nothing where there is no folder."""
+    folder = local_folder(path)
+    if folder is not None:
+        files = (file for file in folder.rglob("*") if file.is_file())
+        return {str(file.relative_to(folder)): file.stat().st_size for file in files}
+    import obstore  # noqa: PLC0415
+
+    pages = obstore.list(object_store(path))
+    return {str(entry["path"]): int(entry["size"]) for page in pages for entry in page}
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
+
+
+def _is_plain_http() -> bool:
+    return (_endpoint() or "").startswith("http://")
