@@ -50,6 +50,18 @@ def check_location(path: str) -> None:
         )
 
 
+def check_lake(lake: str) -> None:
+    """Refuse a lake that is not there; an object store says so itself at the first read.
+
+    Raises:
+        ConfigError: The location carries a secret, or is a folder that does not exist.
+    """
+    check_location(lake)
+    folder = local_folder(lake)
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"there is no lake at {lake}: abtest run --input PATH --lake {lake} makes one")
+
+
 def use_object_store(settings: "Settings") -> None:
     """Put what the settings say of the object store into the environment, where it is silent."""
     wanted = {

@@ -8,6 +8,7 @@ from typing import NoReturn
 import typer
 
 from abtest_lib.cli.generate import generate
+from abtest_lib.cli.maintain import maintain
 from abtest_lib.cli.plan import plan
 from abtest_lib.cli.results import results
 from abtest_lib.cli.run import run
@@ -20,6 +21,7 @@ _COMMANDS: dict[Callable[..., None], str] = {
     plan: "How many users and days an effect takes.",
     serve: "Serve the verdicts over HTTP.",
     generate: "Synthetic events with a known truth.",
+    maintain: "Compact the tables, remove what nobody needs.",
 }
 
 

@@ -1,0 +1,88 @@
+"""`abtest maintain`: compaction, checkpoints, and removal of files that nobody needs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from abtest_lib.pipeline.maintain import Upkeep
+
+
+def maintain(
+    *,
+    lake: Annotated[str, typer.Option(help="A directory or s3a://bucket/prefix.")],
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", help="Keep releases and older versions so long.", min=1, max=3650)
+    ] = 7,
+    log_days: Annotated[int, typer.Option("--log-days", help="Keep the tables' logs so long.", min=1, max=3650)] = 30,
+    quarantine_days: Annotated[
+        int | None, typer.Option("--quarantine-days", help="Remove rejected rows that are older.", min=1)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only count files and bytes.")] = False,
+    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
+    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)] = 0,
+) -> None:
+    """Compact the tables, publish a release, and remove files beyond the oldest release kept.
+
+    Safe beside a reading API, and safe to repeat.
+    """
+    import sys
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from abtest_lib.config import load_settings
+    from abtest_lib.pipeline.maintain import Keep
+    from abtest_lib.pipeline.maintain import maintain as maintain_lake
+    from abtest_lib.pipeline.progress import progress_for
+    from abtest_lib.spark.lease import held_for_run
+    from abtest_lib.spark.session import build_session
+    from abtest_lib.storage import check_lake, use_object_store
+
+    settings = load_settings(profile, config)
+    use_object_store(settings)
+    check_lake(lake)
+    quarantine = None if quarantine_days is None else timedelta(days=quarantine_days)
+    keep = Keep(timedelta(days=keep_days), timedelta(days=log_days), quarantine)
+    with held_for_run(settings, lake, timedelta(seconds=wait)):
+        with Console(stderr=True).status("starting Spark"):
+            spark = build_session(settings, "abtest maintain", paths=[lake])
+        done = maintain_lake(spark, settings, lake, keep, dry_run=dry_run, progress=progress_for(sys.stderr))
+    _print(lake, done, dry_run=dry_run)
+
+
+def _print(lake: str, done: "Sequence[Upkeep]", *, dry_run: bool) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Tables", no_wrap=True)
+    names = ("files", "in use", "log", "bytes") if dry_run else ("files", "then", "bytes", "then")
+    for name in names:
+        table.add_column(name, justify="right", no_wrap=True)
+    for item in done:
+        before, after = item.before, item.after
+        if dry_run:
+            numbers = (before.files, before.live_files, before.log_files)
+            table.add_row(item.table, *(f"{number:,}" for number in numbers), decimal(before.stored_bytes))
+        else:
+            sizes = (decimal(before.stored_bytes), decimal(after.stored_bytes))
+            table.add_row(item.table, f"{before.files:,}", f"{after.files:,}", *sizes)
+    console = Console()
+    console.print(table)
+    files = sum(item.before.files - item.after.files for item in done)
+    freed = sum(item.before.stored_bytes - item.after.stored_bytes for item in done)
+    said = "nothing was changed" if dry_run else f"{files:,} files fewer, {_signed(freed)}"
+    console.print(f"[dim]{lake} · {said}[/]", highlight=False)
+
+
+def _signed(freed: int) -> str:
+    from rich.filesize import decimal
+
+    return f"{decimal(freed)} freed" if freed >= 0 else f"{decimal(-freed)} more, for checkpoints"

@@ -1,0 +1,118 @@
+"""Keep a lake fit: fewer files, a short log, no files that nobody needs; readers are served all the while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from abtest_lib.config import Settings
+from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, QUARANTINE, RELEASES, TableContract
+from abtest_lib.pipeline.context import Progress
+from abtest_lib.pipeline.run import all_steps, run_steps
+from abtest_lib.spark.lease import held_for_run
+from abtest_lib.spark.log import last_commit
+from abtest_lib.spark.tables import read_table
+from abtest_lib.spark.upkeep import Inventory, checkpoint, compact, delete_rows, take_inventory, vacuum
+
+_MARGIN = timedelta(hours=1)
+_READ_BY = ("experiment_name",)
+"""What readers of gold look for within a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how long what is kept.
+
+    Attributes:
+        versions: Releases and older versions of every table, so long at the least.
+        log: Entries of the tables' logs.
+        quarantine: Rejected rows; None keeps them for ever.
+    """
+
+    versions: timedelta = timedelta(days=7)
+    log: timedelta = timedelta(days=30)
+    quarantine: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What became of one table: its name and what it took before and after (equal in a dry run)."""
+
+    table: str
+    before: Inventory
+    after: Inventory
+
+
+def maintain(
+    spark: SparkSession,
+    settings: Settings,
+    lake: str,
+    keep: Keep,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> list[Upkeep]:
+    """Compact, publish, and remove what is older than the oldest release kept.
+
+    Args:
+        spark: The session.
+        settings: The settings.
+        lake: The lake's directory or object-store prefix.
+        keep: For how long what is kept.
+        dry_run: Only count.
+        progress: Who is told of the steps that bring the tables up to date.
+
+    Returns:
+        One entry per table that exists.
+
+    Raises:
+        AbtestError: A step failed; running again is safe.
+    """
+    with held_for_run(settings, lake):
+        tables = [contract for contract in ALL_TABLES if last_commit(spark, contract, lake) is not None]
+        before = [Upkeep(item.full_name, found := take_inventory(spark, item, lake), found) for item in tables]
+        if dry_run:
+            return before
+        if keep.quarantine is not None and QUARANTINE in tables:
+            since = datetime.now(UTC) - keep.quarantine
+            delete_rows(spark, QUARANTINE, lake, f"quarantined_at < TIMESTAMP '{since:%Y-%m-%d %H:%M:%S} UTC'")
+        for contract in tables:
+            _tidy(spark, contract, lake, keep.log)
+        # Compaction made new versions: the steps take note of them, and the last one publishes them together.
+        run_steps(spark, settings, lake, all_steps(None), progress=progress)
+        released = _drop_old_releases(spark, lake, keep.versions)
+        for contract in tables:
+            vacuum(spark, contract, lake, max(keep.versions, released) if contract in GOLD_TABLES else keep.versions)
+        return [
+            replace(done, after=take_inventory(spark, item, lake)) for done, item in zip(before, tables, strict=True)
+        ]
+
+
+def _tidy(spark: SparkSession, contract: TableContract, lake: str, log_keep: timedelta) -> None:
+    if contract not in GOLD_TABLES:
+        compact(spark, contract, lake)
+    elif _days_in_pieces(spark, contract, lake):
+        compact(spark, contract, lake, _READ_BY)
+    checkpoint(spark, contract, lake, log_keep)
+
+
+def _days_in_pieces(spark: SparkSession, contract: TableContract, lake: str) -> bool:
+    """Whether a day of a gold table, which the steps write as one sorted file, lies in several."""
+    files = [name.rsplit("/", 1)[0] for name in spark.read.format("delta").load(contract.path(lake)).inputFiles()]
+    return len(files) > len(set(files))
+
+
+def _drop_old_releases(spark: SparkSession, lake: str, keep: timedelta) -> timedelta:
+    """Forget releases older than `keep`, but never the newest; how long ago the oldest that is left was published."""
+    since = datetime.now(UTC) - keep
+    published: Sequence[datetime] = sorted(
+        row["published_at"].astimezone(UTC)
+        for row in read_table(spark, RELEASES, lake).select(F.col("published_at")).collect()
+    )
+    if not published:
+        return keep
+    oldest = next((moment for moment in published if moment >= since), published[-1])
+    delete_rows(spark, RELEASES, lake, f"published_at < TIMESTAMP '{oldest:%Y-%m-%d %H:%M:%S.%f} UTC'")
+    return datetime.now(UTC) - oldest + _MARGIN
