@@ -8,7 +8,7 @@ Settings (`s3_*`) only fill in what the environment leaves open. No secret ever 
 import os
 import re
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,6 +146,17 @@ def sizes_under(path: str) -> Mapping[str, int]:
 
     pages = obstore.list(object_store(path))
     return {str(entry["path"]): int(entry["size"]) for page in pages for entry in page}
+
+
+def modified_at(folder: str, name: str) -> datetime:
+    """When a file or object was last written, by the storage's own clock."""
+    local = local_folder(folder)
+    if local is not None:
+        return datetime.fromtimestamp((local / name).stat().st_mtime, UTC)
+    import obstore  # noqa: PLC0415
+
+    moment: datetime = obstore.head(object_store(folder), name)["last_modified"]
+    return moment
 
 
 def _endpoint() -> str | None:

@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import typer
 
+from abtest_lib.cli.doctor import doctor
+from abtest_lib.cli.forget import forget
 from abtest_lib.cli.generate import generate
 from abtest_lib.cli.maintain import maintain
 from abtest_lib.cli.plan import plan
@@ -21,6 +23,8 @@ _COMMANDS: dict[Callable[..., None], str] = {
     plan: "How many users and days an effect takes.",
     serve: "Serve the verdicts over HTTP.",
     generate: "Synthetic events with a known truth.",
+    forget: "Remove people from a lake.",
+    doctor: "Is everything there that it needs?",
     maintain: "Compact the tables, remove what nobody needs.",
 }
 

@@ -47,7 +47,10 @@ def _events(report: StepReport) -> Table:
         ("new", report.rows_written),
         ("duplicates", report.duplicates),
         ("quarantined", report.rows_quarantined),
+        ("forgotten", report.rows_forgotten),
     ):
+        if name == "forgotten" and not rows:
+            continue
         table.add_row(name, f"{rows:,}", f"[dim]{rows / read:.1%}[/]" if name != "read" else "")
     meanings = {rule.name: rule.meaning for rule in RULES}
     for rule, rows in report.quarantined_by_rule.items():

@@ -10,7 +10,7 @@ from abtest_lib.contracts.gold import (
     POSTERIORS,
     VERDICTS,
 )
-from abtest_lib.contracts.ops import RELEASES, RUNS
+from abtest_lib.contracts.ops import FORGOTTEN, RELEASES, RUNS
 from abtest_lib.contracts.silver import EXPOSURES, PARTICIPANTS, PURCHASES
 from abtest_lib.contracts.table import CONTRACT_VERSION, READABLE_BY_DELTA_RS, Column, TableContract
 
@@ -34,6 +34,7 @@ __all__ = [
     "EXPERIMENT_HEALTH",
     "EXPERIMENT_TO_DATE",
     "EXPOSURES",
+    "FORGOTTEN",
     "FUNNEL_DAILY",
     "GOLD_TABLES",
     "PARTICIPANTS",

@@ -32,6 +32,20 @@ RUNS = TableContract(
         Column("output_versions", "map<string,bigint>", "table to the Delta version that the step left behind"),
         Column("config_hash", "string", "hash of the settings that the tables depend on"),
         Column("code_version", "string", "version of the suite"),
+        Column("rows_forgotten", "bigint", "rows left out because they are of people forgotten", nullable=True),
     ),
     key=("run_id", "job"),
 )
+
+FORGOTTEN = TableContract(
+    layer="ops",
+    name="forgotten",
+    grain="person forgotten",
+    columns=(
+        Column("user_hash", "string", "SHA-256 of salt and user id, in hexadecimal"),
+        Column("salt", "string", "a random text, the same in the whole lake"),
+        Column("forgotten_at", "timestamp", "when, UTC"),
+    ),
+    key=("user_hash",),
+)
+"""Exists only where someone was forgotten."""

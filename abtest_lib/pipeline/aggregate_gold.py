@@ -20,7 +20,7 @@ from abtest_lib.contracts import (
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
 from abtest_lib.pipeline.context import Run, concurrently, kept
-from abtest_lib.spark.log import Commit
+from abtest_lib.spark.log import Commit, log_reaches
 from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace_days
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts
@@ -83,6 +83,8 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
     if last is None or last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
         return _report(inputs, _rebuild(run))
     after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
+    if upto > after and not log_reaches(EVENTS, run.lake, after + 1):
+        return _report(inputs, _rebuild(run))
     touched = _touched(run, after, upto) if upto > after else None
     if touched is None:
         return _report(inputs, {}) | {"output_versions": last.output_versions}

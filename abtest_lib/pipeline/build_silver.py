@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline.context import Run, concurrently, kept
-from abtest_lib.spark.log import Commit, last_commit
+from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
     anti_join_keys,
     append,
@@ -57,6 +57,8 @@ def build_silver(run: Run) -> Mapping[str, Any]:
     consumed = last.input_versions[EVENTS.full_name]
     if consumed == bronze.version:
         return _report(inputs, {}) | {"output_versions": last.output_versions}
+    if not log_reaches(EVENTS, run.lake, consumed + 1):
+        return _report(inputs, _rebuild(run))
     with kept(read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)) as new:
         return _report(inputs, _extend(run, new))
 

@@ -10,10 +10,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from abtest_lib.config import Settings
-from abtest_lib.contracts import CONTRACT_VERSION, RUNS
+from abtest_lib.contracts import CONTRACT_VERSION, FORGOTTEN, RUNS
 from abtest_lib.errors import ConfigError
-from abtest_lib.spark.log import last_note
+from abtest_lib.spark.log import last_commit, last_note
 from abtest_lib.spark.tables import append, read_table
+from abtest_lib.transforms.forgotten import Forgotten
 
 SUCCEEDED, FAILED, STARTED = "succeeded", "failed", "started"
 FULL_REFRESH = "full_refresh"
@@ -31,6 +32,7 @@ class StepReport:
         rows_written: Rows that it added or changed.
         rows_quarantined: Rows that it added to quarantine.
         duplicates: Rows that were there already.
+        rows_forgotten: Rows left out because they are of people forgotten.
         input_versions: Table to the Delta version that it has consumed.
         output_versions: Table to the Delta version that it left behind.
         status: `succeeded`, `failed` or `started`.
@@ -45,6 +47,7 @@ class StepReport:
     rows_written: int = 0
     rows_quarantined: int = 0
     duplicates: int = 0
+    rows_forgotten: int = 0
     input_versions: Mapping[str, int] = field(default_factory=dict)
     output_versions: Mapping[str, int] = field(default_factory=dict)
     status: str = SUCCEEDED
@@ -127,6 +130,14 @@ def announce_full_refresh(spark: SparkSession, settings: Settings, lake: str, ru
     write_history(spark, settings, lake, run_id, code_version, marker)
 
 
+def forgotten_people(spark: SparkSession, lake: str) -> Forgotten | None:
+    """Who was forgotten in a lake; None when nobody was."""
+    if last_commit(spark, FORGOTTEN, lake) is None:
+        return None
+    rows = read_table(spark, FORGOTTEN, lake).collect()
+    return Forgotten(rows[0]["salt"], {row["user_hash"] for row in rows}) if rows else None
+
+
 def _check_version(remembered: Mapping[str, str], lake: str) -> None:
     version = int(remembered.get("contract_version", CONTRACT_VERSION))
     if version > CONTRACT_VERSION:
@@ -172,6 +183,7 @@ def _as_row(report: StepReport, run_id: str, config_hash: str, code_version: str
         dict(report.output_versions),
         config_hash,
         code_version,
+        report.rows_forgotten,
     )
 
 

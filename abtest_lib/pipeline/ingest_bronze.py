@@ -11,11 +11,13 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
 from abtest_lib.pipeline.context import Run, kept
+from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.spark.tables import append, read_table
 from abtest_lib.storage import local_folder
+from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey
 
 JOB = "ingest_bronze"
@@ -70,24 +72,25 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
 
     Raises:
         InputError: The input cannot be read as events; the lake is as it was.
-        ConservationError: Rows read differ from new + duplicates + quarantined.
+        ConservationError: Rows read differ from new + duplicates + quarantined + forgotten.
     """
     reject_overlap(path, run.lake)
     source = find_source(run.spark, path)
     fit_shuffles(run.spark, run.settings, source.text_bytes)
     raw = read_raw_events(run.spark, source)
-    rows = identify(raw.frame)
-    with kept(survey(rows)) as surveyed:
+    rows = mark_forgotten(identify(raw.frame), forgotten_people(run.spark, run.lake))
+    with kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
-        accepted, total = _write_bronze(run, judged, found)
-        rejected = _write_quarantine(run, judged, total - accepted.read)
-    _check_conservation(path, total, accepted, rejected)
+        accepted, total, forgotten = _write_bronze(run, judged, found)
+        rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
+    _check_conservation(path, total - forgotten, accepted, rejected)
     nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
     return {
         "rows_read": total,
         "rows_written": accepted.written,
         "rows_quarantined": rejected.written,
+        "rows_forgotten": forgotten,
         "duplicates": accepted.copies + accepted.known + rejected.copies + rejected.known,
         "output_versions": _versions(run, EVENTS, QUARANTINE),
         "quarantined_by_rule": _by_rule(run) if rejected.written else {},
@@ -120,15 +123,21 @@ def _found(surveyed: DataFrame) -> Found:
     return Found(sums["rows"], sums["valid"], tuple(sorted(sums["dates"])))
 
 
-def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int]:
-    """Write the valid rows; also tells how many rows there were at all."""
+def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, int]:
+    """Write the valid rows; also tells how many rows there were at all, and how many of people forgotten."""
     read = Observation("read")
-    counted = rows.observe(read, F.count(F.lit(1)).alias("all"), F.count_if("is_valid").alias("valid"))
-    valid = counted.where("is_valid").drop("is_valid", "raw_record")
+    accepted = F.col("is_valid") & ~F.col("is_forgotten")
+    counted = rows.observe(
+        read,
+        F.count(F.lit(1)).alias("all"),
+        F.count_if(accepted).alias("valid"),
+        F.count_if("is_forgotten").alias("forgotten"),
+    )
+    valid = counted.where(accepted).drop("is_valid", "is_forgotten", "raw_record")
     known = _known_rows(run, found.dates)
     tally = _write_new(run, valid, known, EVENTS, lambda new: as_bronze(new, run.started_at))
     seen = read.get
-    return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"]
+    return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"], seen["forgotten"]
 
 
 def _known_rows(run: Run, dates: tuple[date, ...]) -> DataFrame | None:
@@ -148,7 +157,7 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
         append(nothing, QUARANTINE, run.lake)
         return Tally(0, 0, 0, 0)
     known = read_table(run.spark, QUARANTINE, run.lake).select("row_id") if exists else None
-    invalid = rows.where("NOT is_valid").drop("is_valid")
+    invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten")
     tally = _write_new(run, invalid, known, QUARANTINE, lambda new: as_quarantine(new, run.started_at))
     return Tally(rejected, tally.copies, tally.known, tally.written)
 

@@ -3,22 +3,27 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from abtest_lib.config import Settings
 from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, QUARANTINE, RELEASES, TableContract
-from abtest_lib.pipeline.context import Progress
+from abtest_lib.pipeline.context import Progress, concurrently
+from abtest_lib.pipeline.history import open_history
 from abtest_lib.pipeline.run import all_steps, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import read_table
-from abtest_lib.spark.upkeep import Inventory, checkpoint, compact, delete_rows, take_inventory, vacuum
+from abtest_lib.spark.upkeep import Inventory, checkpoint, compact, delete_rows, retention, take_inventory, vacuum
 
 _MARGIN = timedelta(hours=1)
 _READ_BY = ("experiment_name",)
 """What readers of gold look for within a day."""
+
+_COMMITS = 5
+"""From so many commits since the last checkpoint on, another one is worth two commits of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ def maintain(
         AbtestError: A step failed; running again is safe.
     """
     with held_for_run(settings, lake):
+        open_history(spark, settings, lake, full_refresh=False)
         tables = [contract for contract in ALL_TABLES if last_commit(spark, contract, lake) is not None]
         before = [Upkeep(item.full_name, found := take_inventory(spark, item, lake), found) for item in tables]
         if dry_run:
@@ -78,30 +84,27 @@ def maintain(
         if keep.quarantine is not None and QUARANTINE in tables:
             since = datetime.now(UTC) - keep.quarantine
             delete_rows(spark, QUARANTINE, lake, f"quarantined_at < TIMESTAMP '{since:%Y-%m-%d %H:%M:%S} UTC'")
-        for contract in tables:
-            _tidy(spark, contract, lake, keep.log)
+        stock = {item.table: item.before for item in before}
+        concurrently(*(partial(_tidy, spark, item, lake, stock[item.full_name], keep.log) for item in tables))
         # Compaction made new versions: the steps take note of them, and the last one publishes them together.
         run_steps(spark, settings, lake, all_steps(None), progress=progress)
         released = _drop_old_releases(spark, lake, keep.versions)
-        for contract in tables:
-            vacuum(spark, contract, lake, max(keep.versions, released) if contract in GOLD_TABLES else keep.versions)
+        older = max(keep.versions, released)
+        kept = [(item, older if item in GOLD_TABLES else keep.versions) for item in tables]
+        with retention(spark, keep.versions):
+            concurrently(*(partial(vacuum, spark, item, lake, time) for item, time in kept))
         return [
             replace(done, after=take_inventory(spark, item, lake)) for done, item in zip(before, tables, strict=True)
         ]
 
 
-def _tidy(spark: SparkSession, contract: TableContract, lake: str, log_keep: timedelta) -> None:
-    if contract not in GOLD_TABLES:
-        compact(spark, contract, lake)
-    elif _days_in_pieces(spark, contract, lake):
-        compact(spark, contract, lake, _READ_BY)
-    checkpoint(spark, contract, lake, log_keep)
-
-
-def _days_in_pieces(spark: SparkSession, contract: TableContract, lake: str) -> bool:
-    """Whether a day of a gold table, which the steps write as one sorted file, lies in several."""
-    files = [name.rsplit("/", 1)[0] for name in spark.read.format("delta").load(contract.path(lake)).inputFiles()]
-    return len(files) > len(set(files))
+def _tidy(spark: SparkSession, contract: TableContract, lake: str, stock: Inventory, log_keep: timedelta) -> None:
+    """Compact where there is something to merge, and write a checkpoint where a reader would replay many commits."""
+    if stock.pieces:
+        # The steps write a day of gold as one file in this order.
+        compact(spark, contract, lake, _READ_BY if contract in GOLD_TABLES else ())
+    if stock.commits + (stock.pieces > 0) >= _COMMITS:
+        checkpoint(spark, contract, lake, log_keep)
 
 
 def _drop_old_releases(spark: SparkSession, lake: str, keep: timedelta) -> timedelta:

@@ -83,6 +83,7 @@ class LoggedProgress:
             rows_written=report.rows_written,
             duplicates=report.duplicates,
             quarantined=report.rows_quarantined,
+            forgotten=report.rows_forgotten,
         )
         for notice in report.notices:
             self._log.warning(notice, job=report.job)

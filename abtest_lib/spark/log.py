@@ -50,6 +50,12 @@ def last_commit(spark: SparkSession, contract: TableContract, lake: str) -> Comm
     return Commit(version, info.get("operation", ""), _numbers(info.get("operationMetrics", {})))
 
 
+def log_reaches(contract: TableContract, lake: str, version: int) -> bool:
+    """Whether a table's log still has this version, so that its changes from there on can be read."""
+    log = _log_of(contract.path(lake))
+    return log is None or min(log.versions(), default=0) <= version
+
+
 def last_note(spark: SparkSession, contract: TableContract, lake: str) -> str | None:
     """The text that the last commit with a note carries (Delta's userMetadata); None where there is none."""
     path = contract.path(lake)

@@ -140,6 +140,11 @@ def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: b
     return conf
 
 
+def jars_are_fetched(*, uses_s3: bool) -> bool:
+    """Whether an earlier start has fetched every jar that a session needs."""
+    return "spark.driver.extraClassPath" in _jars(uses_s3=uses_s3)
+
+
 def _jars(*, uses_s3: bool) -> dict[str, str]:
     """Jars that an earlier start has fetched go on the class path as they are; resolving them anew takes seconds."""
     coordinates, companions = delta_packages(), _companions()

@@ -34,11 +34,17 @@ def read_table(spark: SparkSession, contract: TableContract, lake: str, version:
     with told_in_one_line(f"reading {contract.full_name}"):
         frame = reader.load(contract.path(lake))
         columns = frame.columns
-    missing = [name for name in contract.column_names if name not in columns]
+    missing = [column.name for column in contract.columns if column.name not in columns and not column.nullable]
     if missing:
         found = ", ".join(columns)
         raise ContractError(f"table {contract.full_name} in {lake} lacks column {missing[0]}: it has {found}")
-    return frame.select(*contract.column_names)
+    # A column that may be NULL is so where the table was made before its contract had it.
+    return frame.select(
+        *(
+            F.col(column.name) if column.name in columns else F.lit(None).cast(column.type).alias(column.name)
+            for column in contract.columns
+        )
+    )
 
 
 def read_inserts(spark: SparkSession, contract: TableContract, lake: str, after: int, upto: int) -> DataFrame:
@@ -179,6 +185,8 @@ def _write(frame: DataFrame, contract: TableContract, lake: str, mode: str, **op
     spark = frame.sparkSession
     if mode == "overwrite" or last_commit(spark, contract, lake) is None:
         writer = writer.options(**_creation_options(contract))
+    else:
+        writer = writer.option("mergeSchema", "true")  # the contract may have gained a column that may be NULL
     if contract.partition_by:
         writer = writer.partitionBy(*contract.partition_by)
     with told_in_one_line(f"writing {contract.full_name}"):

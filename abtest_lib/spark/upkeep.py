@@ -1,10 +1,11 @@
 """Care of a table's files: compaction, checkpoints, and removal of what nothing needs; only while holding the lease."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from abtest_lib.contracts import TableContract
 from abtest_lib.spark.faults import told_in_one_line
@@ -26,12 +27,18 @@ class Inventory:
         stored_bytes: Their size.
         live_files: The data files that the current version is made of.
         log_files: Files of the log.
+        stale_files: Data files that only older versions need.
+        pieces: Live files beyond one for each partition: what compaction may merge.
+        commits: Commits since the last checkpoint.
     """
 
     files: int
     stored_bytes: int
     live_files: int
     log_files: int
+    stale_files: int
+    pieces: int
+    commits: int
 
 
 def take_inventory(spark: SparkSession, contract: TableContract, lake: str) -> Inventory:
@@ -39,20 +46,27 @@ def take_inventory(spark: SparkSession, contract: TableContract, lake: str) -> I
     path = contract.path(lake)
     sizes = sizes_under(path)
     with told_in_one_line(f"reading {contract.full_name}"):
-        live = len(spark.read.format("delta").load(path).inputFiles())
-    return Inventory(len(sizes), sum(sizes.values()), live, sum(name.startswith(_LOG) for name in sizes))
+        live = spark.read.format("delta").load(path).inputFiles()
+    in_log = sum(name.startswith(_LOG) for name in sizes)
+    data = sum(name.endswith(".parquet") and not name.startswith(_LOG) for name in sizes)
+    folders = {name.rsplit("/", 1)[0] for name in live}
+    commits = [_version_of(name) or 0 for name in sizes if _is_commit(name)]
+    last = max((_version_of(name) or 0 for name in sizes if ".checkpoint" in name), default=-1)
+    return Inventory(
+        files=len(sizes),
+        stored_bytes=sum(sizes.values()),
+        live_files=len(live),
+        log_files=in_log,
+        stale_files=data - len(live),
+        pieces=len(live) - len(folders),
+        commits=sum(version > last for version in commits),
+    )
 
 
 def compact(spark: SparkSession, contract: TableContract, lake: str, cluster_by: Collection[str] = ()) -> None:
     """Merge small files, partition by partition; with columns, order the rows so that a reader of few skips most."""
     order = f" ZORDER BY ({', '.join(cluster_by)})" if cluster_by else ""
     _run(spark, contract, f"OPTIMIZE delta.`{contract.path(lake)}`{order}")
-
-
-def purge(spark: SparkSession, contract: TableContract, lake: str) -> None:
-    """Rewrite the files that hold rows which are only marked as deleted."""
-    if contract.properties.get("delta.enableDeletionVectors") == "true":
-        _run(spark, contract, f"REORG TABLE delta.`{contract.path(lake)}` APPLY (PURGE)")
 
 
 def delete_rows(spark: SparkSession, contract: TableContract, lake: str, condition: str) -> int:
@@ -65,20 +79,32 @@ def delete_rows(spark: SparkSession, contract: TableContract, lake: str, conditi
     return after.metrics.get("numDeletedRows", 0)
 
 
-def vacuum(spark: SparkSession, contract: TableContract, lake: str, keep: timedelta) -> None:
-    """Remove the files that no version younger than `keep` needs.
+def delete_matches(keys: DataFrame, contract: TableContract, lake: str, column: str) -> None:
+    """Delete the rows whose column has one of the values of a frame with that column."""
+    view = "abtest_delete_source"
+    keys.createOrReplaceTempView(view)
+    on = f"target.`{column}` = source.`{column}`"
+    statement = f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source ON {on}"
+    _run(keys.sparkSession, contract, f"{statement} WHEN MATCHED THEN DELETE")
 
-    A time under a week is safe only while no one else writes, which the lease sees to, and no one reads older versions.
-    """
-    is_short = keep < _SAFE_RETENTION
+
+@contextmanager
+def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
+    """Let `vacuum` keep less than Delta's week, which is safe only while no one else writes: the lease sees to that."""
     before = spark.conf.get(_SAFETY, "true")
-    if is_short:
-        spark.conf.set(_SAFETY, "false")
+    if keep >= _SAFE_RETENTION:
+        yield
+        return
+    spark.conf.set(_SAFETY, "false")
     try:
-        _run(spark, contract, f"VACUUM delta.`{contract.path(lake)}` RETAIN {keep / _HOUR:.4f} HOURS")
+        yield
     finally:
-        if is_short:
-            spark.conf.set(_SAFETY, str(before))
+        spark.conf.set(_SAFETY, str(before))
+
+
+def vacuum(spark: SparkSession, contract: TableContract, lake: str, keep: timedelta) -> None:
+    """Remove the files that no version younger than `keep` needs; inside `retention` where that is under a week."""
+    _run(spark, contract, f"VACUUM delta.`{contract.path(lake)}` RETAIN {keep / _HOUR:.4f} HOURS")
 
 
 def checkpoint(spark: SparkSession, contract: TableContract, lake: str, log_keep: timedelta) -> int:
@@ -108,6 +134,10 @@ def trim_log(contract: TableContract, lake: str, version: int) -> int:
     old = [name for name in names if _version_of(name) is not None and int(_version_of(name) or 0) < version]
     _remove(path, old)
     return len(old)
+
+
+def _is_commit(name: str) -> bool:
+    return name.startswith(_LOG) and name.endswith(".json") and _version_of(name) is not None
 
 
 def _version_of(name: str) -> int | None:

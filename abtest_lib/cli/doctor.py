@@ -1,0 +1,39 @@
+"""`abtest doctor`: is everything there that the suite needs?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def doctor(
+    lake: Annotated[str | None, typer.Option(help="A lake to look at: a directory or s3a://bucket/prefix.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
+    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
+) -> None:
+    """Check versions, memory, time zone and, of a lake, rights, clock and tables; say how to mend what is wrong."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from abtest_lib.config import load_settings
+    from abtest_lib.doctor import Health, examine
+    from abtest_lib.storage import check_location, use_object_store
+
+    settings = load_settings(profile, config)
+    use_object_store(settings)
+    if lake is not None:
+        check_location(lake)
+    signs = {Health.OK: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.FAILED: "[bold red]✗[/]"}
+    findings = list(examine(settings, lake))
+    table = Table.grid(padding=(0, 2))
+    for finding in findings:
+        mend = f"\n[yellow]→ {escape(finding.mend)}[/]" if finding.mend else ""
+        table.add_row(signs[finding.health], escape(finding.check), escape(finding.found) + mend)
+    console = Console()
+    console.print(table, highlight=False)
+    failed = sum(finding.health is Health.FAILED for finding in findings)
+    if failed:
+        console.print(f"[bold red]{failed} to mend[/]", highlight=False)
+        raise typer.Exit(1)
+    console.print("[green]all is well[/]" if lake else "[green]all is well[/] [dim](--lake DIR looks at a lake too)[/]")

@@ -1,0 +1,60 @@
+"""`abtest forget`: remove people from a lake."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def forget(
+    *,
+    lake: Annotated[str, typer.Option(help="A directory or s3a://bucket/prefix.")],
+    user: Annotated[list[str] | None, typer.Option("--user", help="A user id; may be given several times.")] = None,
+    users_file: Annotated[
+        Path | None, typer.Option("--users-file", help="A text file with a user id on each line.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
+    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
+    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)] = 0,
+) -> None:
+    """Remove people from every table, and keep their rows out when they are sent again.
+
+    Silver and gold are built anew, and older versions of the tables that hold people are gone: give many ids at once.
+    """
+    import sys
+    from datetime import timedelta
+
+    from rich.console import Console
+
+    from abtest_lib.config import load_settings
+    from abtest_lib.pipeline.forget import forget as forget_users
+    from abtest_lib.pipeline.progress import progress_for
+    from abtest_lib.spark.lease import held_for_run
+    from abtest_lib.spark.session import build_session
+    from abtest_lib.storage import check_lake, use_object_store
+
+    wanted = [*(user or []), *_listed(users_file)]
+    settings = load_settings(profile, config)
+    use_object_store(settings)
+    check_lake(lake)
+    with held_for_run(settings, lake, timedelta(seconds=wait)):
+        with Console(stderr=True).status("starting Spark"):
+            spark = build_session(settings, "abtest forget", paths=[lake])
+        removed = forget_users(spark, settings, lake, wanted, progress_for(sys.stderr))
+    console = Console()
+    for item in removed:
+        console.print(f"{item.table:<22} {item.rows:>9,} rows removed, {item.files:,} files left", highlight=False)
+    people = "1 person is" if len(set(wanted)) == 1 else f"{len(set(wanted)):,} people are"
+    console.print(f"[dim]{people} forgotten in {lake}; no file or log entry of it names them[/]", highlight=False)
+
+
+def _listed(users_file: Path | None) -> list[str]:
+    from abtest_lib.errors import ConfigError
+
+    if users_file is None:
+        return []
+    try:
+        lines = users_file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the user ids in {users_file}: {error}") from None
+    return [line.strip() for line in lines if line.strip()]

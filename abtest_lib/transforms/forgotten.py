@@ -1,0 +1,50 @@
+"""People who must be forgotten: told apart by a salted hash, because their ids may not be kept."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+_BETWEEN_WORDS = r"[^\p{L}\p{N}_.@:+-]+"
+"""What stands between ids in a line that could not be split into fields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Who was forgotten.
+
+    Attributes:
+        salt: A random text, one for each lake.
+        hashes: `user_hash` of everyone forgotten.
+    """
+
+    salt: str
+    hashes: Collection[str]
+
+
+def user_hash(user_id: Column, salt: str) -> Column:
+    """SHA-256 of the salt and an id, in hexadecimal."""
+    return F.sha2(F.concat(F.lit(salt), user_id), 256)
+
+
+def mark_forgotten(rows: DataFrame, forgotten: Forgotten | None) -> DataFrame:
+    """Add `is_forgotten`: the row is of someone forgotten, or a line that did not split and names one of them.
+
+    Args:
+        rows: What `identify` gives.
+        forgotten: Who; None when nobody is.
+    """
+    if forgotten is None:
+        return rows.withColumn("is_forgotten", F.lit(False))
+    hashes, salt = sorted(forgotten.hashes), forgotten.salt
+    is_theirs = F.coalesce(user_hash(F.col("user_id"), salt).isin(hashes), F.lit(False))
+    known = F.array(*(F.lit(item) for item in hashes))
+    words = F.transform(F.split("raw_record", _BETWEEN_WORDS), lambda word: user_hash(word, salt))
+    names_one = F.coalesce(F.arrays_overlap(words, known), F.lit(False))
+    return rows.withColumn("is_forgotten", is_theirs | names_one)
+
+
+def names_one_of(line: str, user_ids: Column) -> Column:
+    """Whether a line that could not be split names one of an array of users."""
+    return F.coalesce(F.arrays_overlap(F.split(line, _BETWEEN_WORDS), user_ids), F.lit(False))
