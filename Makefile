@@ -8,7 +8,7 @@ DEMO   ?= .demo
 PORT   ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all lint bench clean check-python check-java
+.PHONY: help setup demo serve test test-all lint bench clean check-python check-java test-s3
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,14 @@ serve: $(VENV)/.ready ## serve the demo's verdicts over HTTP (PORT=8000)
 
 test: $(VENV)/.ready check-java ## run the tests
 	@$(BIN)/pytest -q
+
+test-s3: $(VENV)/.ready check-java .tools/bin/versitygw ## run the pipeline, the API and faults against an S3 server
+	@$(BIN)/pytest -q -m s3 tests/s3
+
+.tools/bin/versitygw:
+	@command -v go >/dev/null || { echo "error: no Go found on the PATH: the S3 server of the tests (versitygw) is built with it" >&2; exit 2; }
+	@echo "building the S3 server of the tests (once, a minute)"
+	@GOBIN=$(CURDIR)/.tools/bin GOFLAGS=-buildvcs=false go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 lint: $(VENV)/.ready ## check style and types
 	@$(BIN)/ruff check .
