@@ -1,0 +1,115 @@
+"""A run may die before or after any commit of any step: the next one ends with the tables of an undisturbed run.
+
+The death is played in this process: from the failpoint on, nothing more is written, the history of the run included.
+Real kills, of the driver and of Python workers at random instants, are `make soak`.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import Settings, load_settings
+from abtest_lib.contracts import ALL_TABLES
+from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.spark import tables
+from abtest_lib.spark.tables import read_table
+
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
+VOLATILE = ("ingested_at", "quarantined_at", "source_file")
+STEPS = "bronze quarantine purchases exposures participants daily funnel to_date health posteriors comparisons verdicts"
+
+
+class Death(BaseException):
+    """Stands for kill -9: nothing catches it."""
+
+
+class Failpoint:
+    """Dies at one commit, before it is made or after, and lets nothing be written from then on."""
+
+    def __init__(self, at: int, *, is_after: bool) -> None:
+        self.at, self.is_after, self.commits, self.is_dead = at, is_after, 0, False
+
+    def around(self, write: Callable[..., object]) -> Callable[..., object]:
+        def guarded(*arguments: object, **named: object) -> object:
+            self.commits += 1
+            is_here = self.commits == self.at
+            if self.is_dead or (is_here and not self.is_after):
+                self.is_dead = True
+                raise Death
+            done = write(*arguments, **named)
+            if is_here:
+                self.is_dead = True
+                raise Death
+            return done
+
+        return guarded
+
+
+@pytest.fixture
+def armed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], None]]:
+    """Puts a failpoint around every commit."""
+    writes = {name: getattr(tables, name) for name in ("_write", "_run_statement")}
+
+    def arm(failpoint: Failpoint) -> None:
+        for name, write in writes.items():
+            monkeypatch.setattr(tables, name, failpoint.around(write))
+
+    return arm
+
+
+def settings() -> Settings:
+    return load_settings(overrides={"engine": "exact", "attribution_window": "36h"})
+
+
+def events(folder: Path) -> tuple[Path, Path]:
+    """Two days each; the second file repeats rows of the first, has late purchases and rows that are rejected."""
+    lines = [
+        f"{'BUY' if user % 3 == 0 and day % 2 else 'VIEW'},7,2021-08-0{day}T1{user % 9}:00:00.000-0400,MLA,"
+        f'"{{search/one={"AB"[user % 2]}, search/two={user % 3}}}",{user}\n'
+        for day in (1, 2, 3, 4)
+        for user in range(24)
+    ]
+    late = [f'BUY,7,2021-08-01T23:0{user}:00.000-0400,MLA,"{{search/one=A}}",{user}\n' for user in range(6)]
+    first, second = folder / "first.csv", folder / "second.csv"
+    first.write_text(HEADER + "".join(lines[:48]) + "VIEW,1,never,MLA,{},1\n")
+    second.write_text(HEADER + "".join(lines[40:] + late) + "VIEW,2,never,MLA,{},2\n")
+    return first, second
+
+
+def contents(spark: SparkSession, lake: Path) -> dict[str, Counter[str]]:
+    """Every row of every table but ops, without what tells one run from another."""
+    kept = [contract for contract in ALL_TABLES if contract.layer != "ops"]
+    rows = {item.full_name: read_table(spark, item, str(lake)).drop(*VOLATILE) for item in kept}
+    return {name: Counter(map(str, frame.collect())) for name, frame in rows.items()}
+
+
+def test_a_run_may_die_before_and_after_every_commit(
+    spark: SparkSession, tmp_path: Path, armed: Callable[[Failpoint], None]
+) -> None:
+    first, second = events(tmp_path)
+    lake, undisturbed = tmp_path / "lake", tmp_path / "undisturbed"
+    run_pipeline(spark, settings(), str(first), str(undisturbed))
+    shutil.copytree(undisturbed, lake)
+    counting = Failpoint(0, is_after=False)
+    armed(counting)
+    run_pipeline(spark, settings(), str(second), str(undisturbed))
+    assert counting.commits >= len(STEPS.split())
+
+    # One lake dies again and again: whatever a death left behind, the next run meets it.
+    died = 0
+    for at in range(1, counting.commits + 1):
+        for is_after in (False, True):
+            failpoint = Failpoint(at, is_after=is_after)
+            armed(failpoint)
+            try:
+                run_pipeline(spark, settings(), str(second), str(lake))
+            except Death:
+                died += 1
+    assert died >= counting.commits
+    armed(Failpoint(0, is_after=False))
+    run_pipeline(spark, settings(), str(second), str(lake))
+    assert contents(spark, lake) == contents(spark, undisturbed)

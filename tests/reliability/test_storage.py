@@ -1,0 +1,125 @@
+"""A full disk, a read-only one, damaged tables: one clear line, nothing made worse, and the next run mends it."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import load_settings
+from abtest_lib.contracts import EVENTS, EXPERIMENT_DAILY
+from abtest_lib.errors import LakeError
+from abtest_lib.pipeline.history import StepReport
+from abtest_lib.spark.tables import read_table
+from tests.oracle.etl import run_etl
+
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
+
+
+def write(path: Path, rows: int) -> Path:
+    lines = (
+        f'VIEW,{row:064x},2021-08-01T10:00:00.{row % 1000:03d}-0400,MLA,"{{a={row % 2}}}",{row}\n'
+        for row in range(rows)
+    )
+    path.write_text(HEADER + "".join(lines))
+    return path
+
+
+def run(spark: SparkSession, path: Path | None, lake: Path) -> list[StepReport]:
+    return run_etl(spark, load_settings(), path, str(lake))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("only root can mount a small file system to fill")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def remount(place: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", place], check=True)
+
+
+def test_a_full_disk(spark: SparkSession, small_disk: Path, tmp_path: Path) -> None:
+    source, lake = write(tmp_path / "events.csv", 20_000), small_disk / "lake"
+    with pytest.raises(LakeError, match="the disk is full: free some space and run again"):
+        run(spark, source, lake)
+    remount(small_disk, "size=200m")
+    assert run(spark, source, lake)[0].rows_written == 20_000
+    assert read_table(spark, EVENTS, str(lake)).count() == 20_000
+
+
+def test_a_disk_that_became_read_only(spark: SparkSession, small_disk: Path, tmp_path: Path) -> None:
+    remount(small_disk, "size=200m")
+    source, lake = write(tmp_path / "events.csv", 50), small_disk / "lake"
+    run(spark, source, lake)
+    remount(small_disk, "ro")
+    with pytest.raises(LakeError, match=r"cannot write .*lake: Read-only file system"):
+        run(spark, write(tmp_path / "more.csv", 60), lake)
+    remount(small_disk, "rw")
+    assert run(spark, write(tmp_path / "more.csv", 60), lake)[0].rows_written == 10
+
+
+def test_a_damaged_parquet_file(spark: SparkSession, tmp_path: Path) -> None:
+    lake, kept = tmp_path / "lake", tmp_path / "kept"
+    run(spark, write(tmp_path / "events.csv", 50), lake)
+    shutil.copytree(lake, kept)
+    for file in (lake / "bronze" / "events").rglob("*.parquet"):
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(LakeError, match="a Parquet file is damaged") as told:
+        run(spark, write(tmp_path / "more.csv", 60), lake)
+    assert "\n" not in str(told.value)
+    assert versions(lake, "bronze/events") == versions(kept, "bronze/events")
+
+
+def test_a_missing_log_entry(spark: SparkSession, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    for rows in (50, 60, 70):
+        run(spark, write(tmp_path / f"{rows}.csv", rows), lake)
+    (lake / "bronze" / "events" / "_delta_log" / f"{1:020d}.json").unlink()
+    spark.sql("CLEAR CACHE")
+    session = spark.newSession()
+    with pytest.raises(LakeError) as told:
+        run(session, write(tmp_path / "more.csv", 80), shutil.copytree(lake, tmp_path / "moved"))
+    assert "\n" not in str(told.value)
+    assert "bronze/events" in str(told.value) or "ingest_bronze" in str(told.value)
+
+
+def versions(lake: Path, table: str) -> list[str]:
+    return sorted(path.name for path in (lake / table / "_delta_log").glob("*.json"))
+
+
+def test_a_killed_python_worker(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from abtest_lib.pipeline import fit_bayes  # noqa: PLC0415
+    from abtest_lib.pipeline.run import all_steps, run_steps  # noqa: PLC0415
+
+    lake = tmp_path / "lake"
+    run(spark, write(tmp_path / "events.csv", 50), lake)
+    with monkeypatch.context() as patched:
+        patched.setattr(fit_bayes, "fit_partition", die)
+        with pytest.raises(LakeError) as told:
+            run_steps(spark, load_settings(overrides={"engine": "exact"}), str(lake), all_steps(None))
+    assert "\n" not in str(told.value)
+    assert "worker" in str(told.value)
+    run_steps(spark, load_settings(overrides={"engine": "exact"}), str(lake), all_steps(None))
+    assert read_table(spark, EXPERIMENT_DAILY, str(lake)).count() == 2
+
+
+def die(batches: object, plan: object) -> object:  # noqa: ARG001  in the place of fit_partition
+    """What the kernel does to a worker that takes too much memory."""
+    import os  # noqa: PLC0415
+    import signal  # noqa: PLC0415
+
+    os.kill(os.getpid(), signal.SIGKILL)
+    return batches
