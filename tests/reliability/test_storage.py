@@ -19,10 +19,8 @@ HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 
 
 def write(path: Path, rows: int) -> Path:
-    lines = (
-        f'VIEW,{row:064x},2021-08-01T10:00:00.{row % 1000:03d}-0400,MLA,"{{a={row % 2}}}",{row}\n'
-        for row in range(rows)
-    )
+    moments = (f"2021-08-01T10:00:00.{row % 1000:03d}-0400" for row in range(rows))
+    lines = (f'VIEW,{row:064x},{moment},MLA,"{{a={row % 2}}}",{row}\n' for row, moment in enumerate(moments))
     path.write_text(HEADER + "".join(lines))
     return path
 
@@ -36,9 +34,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MB."""
     place = tmp_path / "disk"
     place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], check=False, capture_output=True
-    )
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place]
+    mounted = subprocess.run(command, check=False, capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("only root can mount a small file system to fill")
     try:

@@ -53,11 +53,11 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "generate", "--users", "120", "--days", "4", "--dirty", "0.05", "--out", str(folder / "all.csv"), environment={}
     )
     assert made.returncode == 0, made.stderr
-    header, *lines = (folder / "all.csv").read_text().splitlines(keepends=True)
+    header, *lines = (folder / "all.csv").read_bytes().splitlines(keepends=True)
     cut = len(lines) // 2
     first, second = folder / "first.csv", folder / "second.csv"
-    first.write_text(header + "".join(lines[:cut]))
-    second.write_text(header + "".join(lines[cut - 100 :]))
+    first.write_bytes(header + b"".join(lines[:cut]))
+    second.write_bytes(header + b"".join(lines[cut - 100 :]))
     return first, second
 
 
