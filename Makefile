@@ -8,7 +8,7 @@ DEMO   ?= .demo
 PORT   ?= 8000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all lint bench clean check-python check-java test-s3
+.PHONY: help setup demo serve test test-all lint bench clean check-python check-java test-s3 soak
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-s3: $(VENV)/.ready check-java .tools/bin/versitygw ## run the pipeline, the
 	@command -v go >/dev/null || { echo "error: no Go found on the PATH: the S3 server of the tests (versitygw) is built with it" >&2; exit 2; }
 	@echo "building the S3 server of the tests (once, a minute)"
 	@GOBIN=$(CURDIR)/.tools/bin GOFLAGS=-buildvcs=false go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+soak: $(VENV)/.ready check-java ## kill runs at random instants and start many at once; hours, and it can be stopped and resumed
+	@$(BIN)/python benchmarks/reliability/soak.py
 
 lint: $(VENV)/.ready ## check style and types
 	@$(BIN)/ruff check .

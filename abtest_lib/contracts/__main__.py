@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from abtest_lib.contracts import ALL_TABLES, TableContract
+from abtest_lib.contracts import ALL_TABLES, FORGOTTEN, TableContract
 
 
 def reference() -> str:
@@ -14,7 +14,7 @@ def reference() -> str:
         "Written by `python -m abtest_lib.contracts > docs/tables.md`; a test holds it against the contracts.",
         "Instants are UTC, `day` is a date in the reporting time zone, a ratio of 0.02 is two per cent.",
     ]
-    return "\n".join([*intro, *(line for contract in ALL_TABLES for line in _section(contract))]) + "\n"
+    return "\n".join([*intro, *(line for contract in (*ALL_TABLES, FORGOTTEN) for line in _section(contract))]) + "\n"
 
 
 def _section(contract: TableContract) -> Iterator[str]:

@@ -36,6 +36,7 @@ DESIGN = {
 ADDED = {
     "quarantine/events": {"raw_record"},  # a line that does not split has no fields
     "gold/comparisons": {"p_holm", "p_benjamini_hochberg"},  # "Holm and BH beside it for information"
+    "ops/runs": {"rows_forgotten"},  # read = new + duplicates + quarantined + forgotten
 }
 GRAINS = {
     "bronze/events": "distinct raw event",
