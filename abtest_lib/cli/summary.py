@@ -20,6 +20,8 @@ _DECISIONS = {
     "invalid": "[bold red]invalid[/]",
 }
 _ORDER = list(_DECISIONS)
+_WIDTH_OF_REST = 56
+"""Characters that the verdict table takes beside the experiment's name."""
 
 
 def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> None:
@@ -74,11 +76,16 @@ def _print_verdicts(console: Console, lake: str) -> None:
         return
     rows = sorted(rows_of_day(verdicts, day), key=lambda row: (_ORDER.index(row["decision"]), row["experiment_name"]))
     lifts, people = _lifts(lake, day), _people(lake, day)
-    table = _plain_table(f"Verdicts on {day}", "decision", "users", "lift", "95 % interval", right=("users", "lift"))
+    columns = ["decision", "users", "lift", "95 % interval"]
+    # A name is never cut: where it leaves no room for the interval, `abtest results` has that.
+    longest = max((len(row["experiment_name"]) for row in rows), default=0)
+    if longest + _WIDTH_OF_REST > console.width:
+        columns.pop()
+    table = _plain_table(f"Verdicts on {day}", *columns, right=("users", "lift"))
     for row in rows:
         name = row["experiment_name"]
-        lift, interval = lifts.get((name, row["winner"]), ("", ""))
-        table.add_row(escape(name), _DECISIONS[row["decision"]], f"{people.get(name, 0):,}", lift, interval)
+        cells = [_DECISIONS[row["decision"]], f"{people.get(name, 0):,}", *lifts.get((name, row["winner"]), ("", ""))]
+        table.add_row(escape(name), *cells[: len(columns)])
     console.print(table)
     for row in rows:
         if row["decision"] != "inconclusive":

@@ -23,7 +23,11 @@ _KNOWN = (
         "no right to write there: check the permissions of the lake",
     ),
     (r"DELTA_VIOLATE_CONSTRAINT\w*\]? ?(?P<what>.{0,200})", LakeError, "a row broke a table's constraint"),
-    ("is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER", LakeError, "a Parquet file is damaged"),
+    (
+        "is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER|ChecksumException",
+        LakeError,
+        "a Parquet file is damaged",
+    ),
     ("OutOfMemoryError", LakeError, "Spark ran out of memory: raise driver_memory, e.g. ABTEST_DRIVER_MEMORY=8g"),
 )
 _FILE = re.compile(r"(?:file:|s3a?:|dbfs:)/[^\s,;\]\"')]+")

@@ -1,0 +1,45 @@
+"""A lake that version 0.1 wrote, stored as it was: today's version reads it, and goes on with it."""
+
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import load_settings
+from abtest_lib.contracts import ALL_TABLES
+from abtest_lib.pipeline.run import all_steps, run_steps
+from abtest_lib.spark.tables import read_table
+from tests.api.serving import served
+
+STORED = Path(__file__).with_name("lake-0.1.tar.gz")
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
+KNOWN = 'BUY,7,2021-08-01T10:00:00.000-0400,MLA,"{search/one=A, search/two=0}",0\n'
+NEW = 'BUY,7,2021-08-03T10:00:00.000-0400,MLA,"{search/one=A, search/two=0}",0\n'
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    with tarfile.open(STORED) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "lake"
+
+
+def test_it_is_read(spark: SparkSession, lake: Path, tmp_path: Path) -> None:
+    rows = {item.full_name: read_table(spark, item, str(lake)).count() for item in ALL_TABLES}
+    assert all(rows.values()), rows
+    with served(lake, tmp_path / "cache") as client:
+        result = client.get("/experiment/search|one/result").json()["results"]
+    assert (result["exp_name"], result["number_of_participants"]) == ("search|one", 24)
+
+
+def test_it_is_gone_on_with(spark: SparkSession, lake: Path, tmp_path: Path) -> None:
+    source = tmp_path / "more.csv"
+    source.write_text(HEADER + KNOWN + NEW)
+    settings = load_settings(overrides={"engine": "exact"})
+    ingested, *_ = run_steps(spark, settings, str(lake), all_steps(str(source)))
+    assert (ingested.duplicates, ingested.rows_written) == (1, 1)
+    flagged = read_table(spark, next(item for item in ALL_TABLES if item.name == "exposures"), str(lake))
+    assert flagged.where("user_id = '0' AND NOT flag_purchase").count() == 0
+    shutil.rmtree(lake)
