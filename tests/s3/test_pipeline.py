@@ -171,9 +171,14 @@ def proxy(store: Store) -> Iterator[Proxy]:
         yield found
 
 
-@pytest.mark.parametrize("fault", ["unavailable", "reset", "lost", "down"])
+@pytest.mark.parametrize(
+    ("name", "faults"),
+    [("refusing", {"unavailable": 0.1, "latency": 0.02}), ("cutting", {"reset": 0.05, "lost": 0.1}), ("down", {})],
+    ids=["refusing", "cutting", "down"],
+)
 def test_faults_between_spark_and_s3_are_survived_or_repaired(
-    fault: str,
+    name: str,
+    faults: dict[str, float],
     store: Store,
     on_store: Mapping[str, str],
     proxy: Proxy,
@@ -181,18 +186,16 @@ def test_faults_between_spark_and_s3_are_survived_or_repaired(
     batches: tuple[Path, Path],
     on_disk: str,
 ) -> None:
-    lake = copied(store, first_batch, fault)
-    if fault == "down":
-        clock = threading.Timer(25, lambda: setattr(proxy.faults, "is_down", True))
-        clock.start()
-        threading.Timer(45, lambda: setattr(proxy.faults, "is_down", False)).start()
-    else:
-        setattr(proxy.faults, fault, 0.1)
-        proxy.faults.latency = 0.02
-    environment = store.environment(proxy.port)
+    lake = copied(store, first_batch, name)
+    for fault, share in faults.items():
+        setattr(proxy.faults, fault, share)
+    if not faults:
+        for seconds, is_down in ((25, True), (45, False)):
+            threading.Timer(seconds, setattr, (proxy.faults, "is_down", is_down)).start()
     run = ("run", "--input", str(batches[1]), "--lake", lake, "--profile", "s3")
-    done = abtest(*run, environment=environment)
-    assert proxy.faults.seen[{"down": "is_down"}.get(fault, fault)] > 0
+    done = abtest(*run, environment=store.environment(proxy.port))
+    assert all(proxy.faults.seen[fault] > 0 for fault in faults.keys() - {"latency"})
+    assert faults or proxy.faults.seen["is_down"] > 0
     if done.returncode != 0:
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
