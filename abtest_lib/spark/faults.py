@@ -28,6 +28,11 @@ _KNOWN = (
         LakeError,
         "a Parquet file is damaged",
     ),
+    (
+        r"Python worker exited unexpectedly|Connection reset[\s\S]{0,5000}api\.python\.",
+        LakeError,
+        "a Python worker was killed, most likely for want of memory: run again, with more memory or fewer cores",
+    ),
     ("OutOfMemoryError", LakeError, "Spark ran out of memory: raise driver_memory, e.g. ABTEST_DRIVER_MEMORY=8g"),
 )
 _FILE = re.compile(r"(?:file:|s3a?:|dbfs:)/[^\s,;\]\"')]+")

@@ -176,7 +176,7 @@ def proxy(store: Store) -> Iterator[Proxy]:
     [("refusing", {"unavailable": 0.1, "latency": 0.02}), ("cutting", {"reset": 0.05, "lost": 0.1}), ("down", {})],
     ids=["refusing", "cutting", "down"],
 )
-def test_faults_between_spark_and_s3_are_survived_or_repaired(
+def test_faults_between_spark_and_s3_are_survived_or_repaired(  # noqa: PLR0917  fixtures
     name: str,
     faults: dict[str, float],
     store: Store,
