@@ -1,0 +1,62 @@
+"""Upkeep changes no row, takes files away, and leaves readers and the next run undisturbed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import Settings, load_settings
+from abtest_lib.contracts import EVENTS, RELEASES
+from abtest_lib.pipeline.maintain import Keep, maintain
+from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.spark.tables import read_table
+from tests.api.serving import mirror, served, settings_for
+from tests.jobs.test_forget import contents
+
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
+RESULT = "/experiment/search|one/result"
+
+
+def settings() -> Settings:
+    return load_settings(overrides={"engine": "exact"})
+
+
+def batch(folder: Path, number: int) -> str:
+    """Twenty events of the same two days, of other users in each batch."""
+    lines = [
+        f"{'BUY' if user % 4 == 0 else 'VIEW'},7,2021-08-0{1 + user % 2}T1{number}:00:00.000-0400,MLA,"
+        f'"{{search/one={"AB"[user % 2]}}}",{number}-{user}\n'
+        for user in range(20)
+    ]
+    path = folder / f"{number}.csv"
+    path.write_text(HEADER + "".join(lines) + f"VIEW,1,never,MLA,{{}},{number}\n")
+    return str(path)
+
+
+def test_upkeep_changes_no_row_and_disturbs_nobody(spark: SparkSession, tmp_path: Path) -> None:
+    lake, cache = tmp_path / "lake", tmp_path / "cache"
+    for number in range(3):
+        run_pipeline(spark, settings(), batch(tmp_path, number), str(lake))
+    before = contents(spark, lake)
+    with served(lake, cache) as client:
+        answer = client.get(RESULT).json()["results"]["variants"]
+        seen = maintain(spark, settings(), str(lake), Keep(), dry_run=True)
+        assert all(item.before == item.after for item in seen)
+        nothing_kept = Keep(versions=timedelta(0), log=timedelta(days=1), quarantine=timedelta(0))
+        done = {item.table: item for item in maintain(spark, settings(), str(lake), nothing_kept)}
+        assert client.get(RESULT).json()["results"]["variants"] == answer
+        mirror(settings_for(lake, cache))
+        assert client.get(RESULT).json()["results"]["variants"] == answer
+    assert contents(spark, lake) == before
+    events = done["bronze/events"]
+    assert (events.before.live_files, events.after.live_files) == (6, 2)
+    assert events.after.stale_files == done["silver/exposures"].after.stale_files == 0
+    assert done["silver/exposures"].after.pieces == 0
+    assert done["quarantine/events"].after.live_files == 0
+    assert read_table(spark, RELEASES, str(lake)).count() == 1
+
+    ingested, *_ = run_pipeline(spark, settings(), batch(tmp_path, 2), str(lake))
+    # The rejected row was removed by its retention, so that it is new to quarantine when it is sent again.
+    assert (ingested.duplicates, ingested.rows_written, ingested.rows_quarantined) == (20, 0, 1)
+    run_pipeline(spark, settings(), batch(tmp_path, 3), str(lake))
+    assert read_table(spark, EVENTS, str(lake)).count() == 80
