@@ -1,7 +1,7 @@
 """A run may die before or after any commit of any step: the next one ends with the tables of an undisturbed run.
 
-The death is played in this process: from the failpoint on, nothing more is written, the history of the run included.
-Real kills, of the driver and of Python workers at random instants, are `make soak`.
+To die after a commit and to die before the next one leave the same lake, so each run dies one commit later than the
+one before. The death is played in this process: from then on nothing is written, the history of the run included. Real kills, of the driver and of Python workers at random instants, are `make soak`.
 """
 
 import shutil
@@ -28,22 +28,17 @@ class Death(BaseException):
 
 
 class Failpoint:
-    """Dies at one commit, before it is made or after, and lets nothing be written from then on."""
+    """Dies once so many commits are made, and lets nothing be written from then on."""
 
-    def __init__(self, at: int, *, is_after: bool) -> None:
-        self.at, self.is_after, self.commits, self.is_dead = at, is_after, 0, False
+    def __init__(self, after: int | None) -> None:
+        self.after, self.commits = after, 0
 
     def around(self, write: Callable[..., object]) -> Callable[..., object]:
         def guarded(*arguments: object, **named: object) -> object:
-            self.commits += 1
-            is_here = self.commits == self.at
-            if self.is_dead or (is_here and not self.is_after):
-                self.is_dead = True
+            if self.after is not None and self.commits >= self.after:
                 raise Death
             done = write(*arguments, **named)
-            if is_here:
-                self.is_dead = True
-                raise Death
+            self.commits += 1
             return done
 
         return guarded
@@ -87,29 +82,28 @@ def contents(spark: SparkSession, lake: Path) -> dict[str, Counter[str]]:
     return {name: Counter(map(str, frame.collect())) for name, frame in rows.items()}
 
 
-def test_a_run_may_die_before_and_after_every_commit(
-    spark: SparkSession, tmp_path: Path, armed: Callable[[Failpoint], None]
-) -> None:
+def test_a_run_may_die_at_every_commit(spark: SparkSession, tmp_path: Path, armed: Callable[[Failpoint], None]) -> None:
     first, second = events(tmp_path)
     lake, undisturbed = tmp_path / "lake", tmp_path / "undisturbed"
     run_pipeline(spark, settings(), str(first), str(undisturbed))
     shutil.copytree(undisturbed, lake)
-    counting = Failpoint(0, is_after=False)
-    armed(counting)
+    undying = Failpoint(after=None)
+    armed(undying)
     run_pipeline(spark, settings(), str(second), str(undisturbed))
-    assert counting.commits >= len(STEPS.split())
+    assert undying.commits >= len(STEPS.split())
 
-    # One lake dies again and again: whatever a death left behind, the next run meets it.
-    died = 0
-    for at in range(1, counting.commits + 1):
-        for is_after in (False, True):
-            failpoint = Failpoint(at, is_after=is_after)
-            armed(failpoint)
-            try:
-                run_pipeline(spark, settings(), str(second), str(lake))
-            except Death:
-                died += 1
-    assert died >= counting.commits
-    armed(Failpoint(0, is_after=False))
-    run_pipeline(spark, settings(), str(second), str(lake))
+    # One lake dies again and again, each time one commit later, until a run has nothing left to die at.
+    deaths = 0
+    while dies(spark, second, lake, armed, after=deaths):
+        deaths += 1
+    assert deaths >= len(STEPS.split())
     assert contents(spark, lake) == contents(spark, undisturbed)
+
+
+def dies(spark: SparkSession, source: Path, lake: Path, armed: Callable[[Failpoint], None], after: int) -> bool:
+    armed(Failpoint(after))
+    try:
+        run_pipeline(spark, settings(), str(source), str(lake))
+    except Death:
+        return True
+    return False
