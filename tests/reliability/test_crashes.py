@@ -1,7 +1,8 @@
 """A run may die before or after any commit of any step: the next one ends with the tables of an undisturbed run.
 
 To die after a commit and to die before the next one leave the same lake, so each run dies one commit later than the
-one before. The death is played in this process: from then on nothing is written, the history of the run included. Real kills, of the driver and of Python workers at random instants, are `make soak`.
+one before. The death is played in this process: from then on nothing is written, the history of the run included.
+Real kills, of the driver and of Python workers at random instants, are `make soak`.
 """
 
 import shutil
