@@ -153,8 +153,11 @@ def _size(settings: Settings, deployment: Deployment) -> Size:
 
 
 def _driver_variables(deployment: Deployment) -> dict[str, str]:
-    """`spark.files` puts the registry into the driver's working directory."""
-    return {} if deployment.registry is None else {"ABTEST_REGISTRY": PurePosixPath(deployment.registry).name}
+    """The lease's client wants the region; `spark.files` puts the registry into the driver's working directory."""
+    region = {"AWS_REGION": deployment.region}
+    if deployment.registry is None:
+        return region
+    return region | {"ABTEST_REGISTRY": PurePosixPath(deployment.registry).name}
 
 
 def aws_path(location: str) -> str:
