@@ -7,6 +7,10 @@ INPUT  ?=
 DEMO   ?= .demo
 PORT   ?= 8000
 
+PINS   := $(BIN)/uv pip compile --quiet pyproject.toml -c $(LOCK) --no-header --no-annotate
+# Databricks brings these, built for its own Spark.
+BRINGS := numpy pandas pyarrow python-dateutil pytz scipy setuptools six tzdata
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo serve test test-all lint bench clean check-python check-java test-s3 soak
 
@@ -54,6 +58,11 @@ lint: $(VENV)/.ready ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+.PHONY: requirements
+requirements: $(VENV)/.ready ## write deploy/requirements/ from the lock, for services and Databricks
+	@for service in api dashboard; do $(PINS) --python-version 3.11 --extra $$service -o deploy/requirements/$$service.txt; done
+	@$(PINS) --python-version 3.12 --extra cluster $(foreach name,$(BRINGS),--no-emit-package $(name)) -o deploy/requirements/databricks.txt
 
 clean: ## remove what the demo and the tools have made
 	rm -rf $(DEMO) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

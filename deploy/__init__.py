@@ -1,0 +1,1 @@
+"""How the suite is run on EMR, on Databricks and as a service."""
