@@ -49,7 +49,7 @@ def test_upkeep_changes_no_row_and_disturbs_nobody(spark: SparkSession, tmp_path
         assert client.get(RESULT).json()["results"]["variants"] == answer
     assert contents(spark, lake) == before
     events = done["bronze/events"]
-    assert (events.before.live_files, events.after.live_files) == (4, 2)
+    assert events.before.live_files > events.after.live_files == 2
     assert events.after.stale_files == done["silver/exposures"].after.stale_files == 0
     assert done["silver/exposures"].after.pieces == 0
     assert done["quarantine/events"].after.live_files == 0
