@@ -193,25 +193,41 @@ def _most_purchases(found: ExperimentDay, seen: list[int]) -> int | str | None:
     return public_id(found.names[bought[0][1]])
 
 
-def history_point(day: date, found: ExperimentDay) -> Json:
-    """One day of a history."""
+def history_point(day: date, found: ExperimentDay, window: str = "to_date") -> Json:
+    """One day of a history, in a window (`day` or `to_date`)."""
     role = roles(found)
     return {
         "day": day.isoformat(),
         "participants": count(number(found.entry.participants)),
         "participants_to_date": count(number(found.entry.participants_to_date)),
         "verdict": verdict(found),
-        "variants": [_history_variant(found, arm, role[arm]) for arm in range(len(found.names))],
+        "chi_square": _chi_square(found, window),
+        "variants": [_history_variant(found, arm, role[arm], window) for arm in range(len(found.names))],
     }
 
 
+_OMNIBUS = ("chi_square", "chi_square_dof", "chi_square_p_value")
+
+
+def _chi_square(found: ExperimentDay, window: str) -> Json | None:
+    """The omnibus test, which every compared arm repeats."""
+    columns = tuple(f"comparison.{window}.{name}" for name in _OMNIBUS)
+    picked = (found.pick(arm, columns) for arm in range(len(found.names)))
+    known = next((numbers for numbers in picked if None not in numbers), None)
+    return None if known is None else dict(zip(("statistic", "dof", "p_value"), known, strict=True))
+
+
 _COMPARED = ("difference", "difference_lower", "difference_upper", "decision_lower", "decision_upper")
-_PAIR = tuple(f"comparison.to_date.{name}" for name in (*_COMPARED, "statistic", "boundary", "p_adjusted"))
+_PAIR = {
+    window: tuple(f"comparison.{window}.{name}" for name in (*_COMPARED, "statistic", "boundary", "p_adjusted"))
+    for window in ("day", "to_date")
+}
 
 
-def _history_variant(found: ExperimentDay, arm: int, role: str | None) -> Json:
-    difference, lower, upper, decision_lower, decision_upper, statistic, boundary, p_adjusted = found.pick(arm, _PAIR)
-    return belief(found, arm, "to_date") | {
+def _history_variant(found: ExperimentDay, arm: int, role: str | None, window: str) -> Json:
+    pair = found.pick(arm, _PAIR[window])
+    difference, lower, upper, decision_lower, decision_upper, statistic, boundary, p_adjusted = pair
+    return belief(found, arm, window) | {
         "id": public_id(found.names[arm]),
         "role": role,
         "difference": difference,
@@ -230,6 +246,20 @@ def arms(found: ExperimentDay) -> list[Json]:
         belief(found, arm, "to_date") | {"id": public_id(name), "role": role[arm]}
         for arm, name in enumerate(found.names)
     ]
+
+
+def challenger(found: ExperimentDay) -> Json:
+    """The arm other than the control that is most probably best to date, and its lift; nulls without one."""
+    role = roles(found)
+    rated = [
+        (found.value(arm, "posterior.to_date.probability_best") or 0.0, -arm)
+        for arm in range(len(found.names))
+        if role[arm] == "treatment"
+    ]
+    if not rated:
+        return {"challenger": None, "lift": None}
+    best = -max(rated)[1]
+    return {"challenger": public_id(found.names[best]), "lift": belief(found, best, "to_date")["lift"]}
 
 
 def funnel(found: ExperimentDay, rows: list[tuple[str, int, int, int]]) -> list[Json]:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.dayfile import DayFile
+from api.dayfile import ABSENT, DayFile
 
 EPOCH = date(1970, 1, 1)
 _LAST = ("arm_count", "is_valid", "decision", "participants_to_date")
+_BEFORE = "decision_before"
 
 
 def to_date(days: float | None) -> date | None:
@@ -35,7 +36,8 @@ class Directory:
         names: In alphabetical order; `position` is the way back.
         days: Every day of the release, oldest first.
         present: One row of bits per experiment, one bit per day.
-        last: Numbers of each experiment's last day, by column of the index of a day file.
+        last: Numbers of each experiment's last day, by column of the index of a day file, and `decision_before`, the
+            decision on its day before the last.
     """
 
     names: list[str]
@@ -60,7 +62,7 @@ class Directory:
         return np.argmax(bits, axis=1), last, bits.sum(axis=1, dtype=np.int64)
 
 
-EMPTY = Directory([], {}, [], np.zeros((0, 0), np.uint8), {column: np.zeros(0) for column in _LAST})
+EMPTY = Directory([], {}, [], np.zeros((0, 0), np.uint8), {column: np.zeros(0) for column in (*_LAST, _BEFORE)})
 
 
 def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
@@ -78,10 +80,13 @@ def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
     hashes = np.unique(np.concatenate(seen)) if seen else np.zeros(0, np.uint64)
     present = np.zeros((len(hashes), len(ordered)), dtype=np.uint8)
     last = {column: np.zeros(len(hashes)) for column in _LAST}
+    last["decision"][:] = ABSENT
+    last[_BEFORE] = np.full(len(hashes), float(ABSENT))
     for day, (_, file) in enumerate(ordered):
         index = _with_data(file)
         rows = np.searchsorted(hashes, index["hash"])
         present[rows, day] = 1
+        last[_BEFORE][rows] = last["decision"][rows]
         for column in _LAST:
             last[column][rows] = index[column]
     names = _names(hashes, [file for _, file in ordered])
@@ -119,8 +124,10 @@ def read_directory(path: Path) -> Directory:
     """Read what `build_directory` wrote."""
     with np.load(path, allow_pickle=False) as stored:
         texts = json.loads(stored["texts"].tobytes())
-        last = {column: stored[column] for column in _LAST}
         present = stored["present"]
+        last = {column: stored[column] for column in _LAST}
+        # A directory that an older version left in the cache has no decisions of the day before.
+        last[_BEFORE] = stored[_BEFORE] if _BEFORE in stored.files else np.full(len(present), float(ABSENT))
     names: list[str] = texts["names"]
     position = {name: row for row, name in enumerate(names)}
     return Directory(names, position, [date.fromisoformat(day) for day in texts["days"]], present, last)

@@ -71,8 +71,11 @@ EXPERIMENTS: Json = {
             "variants": 2,
             "participants": 40190,
             "decision": "ship",
+            "decision_before": "inconclusive",
             "is_valid": True,
             "winner": 4916,
+            "challenger": 4916,
+            "lift": BELIEF["lift"],
             "reasons": [],
         }
     ],
@@ -90,12 +93,14 @@ EXPERIMENT: Json = {
 }
 HISTORY: Json = {
     "name": "search/ranking",
+    "window": "to_date",
     "points": [
         {
             "day": "2021-08-02",
             "participants": 2150,
             "participants_to_date": 40190,
             "verdict": VERDICT,
+            "chi_square": {"statistic": 4.04, "dof": 1.0, "p_value": 0.044},
             "variants": [
                 {
                     **ARM,
@@ -202,6 +207,7 @@ PLAN: Json = {
     "users_total": 62468,
     "users_per_day": 5000.0,
     "days": 13,
+    "curve": [{"users_per_arm": 31234, "power": 0.8}, {"users_per_arm": 62468, "power": 0.977}],
 }
 READY: Json = {
     "status": "ready",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from abtest_lib.errors import UsageError
 from api import models
-from api.answers import Json, count, number, verdict
+from api.answers import Json, challenger, count, number, verdict
 from api.dayfile import ABSENT, DECISIONS
 from api.snapshot import Snapshot
 
@@ -27,6 +27,9 @@ class ListQuery(BaseModel):
     search: Annotated[str | None, Field(max_length=500, description="part of the name, in any case")] = None
     decision: Annotated[models.Decision | None, Field(description="of the last day")] = None
     is_valid: Annotated[bool | None, Field(description="of the last day")] = None
+    changed: Annotated[
+        bool | None, Field(description="whether the last day's decision differs from the one on the day before")
+    ] = None
     sort: Annotated[Sort, Field(description="a minus puts the largest first")] = "name"
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
@@ -61,6 +64,10 @@ def _matching(snapshot: Snapshot, query: ListQuery) -> list[int]:
         keep &= directory.last["decision"] == DECISIONS.index(query.decision)
     if query.is_valid is not None:
         keep &= directory.last["is_valid"] == float(query.is_valid)
+    if query.changed is not None:
+        before = directory.last["decision_before"]
+        has_changed = (before != ABSENT) & (before != directory.last["decision"])
+        keep &= has_changed == query.changed
     rows: list[int] = np.flatnonzero(keep).tolist()
     if query.search:
         wanted = query.search.casefold()
@@ -104,7 +111,7 @@ def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:
     name, days = directory.names[row], directory.days_of(directory.names[row])
     found = snapshot.read(name, days[-1])
     said = (verdict(found) if found is not None else None) or {}
-    decision = int(directory.last["decision"][row])
+    best = {"challenger": None, "lift": None} if found is None else challenger(found)
     return {
         "name": name,
         "first_day": days[0].isoformat(),
@@ -112,8 +119,14 @@ def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:
         "days": len(days),
         "variants": int(directory.last["arm_count"][row]),
         "participants": count(number(float(directory.last["participants_to_date"][row]))),
-        "decision": None if decision == ABSENT else DECISIONS[decision],
+        "decision": _decision(directory.last["decision"][row]),
+        "decision_before": _decision(directory.last["decision_before"][row]),
         "is_valid": said.get("is_valid"),
         "winner": said.get("winner"),
+        **best,
         "reasons": said.get("reasons", []),
     }
+
+
+def _decision(code: float) -> str | None:
+    return None if code == ABSENT else DECISIONS[int(code)]

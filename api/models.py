@@ -127,8 +127,11 @@ class ExperimentSummary(Answer):
     variants: Count
     participants: Count | None = Field(description="distinct people to date")
     decision: Decision | None
+    decision_before: Decision | None = Field(description="on the day with data before the last; null if there is none")
     is_valid: bool | None
     winner: VariantId | None
+    challenger: VariantId | None = Field(description="the arm other than the control that is most probably best")
+    lift: Lift | None = Field(description="of the challenger over the control, to date")
     reasons: list[str]
 
 
@@ -141,8 +144,16 @@ class ExperimentList(Answer):
     release: Release
 
 
+class ChiSquare(Answer):
+    """The omnibus test: do any two arms convert differently? It looks once, so it decides nothing."""
+
+    statistic: float
+    dof: float
+    p_value: Share
+
+
 class HistoryVariant(Belief):
-    """One arm to date, with the comparison that the decision rests on."""
+    """One arm in the window, with its comparison; decisions rest on the one to date."""
 
     id: VariantId
     role: Role | None
@@ -155,19 +166,21 @@ class HistoryVariant(Belief):
 
 
 class HistoryPoint(Answer):
-    """One day of an experiment, to date."""
+    """One day of an experiment; the verdict is to date in either window."""
 
     day: date
     participants: Count | None
     participants_to_date: Count | None
     verdict: Verdict | None
+    chi_square: ChiSquare | None
     variants: list[HistoryVariant]
 
 
 class History(Answer):
-    """The to-date series of one experiment, one point per day, oldest first."""
+    """The series of one experiment, one point per day, oldest first."""
 
     name: str
+    window: Window
     points: list[HistoryPoint]
     release: Release
 
@@ -333,6 +346,13 @@ class Quality(Answer):
     freshness: Freshness
 
 
+class PowerPoint(Answer):
+    """What a number of users finds."""
+
+    users_per_arm: Count
+    power: Share
+
+
 class Plan(Answer):
     """How long an experiment must run to see an effect of a given size."""
 
@@ -347,6 +367,7 @@ class Plan(Answer):
     users_total: Count
     users_per_day: float | None
     days: Count | None = Field(description="null without users_per_day")
+    curve: list[PowerPoint] = Field(description="power from no users to twice the plan; empty without `points`")
 
 
 class Live(Answer):

@@ -65,10 +65,16 @@ async def experiments(request: Request, query: Annotated[ListQuery, Query()]) ->
 
 @router.get(
     "/experiment/{experiment_name:text}/history",
-    summary="One experiment over all its days, to date",
+    summary="One experiment over all its days, to date or day by day",
     responses=documented(models.History, examples.HISTORY, s404=no_data_doc()),
 )
-async def history(request: Request, experiment_name: Name, first_day: Day = None, last_day: Day = None) -> Response:
+async def history(
+    request: Request,
+    experiment_name: Name,
+    first_day: Day = None,
+    last_day: Day = None,
+    window: models.Window = "to_date",
+) -> Response:
     """One point per day with data, oldest first, with that day's verdict and boundary."""
     written = as_written(experiment_name)
     snapshot = await service_of(request).complete()
@@ -76,8 +82,8 @@ async def history(request: Request, experiment_name: Name, first_day: Day = None
     if name is None:
         return _nothing(written, last_day)
     span = (first_day or date.min, last_day or date.max)
-    points = (answers.history_point(day, found) for day, found in snapshot.series(name, *span))
-    about = {"name": name, "release": snapshot.release()}
+    points = (answers.history_point(day, found, window) for day, found in snapshot.series(name, *span))
+    about = {"name": name, "window": window, "release": snapshot.release()}
     return reply(request, snapshot, await run_in_threadpool(answers.encode_with_points, about, points))
 
 

@@ -1,8 +1,10 @@
 """The route that plans an experiment."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
@@ -12,7 +14,11 @@ from starlette.responses import Response
 
 from abtest_lib.errors import UsageError
 from api import examples, models
+from api.answers import Json
 from api.replies import documented, plain_reply, service_of
+
+if TYPE_CHECKING:
+    from abtest_lib.stats.power import Design
 
 router = APIRouter(tags=["planning"])
 Open = Annotated[float, Field(gt=0, lt=1)]
@@ -31,6 +37,7 @@ class PlanQuery(BaseModel):
     rule: Annotated[models.Rule, Field(description="judged once at the end, or daily")] = "fixed"
     looks: Annotated[int, Field(ge=1, le=60, description="daily looks of the planned and the unplanned rule")] = 28
     users_per_day: Annotated[float | None, Field(gt=0, le=1e12, description="of all arms together")] = None
+    points: Annotated[int, Field(ge=0, le=40, description="points of the power curve")] = 0
 
 
 @router.get(
@@ -42,18 +49,46 @@ async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> Respon
     """Equally many users in each arm; the level is shared by the arms."""
     async with service_of(request).planning:
         per_arm = await run_in_threadpool(_users_per_arm, query)
+        curve = await run_in_threadpool(_curve, query, per_arm)
     total = per_arm * query.arms
     days = None if query.users_per_day is None else math.ceil(total / query.users_per_day)
-    return plain_reply({**query.model_dump(), "users_per_arm": per_arm, "users_total": total, "days": days})
+    asked = query.model_dump(exclude={"points"})
+    return plain_reply({**asked, "users_per_arm": per_arm, "users_total": total, "days": days, "curve": curve})
 
 
 @lru_cache(maxsize=256)
 def _users_per_arm(query: PlanQuery) -> int:
-    from abtest_lib.stats.power import Design, Rule, users_per_arm  # noqa: PLC0415  SciPy takes a second to import
+    from abtest_lib.stats.power import users_per_arm  # noqa: PLC0415  SciPy takes a second to import
 
-    design = Design(query.baseline, query.arms, query.power, query.alpha, Rule(query.rule), query.looks)
+    with _computing():
+        return users_per_arm(_design(query), query.lift)
+
+
+@lru_cache(maxsize=256)
+def _curve(query: PlanQuery, per_arm: int) -> list[Json]:
+    from abtest_lib.stats.power import find_power  # noqa: PLC0415
+
+    design = _design(query)
+    users = [max(1, round(2 * per_arm * (place + 1) / query.points)) for place in range(query.points)]
+    with _computing():
+        powers = [find_power(design, query.lift, number) for number in users]
+    return [
+        {"users_per_arm": number, "power": min(1.0, max(0.0, power))}
+        for number, power in zip(users, powers, strict=True)
+    ]
+
+
+def _design(query: PlanQuery) -> "Design":
+    from abtest_lib.stats.power import Design, Rule  # noqa: PLC0415
+
+    return Design(query.baseline, query.arms, query.power, query.alpha, Rule(query.rule), query.looks)
+
+
+@contextmanager
+def _computing() -> Iterator[None]:
+    """Numbers at the edge of what doubles hold end in a readable error."""
     try:
-        with np.errstate(all="ignore"):  # numbers at the edge of what doubles hold end in one of the errors below
-            return users_per_arm(design, query.lift)
+        with np.errstate(all="ignore"):
+            yield
     except (ArithmeticError, LookupError, ValueError) as error:
         raise UsageError("no number of users can be computed: ask for less extreme numbers") from error

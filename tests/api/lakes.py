@@ -103,6 +103,7 @@ def comparisons() -> Rows:
             "window": "to_date", "metric": "purchase", "day": day, "experiment_name": RANKING, "variant_id": "4916",
             "control_id": "4915", "difference": 0.01, "difference_lower": -0.02, "difference_upper": 0.04,
             "decision_lower": -0.03, "decision_upper": 0.05, "statistic": 0.6, "boundary": boundary, "p_adjusted": 0.55,
+            "chi_square": 0.36, "chi_square_dof": 1.0, "chi_square_p_value": 0.55,
         }
         for day, boundary in ((DAY_1, 4.3), (DAY_2, 2.9))
     ]  # fmt: skip

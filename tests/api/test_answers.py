@@ -201,3 +201,36 @@ def test_metrics(client: TestClient) -> None:
     assert 'abtest_api_requests_total{method="GET",route="/experiment/{experiment_name}/result",status="200"}' in text
     assert "abtest_api_ready 1.0" in text
     assert "abtest_api_days 2.0" in text
+
+
+def test_the_list_says_what_changed_and_how_large_the_lift_is(client: TestClient) -> None:
+    assert names(client, changed="true") == [RANKING]
+    assert names(client, changed="false") == [LONELY, WEIRD]
+    (line,) = get(client, models.ExperimentList, "/experiments", search="rank").experiments
+    assert (line.decision_before, line.decision, line.challenger) == ("inconclusive", "ship", 4916)
+    assert line.lift.model_dump() == {"median": 0.25, "lower": -0.1, "upper": 0.7}
+    (lonely,) = get(client, models.ExperimentList, "/experiments", search=LONELY).experiments
+    assert (lonely.decision_before, lonely.challenger, lonely.lift) == (None, None, None)
+
+
+def test_history_day_by_day(client: TestClient) -> None:
+    path = "/experiment/search|ranking/history"
+    found = get(client, models.History, path, window="day")
+    assert found.window == "day"
+    assert [(v.id, v.users, v.purchases) for v in found.points[1].variants] == [(4915, 90, 7), (4916, 95, 7)]
+    assert {v.statistic for point in found.points for v in point.variants} == {None}
+    assert found.points[0].chi_square is None
+
+
+def test_chi_square_of_each_day(client: TestClient) -> None:
+    found = get(client, models.History, "/experiment/search|ranking/history")
+    assert [p.chi_square.model_dump() for p in found.points] == [{"statistic": 0.36, "dof": 1.0, "p_value": 0.55}] * 2
+
+
+def test_plan_has_a_power_curve_when_asked(client: TestClient) -> None:
+    asked = {"baseline": 0.05, "lift": 0.1}
+    assert get(client, models.Plan, "/plan", **asked).curve == []
+    curve = get(client, models.Plan, "/plan", points=4, **asked).curve
+    assert [point.users_per_arm for point in curve] == [15617, 31234, 46851, 62468]
+    assert round(curve[1].power, 3) == 0.8
+    assert [point.power for point in curve] == sorted(point.power for point in curve)

@@ -1,0 +1,283 @@
+"""Every text that a reader sees, in English; no page holds words, so a translation replaces this module alone."""
+
+APP = "A/B tests"
+DASH = "–"
+
+# Pages
+OVERVIEW, EXPERIMENT, PIPELINE = "Overview", "Experiment", "Pipeline"
+PLAN, TRY, REFERENCE = "Plan", "Try the API", "API reference"
+
+# What the API says
+DECISIONS = {
+    "ship": "Ship",
+    "keep_control": "Keep control",
+    "inconclusive": "Inconclusive",
+    "invalid": "Not valid",
+    None: "Not judged",
+}
+ROLES = {"control": "control", "treatment": "treatment", "fallback": "fallback, not judged", None: ""}
+WINDOWS = {"to_date": "To date", "day": "That day alone"}
+SRM = {"ok": "as declared", "mismatch": "mismatch", "not_tested": "not tested"}
+
+# States
+DOWN_TITLE = "The API does not answer"
+DOWN = "Nothing answers at {api}. Start it with `abtest serve --lake DIR`, or give another address: `{command}`."
+NOT_READY_TITLE = "Nothing to show yet"
+NOT_READY = "The API is up, but has no answer now: {detail}. Load the page again in a moment."
+REFUSED_TITLE = "The API wants a key"
+REFUSED = "Set ABTEST_DASHBOARD_KEY to a key that the API knows ({detail})."
+NO_DATA_TITLE = "No data"
+OTHER_TITLE = "The API could not answer"
+OTHER = "{detail} (asked: {url})"
+STALE_TITLE = "These numbers may be old"
+STALE = "They are the last release's, {age} old. The API reports: {problems}."
+OLD = "The last release is {age} old: no run has published anything since."
+WARMING = "The API is still loading older days; some answers take longer for now."
+RELEASE = "Data published {when} ({age} ago), run {run}"
+RETRY = "Try again"
+
+# Overview
+OVERVIEW_LEAD = (
+    "Act on the decision alone. It is safe to look every day: each verdict uses boundaries that allow for that."
+)
+ALL = "All"
+CHANGED = "Changed"
+SEARCH, SEARCH_HELP = "Find an experiment", "part of its name"
+SHOW = "Show"
+SORT = "Order"
+SORTS = {
+    "-last_day": "Newest data first",
+    "name": "Name",
+    "-participants": "Most people first",
+    "participants": "Fewest people first",
+    "-first_day": "Started last first",
+    "first_day": "Started first first",
+}
+COLUMNS = {
+    "name": "Experiment",
+    "decision": "Decision",
+    "before": "The day before",
+    "winner": "Leads",
+    "lift": "Lift over control, 95 % interval",
+    "people": "People",
+    "days": "Days",
+    "last": "Last day",
+}
+LIFT_SCALE = "Lift is drawn from {low} to {high}; the line in the middle is no difference."
+WAS = "was {decision}"
+NO_MATCH_TITLE = "No experiment matches"
+NO_MATCH = "Take away a filter, or search for another part of the name."
+EMPTY_TITLE = "No experiments yet"
+EMPTY = "Run the pipeline: `abtest run --input events.csv --lake DIR`. This page shows its release within seconds."
+SHOWN = "{shown:,} of {total:,} experiments"
+NEXT, FIRST = "Next page", "First page"
+CHANGED_TITLE = "What changed since the day before"
+CHANGED_LINE = "{name}: {before} → {now} ({day})"
+CHANGED_NONE = "No decision changed on the last day of any experiment."
+CHANGED_MORE = "and {more:,} more"
+CSV = "Download CSV"
+
+# Experiment
+NO_EXPERIMENT_TITLE = "Choose an experiment"
+NO_EXPERIMENT = "The list offers a hundred at a time; search to find others."
+DAY, WINDOW = "Day", "Count"
+EXPERIMENT_LABEL = "Experiment"
+INVALID_TITLE = "Not valid: do not use these numbers"
+PEOPLE_TO_DATE, PEOPLE_DAY, ARMS, DAYS_RUNNING = "People to date", "People that day", "Arms", "Days with data"
+DECIDED_ON = "Decided on {day}; the decision stands while the experiment stays valid."
+REASONS = "Why"
+ARMS_TITLE = "Arms"
+ARM_COLUMNS = {
+    "arm": "Arm",
+    "role": "Role",
+    "users": "People",
+    "purchases": "Buyers",
+    "rate": "Conversion",
+    "interval": "95 % interval",
+    "lift": "Lift over control",
+    "best": "Chance to be best",
+    "beats": "Chance to beat control",
+    "loss": "Expected loss",
+}
+ARMS_NOTE = (
+    "Intervals are credible intervals of the model. Expected loss is the conversion given up, on average, "
+    "by choosing the arm, in percentage points."
+)
+CONVERSION_TITLE = "Conversion by arm"
+CONVERSION_NOTE = "Bars are counted; the whisker is the 95 % credible interval."
+TREND_TITLE = {"to_date": "Conversion to date, day by day", "day": "Conversion of each day alone"}
+TREND_NOTE = {
+    "to_date": "Each person once, since the start of the period; bands are 95 % credible intervals.",
+    "day": "Purchases of the last days are still maturing; these numbers describe, they do not decide.",
+}
+POSTERIOR_TITLE = "What the model believes of each arm's conversion"
+POSTERIOR_NOTE = "The bar below each curve is the 95 % highest-density interval (HDI)."
+LIFT_TITLE = "Lift over control"
+LIFT_NOTE = "Median and 95 % credible interval."
+LOSS_TITLE = "Expected loss"
+LOSS_NOTE = "The conversion given up, on average, by choosing the arm. The smaller, the safer."
+BEST_TITLE = "Chance to be best, to date"
+BEST_NOTE = "Descriptive: it moves a lot early on, and a high value alone is no reason to stop."
+BOUNDARY_TITLE = "The sequential test so far"
+BOUNDARY_NOTE = (
+    "The decision falls when the path leaves the dotted boundaries, which allow for looking every day. "
+    "Days without a boundary had no look: too few conversions, or too early in the plan."
+)
+BOUNDARY_NONE = "No look has been made yet: an arm has too few conversions for a test, or it is too early in the plan."
+DIFFERENCE_COLUMNS = {
+    "arm": "Arm",
+    "difference": "Difference to control",
+    "interval": "Interval of this look",
+    "decision": "Decision interval",
+    "z": "z",
+    "boundary": "Critical |z|",
+    "p": "Adjusted p-value",
+}
+DIFFERENCE_TITLE = "Differences to control, to date"
+DIFFERENCE_NOTE = "In percentage points. The decision rests on the decision interval; the adjusted p-value looks once."
+CHI_TITLE = "Chi-square table"
+CHI_COLUMNS = {
+    "arm": "Arm",
+    "bought": "Bought",
+    "bought_expected": "expected",
+    "not": "Did not buy",
+    "not_expected": "expected",
+    "contribution": "Contribution to χ²",
+}
+CHI_NOTE = "χ² = {statistic}, {dof} degrees of freedom, p = {p}. It looks once, so it decides nothing."
+CHI_NONE = "No chi-square test: fewer than two arms, or nobody or everybody bought."
+CHI_EXPECTED = "Expected counts are those of equal conversion in every arm."
+VALIDITY_TITLE = "May the numbers be believed?"
+VALIDITY_COLUMNS = {"check": "Check", "found": "Found", "wanted": "Wanted"}
+CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the declared split"
+CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10 %; a warning from 1 %"
+CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100 % at the planned end"
+CHECK_FIT, CHECK_FIT_WANTED = "Computation", "every arm ok; R-hat at most 1.01"
+SRM_FOUND = "{status}, p = {p}"
+UNPLANNED = "no plan is registered"
+FIT_FOUND = "{status}, {engine}{proof}"
+FIT_PROOF = ", R-hat at most {r_hat}"
+FIT_FAILED = "failed: {reason}"
+SPLIT_TITLE = "Split of people, to date"
+SPLIT_COLUMNS = {"arm": "Arm", "users": "People", "share": "Share", "declared": "Declared"}
+NOT_DECLARED = "not declared"
+FUNNEL_TITLE = "Funnel by arm"
+FUNNEL_NOTE = "People of that day who did each kind of event."
+FUNNEL_COLUMNS = {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}
+FUNNEL_NONE = "No funnel for this day."
+FROM_TO_DATE = "{start} to {end}"
+
+# Pipeline
+PIPELINE_LEAD = "From raw events to the tables that verdicts rest on. Every row read is accounted for."
+LAST_DAY, ROWS_READ, REJECTED, PUBLISHED = "Newest day", "Rows read, last run", "Rejected, all runs", "Last release"
+FLOW_TITLE = "Where the rows of the last run went"
+FLOW_NOTE = "{read:,} read = {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected"
+FLOW_BROKEN = (
+    "These rows do not add up: {read:,} read, {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected."
+)
+FLOW_NONE = "No run has read any rows yet."
+FLOW_READ, FLOW_NEW, FLOW_DUPLICATES, FLOW_REJECTED = "read", "new events (bronze)", "duplicates", "quarantine"
+RULES_TITLE = "Quarantine by rule"
+RULES_NOTE = "A row may break several rules."
+RULES_NONE = "Nothing was rejected."
+TABLES_TITLE = "Tables"
+TABLE_COLUMNS = {
+    "table": "Table",
+    "grain": "One row per",
+    "rows": "Rows",
+    "files": "Files",
+    "size": "Size",
+    "version": "Version",
+    "problem": "Problem",
+}
+SAMPLE_TITLE, TABLE_LABEL = "A look into a table", "Table"
+SAMPLE_NOTE = "{shown:,} of {rows} rows; ids of people are pseudonyms."
+SAMPLE_NONE = "This table has no rows."
+COLUMNS_TITLE = "Columns of {table}"
+COLUMN_COLUMNS = {"name": "Column", "type": "Type", "meaning": "Meaning"}
+RUNS_TITLE = "Runs"
+RUNS_NONE = "No run yet."
+RUN_COLUMNS = {
+    "started": "Started (UTC)",
+    "job": "Step",
+    "status": "Status",
+    "seconds": "Seconds",
+    "read": "Read",
+    "written": "Written",
+    "rejected": "Rejected",
+    "duplicates": "Duplicates",
+    "run": "Run",
+}
+PIPELINE_FUNNEL = "Funnel by arm and day"
+
+# Plan
+PLAN_LEAD = "How many people does it take to find an effect? Decide before the start, and write it to the registry."
+BASELINE, EFFECT = "Conversion of the control, %", "Smallest lift worth finding, %"
+PLAN_ARMS, POWER, ALPHA = "Arms, with the control", "Power, %", "False alarms accepted, %"
+RULE, PER_DAY = "Rule", "New people a day, all arms (0: unknown)"
+RULES = {"fixed": "One look at the end", "planned": "Planned, daily looks", "unplanned": "Unplanned, daily looks"}
+PER_ARM, TOTAL, DURATION = "People per arm", "People in all", "Days"
+DURATION_UNKNOWN = "give people a day"
+POWER_TITLE = "Power by number of people"
+POWER_NOTE = "With {users} people in each arm, a lift of {lift} is found with {power} probability."
+POWER_EMPTY = "No power curve for numbers this extreme."
+IMPOSSIBLE_TITLE = "No plan for these numbers"
+
+# Try the API
+TRY_LEAD = "Ask the running API, and see what goes over the wire."
+ROUTE = "Route"
+ROUTES = {
+    "result": "The result of one experiment on one day",
+    "history": "One experiment over all its days",
+    "posterior": "What the model believes",
+    "funnel": "The funnel of one day",
+    "detail": "One experiment: days, arms, verdict",
+}
+OTHER_NAME = "Another name (try one that does not exist)"
+OTHER_DAY = "Another day"
+REQUEST, ANSWER = "Request", "Answer"
+STATUS, TIME, SIZE = "Status", "Time", "Size"
+MILLISECONDS = "{ms:,.1f} ms"
+CURL, PYTHON = "curl", "Python"
+CUT = "The first {shown:,} of {total:,} characters:"
+
+# API reference
+REFERENCE_LEAD = "Made from the OpenAPI document of the API that is running, version {version}."
+PARAMETER_COLUMNS = {"name": "Parameter", "where": "In", "type": "Type", "default": "Default", "meaning": "Meaning"}
+REQUIRED = "required"
+STATUS_COLUMNS = {"status": "Status", "meaning": "Meaning"}
+EXAMPLE, LIVE = "Example of an answer", "Ask the running API"
+FIELD_COLUMNS = {"name": "Field", "type": "Type", "meaning": "Meaning"}
+FIELDS = "Fields of {name}"
+
+# Axes
+AXIS_CONVERSION = "Conversion (buyers per person, %)"
+AXIS_LIFT = "Lift over control (%)"
+AXIS_DAY = "Day"
+AXIS_BEST = "Chance to be best (%)"
+AXIS_Z = "Score z (standard errors)"
+AXIS_DENSITY = "Density (relative)"
+AXIS_PEOPLE = "People"
+AXIS_LOSS = "Expected loss (percentage points)"
+AXIS_POWER = "Power (%)"
+AXIS_PER_ARM = "People per arm"
+AXIS_ROWS = "Rows"
+AXIS_ARM, AXIS_STEP, AXIS_RULE = "Arm", "Event", "Rule"
+BOUNDARY_OF = "boundary, {arm}"
+HDI_OF = "{arm}: 95 % between {low} and {high}"
+CONTROL_MARK = "{arm} (control)"
+FALLBACK_MARK = "{arm} (not judged)"
+PERCENT_OF = "{arm}: {value}"
+
+# Report
+REPORT_TITLE = "{name}, {day}"
+REPORT_FOOT = "Written on {when} from the release of {published} (run {run}); suite {version}."
+REPORT_PEOPLE = "{total} people to date, {today} that day"
+
+# Choosing
+NO_SUCH_DAY = "There is nothing on '{day}': choose a day from {first} to {last}."
+NOT_JUDGED = "The lake has counts for this day, but no verdict yet: the pipeline's last step has not run."
+POSTERIOR_NONE = "The model has no posterior for this day."
+BASELINE_HELP = "5 means that 5 of 100 people buy."
+LATEST_DAY = "latest (no day in the request)"
+LIST_OF, ANYTHING = "list of {kind}", "any"

@@ -1,0 +1,167 @@
+"""Numbers as people read them: grouped counts, percentages, never scientific notation."""
+
+from datetime import UTC, datetime
+
+from dashboard import shapes, texts
+
+_SMALLEST_P = 0.0001
+
+
+def count(value: float | None) -> str:
+    """A count with thousands separated.
+
+    Examples:
+        >>> count(1234567), count(None)
+        ('1,234,567', '–')
+    """
+    return texts.DASH if value is None else f"{value:,.0f}"
+
+
+def percent(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
+    """A proportion as a percentage.
+
+    Examples:
+        >>> percent(0.0519), percent(0.089, 1, signed=True)
+        ('5.19 %', '+8.9 %')
+    """
+    if value is None:
+        return texts.DASH
+    return f"{100 * value:{'+' if signed else ''},.{digits}f} %"
+
+
+def points(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
+    """A difference of proportions in percentage points.
+
+    Examples:
+        >>> points(0.0042, signed=True)
+        '+0.420 pp'
+    """
+    return texts.DASH if value is None else f"{100 * value:{'+' if signed else ''},.{digits}f} pp"
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A plain number."""
+    return texts.DASH if value is None else f"{value:,.{digits}f}"
+
+
+def probability(value: float | None) -> str:
+    """A probability, which is never rounded to certainty.
+
+    Examples:
+        >>> probability(0.98123), probability(0.99999), probability(0.00001)
+        ('98.1 %', '> 99.9 %', '< 0.1 %')
+    """
+    if value is None:
+        return texts.DASH
+    if value > 0.999:  # noqa: PLR2004
+        return "> 99.9 %"
+    return "< 0.1 %" if value < 0.001 else f"{value:.1%}".replace("%", " %")  # noqa: PLR2004
+
+
+def p_value(value: float | None) -> str:
+    """A p-value.
+
+    Examples:
+        >>> p_value(0.0441), p_value(1e-12)
+        ('0.0441', '< 0.0001')
+    """
+    if value is None:
+        return texts.DASH
+    return f"< {_SMALLEST_P}" if value < _SMALLEST_P else f"{value:.4f}"
+
+
+def interval(found: shapes.Interval | None, digits: int = 2) -> str:
+    """A 95 % interval of proportions.
+
+    Examples:
+        >>> interval({"lower": 0.0489, "upper": 0.0551})
+        '4.89 … 5.51 %'
+    """
+    if found is None:
+        return texts.DASH
+    return f"{100 * found['lower']:,.{digits}f} … {100 * found['upper']:,.{digits}f} %"
+
+
+def points_interval(found: shapes.Interval | None, digits: int = 2) -> str:
+    """An interval of differences in percentage points."""
+    if found is None:
+        return texts.DASH
+    return f"{100 * found['lower']:+,.{digits}f} … {100 * found['upper']:+,.{digits}f} pp"
+
+
+def lift(found: shapes.Lift | None) -> str:
+    """A lift with its interval.
+
+    Examples:
+        >>> lift({"median": 0.089, "lower": 0.004, "upper": 0.181})
+        '+8.9 % (+0.4 … +18.1)'
+    """
+    if found is None:
+        return texts.DASH
+    middle = percent(found["median"], 1, signed=True)
+    if found["lower"] is None or found["upper"] is None:
+        return middle
+    return f"{middle} ({100 * found['lower']:+,.1f} … {100 * found['upper']:+,.1f})"
+
+
+def age(seconds: float | None) -> str:
+    """How long ago, in the largest unit that fits.
+
+    Examples:
+        >>> age(42), age(5400), age(260000)
+        ('42 seconds', '90 minutes', '3 days')
+    """
+    if seconds is None:
+        return texts.DASH
+    for unit, length, least in (("days", 86_400, 2), ("hours", 3_600, 2), ("minutes", 60, 2)):
+        if seconds >= least * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"
+
+
+def size(amount: int | None) -> str:
+    """Bytes.
+
+    Examples:
+        >>> size(9120), size(3_500_000)
+        ('9 kB', '4 MB')
+    """
+    if amount is None:
+        return texts.DASH
+    for unit, length in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if amount >= length:
+            return f"{amount / length:,.0f} {unit}"
+    return f"{amount} B"
+
+
+def instant(text: str | None) -> str:
+    """An instant to the minute, in UTC.
+
+    Examples:
+        >>> instant("2021-08-03T04:12:09.5Z")
+        '2021-08-03 04:12 UTC'
+    """
+    if text is None:
+        return texts.DASH
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def decision(code: str | None) -> str:
+    """A decision in words."""
+    return texts.DECISIONS.get(code, str(code))
+
+
+def arm(variant: shapes.VariantId, role: str | None) -> str:
+    """An arm's name with its part in the experiment.
+
+    Examples:
+        >>> arm(4915, "control"), arm("B", "treatment")
+        ('4915 (control)', 'B')
+    """
+    marks = {"control": texts.CONTROL_MARK, "fallback": texts.FALLBACK_MARK}
+    return marks.get(role or "", "{arm}").format(arm=_short(str(variant)))
+
+
+def _short(text: str, limit: int = 40) -> str:
+    folded = " ".join(text.split())
+    return folded if len(folded) <= limit else folded[: limit - 1] + "…"
