@@ -6,16 +6,17 @@ LOCK   ?= locks/spark40.txt
 INPUT  ?=
 DEMO   ?= .demo
 PORT   ?= 8000
+UI_PORT ?= 8501
 
 PINS   := $(BIN)/uv pip compile --quiet pyproject.toml -c $(LOCK) --no-header --no-annotate
 # Databricks brings these, built for its own Spark.
 BRINGS := numpy pandas pyarrow python-dateutil pytz scipy setuptools six tzdata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all lint bench clean check-python check-java test-s3 soak
+.PHONY: help setup demo demo-ui serve screenshots test test-all lint bench clean check-python check-java test-s3 soak
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## install everything into .venv
 
@@ -39,6 +40,13 @@ demo: $(VENV)/.ready check-java ## run the pipeline on generated traffic, or on 
 
 serve: $(VENV)/.ready ## serve the demo's verdicts over HTTP (PORT=8000)
 	@$(BIN)/abtest serve --lake $(DEMO)/lake --port $(PORT)
+
+demo-ui: $(VENV)/.ready check-java ## API and dashboard over the demo lake (PORT=8000, UI_PORT=8501)
+	@ABTEST=$(BIN)/abtest DEMO=$(DEMO) INPUT= PORT=$(PORT) UI_PORT=$(UI_PORT) sh scripts/demo_ui.sh
+
+screenshots: $(VENV)/.ready check-java ## pictures of the dashboard over the demo lake, into docs/images
+	@[ -d $(DEMO)/lake/ops ] || $(MAKE) --no-print-directory demo
+	@$(BIN)/python scripts/screenshots.py --lake $(DEMO)/lake --registry $(DEMO)/events.registry.yaml --out docs/images
 
 test: $(VENV)/.ready check-java ## run the tests
 	@$(BIN)/pytest -q

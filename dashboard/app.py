@@ -19,8 +19,9 @@ def _guarded(show: Show) -> Show:
     def run() -> None:
         st.html(markup.STYLE)
         try:
-            page.freshness(page.client().ready())
-            show()
+            with st.spinner(texts.LOADING):
+                page.freshness(page.client().ready())
+                show()
         except ApiError as error:
             page.trouble(error)
 

@@ -203,12 +203,14 @@ def loss(arms: Sequence[shapes.Arm]) -> go.Figure | None:
             width=0.5,
             marker_color=[look(place).colour for place, _ in known],
             text=[words.points(arm["expected_loss"]) for _, arm in known],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             hovertemplate="%{y}: %{text}<extra></extra>",
         )
     )
+    largest = max(100 * (arm["expected_loss"] or 0.0) for _, arm in known)
     figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(rangemode="tozero")
+    figure.update_xaxes(range=[0, 1.25 * largest or 1.0])
     return finish(figure, texts.AXIS_LOSS, texts.AXIS_ARM, 110 + _ROW * len(known))
 
 

@@ -47,6 +47,7 @@ STYLE = """
   .ab-cards td::before {content: attr(data-label); opacity: .85; font-weight: 400; text-align: left; flex: none;
     max-width: 45%}
   .ab-cards .num {white-space: normal}
+  .ab-cards .ab-nothing {display: none}
 }
 </style>
 """
@@ -79,7 +80,9 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Cell]], captio
         True
     """
     right = set(numbers.split())
-    head = "".join(f"<th scope='col'{_class(key in right)}>{escape(title)}</th>" for key, title in columns.items())
+    head = "".join(
+        f"<th scope='col'{_class(*['num'] * (key in right))}>{escape(title)}</th>" for key, title in columns.items()
+    )
     body = "".join(f"<tr>{_row(columns, row, right)}</tr>" for row in rows)
     foot = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table class='ab-table ab-cards'>{foot}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -97,10 +100,11 @@ def _row(columns: Mapping[str, str], row: Mapping[str, Cell], right: set[str]) -
     cells = []
     for place, (key, title) in enumerate(columns.items()):
         content = cell_html(row.get(key, texts.DASH))
+        names = [*(["num"] if key in right else []), *(["ab-nothing"] if content == texts.DASH else [])]
         if place == 0:
             cells.append(f"<th scope='row'>{content}</th>")
         else:
-            cells.append(f"<td data-label='{escape(title, quote=True)}'{_class(key in right)}>{content}</td>")
+            cells.append(f"<td data-label='{escape(title, quote=True)}'{_class(*names)}>{content}</td>")
     return "".join(cells)
 
 
@@ -109,8 +113,8 @@ def cell_html(cell: Cell) -> str:
     return cell.html if isinstance(cell, Markup) else escape(cell)
 
 
-def _class(is_number: bool) -> str:  # noqa: FBT001  private, one argument
-    return " class='num'" if is_number else ""
+def _class(*names: str) -> str:
+    return f" class='{' '.join(names)}'" if names else ""
 
 
 def badge(code: str | None) -> Markup:

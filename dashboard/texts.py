@@ -35,6 +35,7 @@ OLD = "The last release is {age} old: no run has published anything since."
 WARMING = "The API is still loading older days; some answers take longer for now."
 RELEASE = "Data published {when} ({age} ago), run {run}"
 RETRY = "Try again"
+LOADING = "Asking the API …"
 
 # Overview
 OVERVIEW_LEAD = (
@@ -144,7 +145,7 @@ CHI_COLUMNS = {
     "not_expected": "expected",
     "contribution": "Contribution to χ²",
 }
-CHI_NOTE = "χ² = {statistic}, {dof} degrees of freedom, p = {p}. It looks once, so it decides nothing."
+CHI_NOTE = "χ² = {statistic}, {dof} degrees of freedom, {p}. It looks once, so it decides nothing."
 CHI_NONE = "No chi-square test: fewer than two arms, or nobody or everybody bought."
 CHI_EXPECTED = "Expected counts are those of equal conversion in every arm."
 VALIDITY_TITLE = "May the numbers be believed?"
@@ -153,7 +154,7 @@ CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the decl
 CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10 %; a warning from 1 %"
 CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100 % at the planned end"
 CHECK_FIT, CHECK_FIT_WANTED = "Computation", "every arm ok; R-hat at most 1.01"
-SRM_FOUND = "{status}, p = {p}"
+SRM_FOUND = "{status}, {p}"
 UNPLANNED = "no plan is registered"
 FIT_FOUND = "{status}, {engine}{proof}"
 FIT_PROOF = ", R-hat at most {r_hat}"
@@ -281,3 +282,4 @@ POSTERIOR_NONE = "The model has no posterior for this day."
 BASELINE_HELP = "5 means that 5 of 100 people buy."
 LATEST_DAY = "latest (no day in the request)"
 LIST_OF, ANYTHING = "list of {kind}", "any"
+LIFT_NOTE_COUNTED = "The dot is the counted conversion, the line its 95 % credible interval, to date."

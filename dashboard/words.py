@@ -70,6 +70,17 @@ def p_value(value: float | None) -> str:
     return f"< {_SMALLEST_P}" if value < _SMALLEST_P else f"{value:.4f}"
 
 
+def p_equation(value: float | None) -> str:
+    """A p-value with its sign of comparison.
+
+    Examples:
+        >>> p_equation(0.0441), p_equation(1e-12)
+        ('p = 0.0441', 'p < 0.0001')
+    """
+    shown = p_value(value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def interval(found: shapes.Interval | None, digits: int = 2) -> str:
     """A 95 % interval of proportions.
 

@@ -7,11 +7,13 @@ from typing import NoReturn
 
 import typer
 
+from abtest_lib.cli.dashboard import dashboard
 from abtest_lib.cli.doctor import doctor
 from abtest_lib.cli.forget import forget
 from abtest_lib.cli.generate import generate
 from abtest_lib.cli.maintain import maintain
 from abtest_lib.cli.plan import plan
+from abtest_lib.cli.report import report
 from abtest_lib.cli.results import results
 from abtest_lib.cli.run import run
 from abtest_lib.cli.serve import serve
@@ -22,6 +24,8 @@ _COMMANDS: dict[Callable[..., None], str] = {
     results: "The arms of one experiment, and its verdict.",
     plan: "How many users and days an effect takes.",
     serve: "Serve the verdicts over HTTP.",
+    dashboard: "Show the verdicts in a browser.",
+    report: "One experiment as a file to mail.",
     generate: "Synthetic events with a known truth.",
     forget: "Remove people from a lake.",
     doctor: "Is everything there that it needs?",

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import figures, markup, page, shapes, texts, words
+from dashboard import figures, markup, page, rows, shapes, texts, words
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
 from dashboard.views import arms, validity
 
-_ORDER = {"control": 0, "treatment": 1, "fallback": 2, None: 1}
 _FEWEST_ARMS = 2
 
 
@@ -26,18 +25,13 @@ def show() -> None:
     now = history["points"][-1]
     _verdict(now)
     _tiles(now, len(history["points"]))
-    judged = in_order([arm for arm in now["variants"] if arm["role"] != "fallback"])
-    _numbers(api, detail["name"], day, in_order(now["variants"]))
+    judged = rows.judged(now["variants"])
+    _numbers(api, detail["name"], day, rows.in_order(now["variants"]))
     _charts(api, detail["name"], day, history, judged)
     arms.differences(judged)
     arms.chi_square(now, judged)
     validity.show(api, detail, day, now)
     page.release_line(detail["release"])
-
-
-def in_order(found: Sequence[shapes.HistoryArm]) -> list[shapes.HistoryArm]:
-    """The control first, then the others as they come, then fallbacks."""
-    return sorted(found, key=lambda arm: _ORDER.get(arm["role"], 1))
 
 
 def _verdict(now: shapes.Point) -> None:
@@ -48,7 +42,7 @@ def _verdict(now: shapes.Point) -> None:
     if not verdict["is_valid"]:
         st.error(f"**{texts.INVALID_TITLE}**", icon=":material/block:")
     decided = texts.DECIDED_ON.format(day=verdict["decided_on"]) if verdict["decided_on"] else ""
-    reasons = "".join(f"<li>{markup.cell_html(sentence)}</li>" for sentence in validity.sentences(verdict["reasons"]))
+    reasons = "".join(f"<li>{markup.cell_html(sentence)}</li>" for sentence in rows.sentences(verdict["reasons"]))
     st.html(
         f"<div class='ab-verdict'>{markup.badge(verdict['decision']).html} "
         f"<strong>{markup.cell_html(verdict['explanation'])}</strong> {decided}"
@@ -88,7 +82,7 @@ def _numbers(api: Client, name: str, day: str, to_date: Sequence[shapes.HistoryA
     shown = to_date
     if window == "day":
         today = api.history(name, day, window="day")["points"][-1]
-        shown = in_order([arm for arm in today["variants"] if arm["users"] is not None])
+        shown = rows.in_order([arm for arm in today["variants"] if arm["users"] is not None])
     arms.table(shown, f"{name} {day} {window}")
     judged = [arm for arm in shown if arm["role"] != "fallback"]
     if not judged:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import markup, page, shapes, texts, words
+from dashboard import markup, page, rows, shapes, texts, words
 from dashboard.client import Client
-from dashboard.views.validity import sentences
 
 _PAGE = 25
 _CHANGES = 8
@@ -103,7 +102,7 @@ def _row(line: shapes.Summary, reach: float) -> dict[str, markup.Cell]:
     changed = before is not None and before != line["decision"]
     was = f"<small>{texts.WAS.format(decision=words.decision(before))}</small>" if changed else ""
     reasons = line["reasons"] if line["decision"] == "invalid" else []
-    why = "".join(f"<small>{markup.cell_html(sentence)}</small>" for sentence in sentences(reasons[:1]))
+    why = "".join(f"<small>{markup.cell_html(sentence)}</small>" for sentence in rows.sentences(reasons[:1]))
     return {
         "name": markup.link(line["name"]),
         "decision": markup.Markup(f"<span>{markup.badge(line['decision']).html}{was}{why}</span>"),

@@ -31,7 +31,7 @@ def show() -> None:
     _tables(tables)
     _sample(api, tables)
     _runs(quality["runs"])
-    page.section(texts.PIPELINE_FUNNEL)
+    page.section(texts.PIPELINE_FUNNEL, texts.FUNNEL_NOTE)
     name = pick_experiment(api)
     if name is not None:
         detail = api.experiment(name)

@@ -1,0 +1,95 @@
+"""`abtest report`: one experiment on one day as a file to mail."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
+    lake: Annotated[str | None, typer.Option(help="Where the tables live: a directory or s3://bucket/prefix.")] = None,
+    api: Annotated[str | None, typer.Option(help="Instead of --lake: where an API answers.")] = None,
+    day: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day; the last one when not given.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+) -> None:
+    """Write a self-contained HTML report: no script, nothing loaded from elsewhere."""
+    import os
+
+    from abtest_lib.errors import UsageError, one_line
+    from dashboard.client import ApiError, Client, Trouble
+    from dashboard.report import write_report
+
+    if (lake is None) == (api is None):
+        raise UsageError("give either --lake, where the tables live, or --api, where an API answers")
+    if not out.parent.is_dir():
+        raise UsageError(f"--out {out}: there is no directory {out.parent}")
+    with _address(lake) if lake is not None else _given(str(api)) as address:
+        try:
+            with Client(address, os.environ.get("ABTEST_DASHBOARD_KEY")) as client:
+                written = write_report(client, experiment, None if day is None else f"{day:%Y-%m-%d}")
+        except ApiError as error:
+            if error.trouble is Trouble.NO_DATA:
+                raise UsageError(one_line(error.detail)) from error
+            raise
+    out.write_text(written, encoding="utf-8")
+    typer.echo(f"{out} ({len(written.encode()) // 1_000} kB)")
+
+
+@contextmanager
+def _given(api: str) -> Iterator[str]:
+    yield api
+
+
+@contextmanager
+def _address(lake: str) -> Iterator[str]:
+    """The address of an API over the lake, for as long as the report takes."""
+    import socket
+    import tempfile
+    import threading
+    import time
+
+    import uvicorn
+
+    from abtest_lib.errors import LakeError
+    from api.cache import Cache
+    from api.logs import configure_logs
+    from api.main import create_app
+    from api.mirror import mirror_once
+    from api.settings import load_api_settings
+
+    configure_logs("error")
+    with tempfile.TemporaryDirectory(prefix="abtest-report-") as folder, socket.socket() as listener:
+        settings = load_api_settings(
+            lake=lake,
+            cache_dir=Path(folder),
+            refresh_seconds=0,
+            log_requests=False,
+            log_level="error",
+            key_hashes=(),
+        )
+        cache = Cache(settings.cache_dir, settings.lake)
+        cache.prepare()
+        mirror_once(settings, cache)
+        manifest, status = cache.read_manifest(), cache.read_status()
+        if manifest is None or manifest.run_id is None:
+            reason = status.problem if status is not None and status.problem else "run the pipeline first"
+            raise LakeError(f"lake {lake} has no release to report: {reason}")
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(settings), log_level="error", access_log=False, lifespan="on")
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.02)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
