@@ -1,0 +1,80 @@
+"""The notebooks run from the first cell to the last, one after the other, on a lake that the first one makes."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+USERS = "800"
+
+
+@pytest.fixture(scope="module")
+def tour(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the first notebook leaves behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ABTEST_NOTEBOOK_FOLDER", str(tmp_path_factory.mktemp("tour")))
+        patch.setenv("ABTEST_NOTEBOOK_USERS", USERS)
+        found = runpy.run_path(str(NOTEBOOKS / "01_tour.py"))
+    assert found["spark"] is spark
+    return found
+
+
+def test_the_tour_ends_with_a_verdict_on_every_experiment(tour: dict[str, Any]) -> None:
+    judged = {row.experiment_name for row in tour["verdicts"]}
+    assert judged >= {"search/new-ranking", "search/aa-test"}
+    assert all(row.explanation for row in tour["verdicts"])
+    assert tour["rejected"].count() > 0
+
+
+def test_one_experiment_is_computed_again_from_its_counts(
+    tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ABTEST_LAKE", tour["lake"])
+    found = runpy.run_path(str(NOTEBOOKS / "02_one_experiment.py"))
+    compared = [arm for arm in found["names"] if arm != found["verdict"]["control_id"]]
+    for arm in compared:
+        z = found["result"].statistic[0, found["names"].index(arm)]
+        assert z == pytest.approx(found["published"][arm]["statistic"])
+    assert compared
+    assert found["name"] in capsys.readouterr().out
+    assert len(found["figure"].data) == 2 * len(found["names"])
+
+
+def test_a_metric_of_ones_own_counts_the_people_that_pyarrow_counts(
+    tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deltalake import DeltaTable  # noqa: PLC0415  beside Spark only here
+
+    monkeypatch.setenv("ABTEST_LAKE", tour["lake"])
+    found = runpy.run_path(str(NOTEBOOKS / "03_own_metric.py"))
+    events = DeltaTable(f"{tour['lake']}/bronze/events").to_pyarrow_table().to_pylist()
+    people = DeltaTable(f"{tour['lake']}/silver/participants").to_pyarrow_table().to_pylist()
+    seen = {(row["user_id"], row["timestamp"]) for row in events if row["event_name"] == "PRODUCT"}
+    last: dict[str, Any] = {}
+    for user, moment in seen:
+        last[user] = max(last.get(user, moment), moment)
+    ((name, rows), *_) = found["ordered"].items()
+    for row in rows:
+        arm = [
+            one
+            for one in people
+            if (one["experiment_name"], one["variant_id"]) == (name, row.variant_id) and one["cross_exposed_at"] is None
+        ]
+        did = [one for one in arm if one["user_id"] in last and last[one["user_id"]] >= one["first_exposed_at"]]
+        assert (row.users, row.converted) == (len(arm), len(did))
+        assert len(arm) > 0
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.py")), ids=lambda path: path.stem)
+def test_databricks_reads_the_source(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "# Databricks notebook source"
+    cells = "\n".join(lines[1:]).split("# COMMAND ----------")
+    assert len(cells) > 5
+    for cell in cells:
+        written = [line for line in cell.splitlines() if line.strip()]
+        is_text = written[0].startswith("# MAGIC %md")
+        assert all(line.startswith("# MAGIC") == is_text for line in written), cell

@@ -1,0 +1,80 @@
+"""The client: what it asks, and what becomes of every kind of failure."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from dashboard.client import ApiError, Client, Trouble
+
+Handler = Callable[[httpx.Request], httpx.Response]
+
+
+def client(handler: Handler, key: str | None = None) -> Client:
+    return Client("http://api.test/", key, httpx.MockTransport(handler))
+
+
+def answering(status: int, text: str) -> Handler:
+    return lambda _: httpx.Response(status, text=text)
+
+
+@pytest.mark.parametrize(
+    ("status", "trouble"),
+    [
+        (404, Trouble.NO_DATA),
+        (503, Trouble.NOT_READY),
+        (502, Trouble.NOT_READY),
+        (401, Trouble.REFUSED),
+        (422, Trouble.OTHER),
+        (500, Trouble.OTHER),
+    ],
+)
+def test_statuses_become_troubles(status: int, trouble: Trouble) -> None:
+    with client(answering(status, '{"detail": "the reason"}')) as api, pytest.raises(ApiError) as caught:
+        api.experiments()
+    assert (caught.value.trouble, caught.value.detail) == (trouble, "the reason")
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.ReadError("cut")])
+def test_no_answer_is_an_api_that_is_down(error: httpx.HTTPError) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    with client(fail) as api, pytest.raises(ApiError) as caught:
+        api.tables()
+    assert caught.value.trouble is Trouble.DOWN
+    assert caught.value.detail == str(error)
+
+
+def test_an_answer_that_is_not_json_is_another_server() -> None:
+    with client(answering(200, "<html>")) as api, pytest.raises(ApiError) as caught:
+        api.quality()
+    assert caught.value.trouble is Trouble.OTHER
+    assert "is this the API's address?" in caught.value.detail
+
+
+def test_an_error_that_is_not_json_is_told_in_its_own_words() -> None:
+    with client(answering(500, "oh\nno")) as api, pytest.raises(ApiError) as caught:
+        api.quality()
+    assert caught.value.detail == "oh no"
+
+
+def test_not_ready_is_an_answer_to_ready() -> None:
+    with client(answering(503, '{"status": "not_ready", "problems": ["gone"]}')) as api:
+        assert api.ready()["problems"] == ["gone"]
+
+
+def test_requests_are_quoted_carry_the_key_and_leave_out_what_is_none() -> None:
+    seen: list[httpx.Request] = []
+
+    def note(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    with client(note, key="secret") as api:
+        api.history("a/b c#?|%ü", "2021-08-01")
+        api.experiments(search=None, changed=True, limit=5)
+    first, second = seen
+    assert first.url.raw_path == b"/experiment/a%2Fb%20c%23%3F%7C%25%C3%BC/history?last_day=2021-08-01&window=to_date"
+    assert second.url.raw_path == b"/experiments?changed=true&limit=5"
+    assert {request.headers["X-API-Key"] for request in seen} == {"secret"}

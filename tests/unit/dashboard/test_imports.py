@@ -1,0 +1,21 @@
+"""The dashboard runs where neither Spark nor JAX nor a reader of Delta tables is installed."""
+
+import subprocess
+import sys
+
+BLOCKED = "pyspark delta jax jaxlib numpyro arviz deltalake fastapi"
+PROGRAM = f"""
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BLOCKED.split()!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Blocker())
+import dashboard.app, dashboard.report
+print("fine")
+"""
+
+
+def test_the_dashboard_imports_no_part_of_the_pipeline() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "fine"
