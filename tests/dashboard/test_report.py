@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from lakes import LONELY, RANKING
@@ -58,7 +58,7 @@ def test_a_report_is_one_harmless_file(api: Client, name: str) -> None:
     assert len(written.encode()) < LARGEST
     assert escape(name) in written
     for picture in re.findall(r"<svg.*?</svg>", written, re.DOTALL):
-        assert ElementTree.fromstring(picture).attrib["aria-label"]  # noqa: S314  written here
+        assert ET.fromstring(picture).attrib["aria-label"]  # noqa: S314  written here
     assert not re.search(r"\d[eE][+-]\d", tags.text)
 
 
