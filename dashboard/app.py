@@ -13,11 +13,12 @@ _ICON = Path(__file__).with_name("icon.svg")
 Show = Callable[[], None]
 
 
-def _guarded(show: Show) -> Show:
-    """A page that shows every trouble with the API as a state, and how fresh the data is."""
+def _guarded(title: str, show: Show) -> Show:
+    """A page with its heading and how fresh the data is; every trouble with the API is a state of it."""
 
     def run() -> None:
         st.html(markup.STYLE)
+        st.title(title, anchor=False)
         try:
             with st.spinner(texts.LOADING):
                 page.freshness(page.client().ready())
@@ -38,7 +39,7 @@ def _pages() -> list[st.Page]:
         (reference.show, texts.REFERENCE, ":material/menu_book:", "reference"),
     )
     return [
-        st.Page(_guarded(show), title=name, icon=icon, url_path=path, default=place == 0)
+        st.Page(_guarded(name, show), title=name, icon=icon, url_path=path, default=place == 0)
         for place, (show, name, icon, path) in enumerate(shown)
     ]
 

@@ -36,7 +36,17 @@ def _percents(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _name(arm: shapes.Arm) -> str:
-    return words.arm(arm["id"], arm["role"])
+    return label(words.arm(arm["id"], arm["role"]))
+
+
+def label(text: str) -> str:
+    """A text that Plotly takes neither for markup nor for a placeholder.
+
+    Examples:
+        >>> label("<b>50%</b>")
+        '&lt;b>50&#37;&lt;/b>'
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("%", "&#37;")
 
 
 def _whisker(arms: Sequence[shapes.Arm]) -> dict[str, object]:

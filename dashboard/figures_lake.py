@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from dashboard import shapes, texts, words
-from dashboard.figures import finish
+from dashboard.figures import finish, label
 from dashboard.palette import GREY, look
 
 _TRANSPARENT = "rgba(127,127,127,0.35)"
@@ -52,7 +52,7 @@ def rules(found: Sequence[shapes.Rule]) -> go.Figure:
     """Rejected rows by the rule that they broke."""
     figure = go.Figure(
         go.Bar(
-            y=[rule["rule"] for rule in found],
+            y=[label(rule["rule"]) for rule in found],
             x=[rule["rows"] for rule in found],
             orientation="h",
             marker_color=look(1).colour,
@@ -69,10 +69,10 @@ def rules(found: Sequence[shapes.Rule]) -> go.Figure:
 def funnel(found: shapes.Funnel, names: dict[shapes.VariantId, str]) -> go.Figure:
     """People of each arm at each step."""
     figure = go.Figure()
-    steps = [step["event_name"] for step in found["steps"]]
+    steps = [label(step["event_name"]) for step in found["steps"]]
     for place, (variant, name) in enumerate(names.items()):
         people = {
-            step["event_name"]: arm["users"]
+            label(step["event_name"]): arm["users"]
             for step in found["steps"]
             for arm in step["variants"]
             if arm["id"] == variant
@@ -80,21 +80,16 @@ def funnel(found: shapes.Funnel, names: dict[shapes.VariantId, str]) -> go.Figur
         figure.add_bar(
             y=steps,
             x=[people.get(step, 0) for step in steps],
-            name=name,
+            name=label(name),
             orientation="h",
             marker_color=look(place).colour,
             marker_pattern_shape=["", "/", "x", ".", "-", "+"][place % 6],
-            hovertemplate=f"%{{y}}, {_plain(name)}: %{{x:,}}<extra></extra>",
+            hovertemplate=f"%{{y}}, {label(name)}: %{{x:,}}<extra></extra>",
         )
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_xaxes(tickformat=",d", nticks=6)
     figure.update_layout(barmode="group")
     return finish(figure, texts.AXIS_PEOPLE, texts.AXIS_STEP, 150 + 26 * len(steps) * max(1, len(names)))
-
-
-def _plain(name: str) -> str:
-    """A name that Plotly takes neither for markup nor for a placeholder."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace("%", "&#37;")
 
 
 def power(curve: Sequence[tuple[int, float]], planned: int, wanted: float) -> go.Figure:

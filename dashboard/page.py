@@ -28,13 +28,6 @@ def client() -> Client:
     return _client(os.environ.get(API_VARIABLE) or DEFAULT_API, os.environ.get(KEY_VARIABLE))
 
 
-def title(text: str, lead: str = "") -> None:
-    """The page's heading."""
-    st.title(text, anchor=False)
-    if lead:
-        st.write(lead)
-
-
 def section(text: str, note: str = "") -> None:
     """The heading of a part of the page, with a line that says how to read it."""
     st.subheader(text, anchor=False)

@@ -15,7 +15,6 @@ _FEWEST_ARMS = 2
 def show() -> None:
     """Show the page."""
     api = page.client()
-    page.title(texts.EXPERIMENT)
     name = pick_experiment(api)
     if name is None:
         return

@@ -15,7 +15,7 @@ _FILTERS = ("all", "ship", "keep_control", "inconclusive", "invalid", "changed")
 def show() -> None:
     """Show the page."""
     api = page.client()
-    page.title(texts.OVERVIEW, texts.OVERVIEW_LEAD)
+    st.write(texts.OVERVIEW_LEAD)
     counts = {name: api.experiments(limit=1, **_query(name))["total"] for name in _FILTERS}
     if not counts["all"]:
         page.state(texts.EMPTY_TITLE, texts.EMPTY)

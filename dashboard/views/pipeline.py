@@ -19,7 +19,7 @@ _INGEST = "ingest_bronze"
 def show() -> None:
     """Show the page."""
     api = page.client()
-    page.title(texts.PIPELINE, texts.PIPELINE_LEAD)
+    st.write(texts.PIPELINE_LEAD)
     quality, tables = api.quality(), api.tables()
     ingested = next((run for run in quality["runs"] if run["job"] == _INGEST and run["rows_read"] is not None), None)
     _tiles(quality, ingested)

@@ -10,7 +10,7 @@ _POINTS = 24
 
 def show() -> None:
     """Show the page."""
-    page.title(texts.PLAN, texts.PLAN_LEAD)
+    st.write(texts.PLAN_LEAD)
     first, second, third = st.columns(3)
     baseline = first.number_input(
         texts.BASELINE,

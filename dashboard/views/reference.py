@@ -16,7 +16,7 @@ def show() -> None:
     """Show the page."""
     document = page.client().openapi()
     version = document.get("info", {}).get("version", texts.DASH)
-    page.title(texts.REFERENCE, texts.REFERENCE_LEAD.format(version=version))
+    st.write(texts.REFERENCE_LEAD.format(version=version))
     operations = {f"{method.upper()} {path}": found for path, method, found in _operations(document)}
     chosen: str = st.selectbox(texts.ROUTE, list(operations), key="path", bind="query-params")
     _operation(document, chosen, operations[chosen])

@@ -21,7 +21,7 @@ print(answer.status_code, answer.json())"""
 def show() -> None:
     """Show the page."""
     api = page.client()
-    page.title(texts.TRY, texts.TRY_LEAD)
+    st.write(texts.TRY_LEAD)
     route = st.segmented_control(
         texts.ROUTE,
         list(texts.ROUTES),
