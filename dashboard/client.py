@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
+from time import perf_counter
 from types import TracebackType
 from typing import Any, Self, cast
 from urllib.parse import quote
@@ -113,14 +114,14 @@ class Client:
             ApiError: No answer came.
         """
         given = {key: _text(value) for key, value in (params or {}).items() if value is not None}
-        url = self.api + path
+        url, began = self.api + path, perf_counter()
         try:
             answer = self._http.get(path, params=given)
         except httpx.HTTPError as error:
             raise ApiError(Trouble.DOWN, one_line(error) or type(error).__name__, url) from error
         except (httpx.InvalidURL, UnicodeError) as error:
             raise ApiError(Trouble.OTHER, one_line(error), url) from error
-        return Exchange(str(answer.url), answer.status_code, answer.elapsed.total_seconds(), answer.text)
+        return Exchange(str(answer.url), answer.status_code, perf_counter() - began, answer.text)
 
     def get(self, path: str, params: Params | None = None, *, also: tuple[int, ...] = ()) -> Any:  # noqa: ANN401  JSON
         """One answer as JSON.

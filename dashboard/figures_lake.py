@@ -18,14 +18,12 @@ def flow(read: int, new: int, duplicates: int, rejected: int) -> go.Figure:
         (texts.FLOW_DUPLICATES, duplicates, look(0).colour),
         (texts.FLOW_REJECTED, rejected, look(1).colour),
     ]
-    labels = [texts.FLOW_READ, *(label for label, _, _ in ends)]
+    names = [texts.FLOW_READ, *(name for name, _, _ in ends)]
     figure = go.Figure(
         go.Sankey(
             arrangement="snap",
             node={
-                "label": [
-                    f"{label} {words.count(rows)}" for label, rows in zip(labels, _rows(read, ends), strict=True)
-                ],
+                "label": [f"{name} {words.count(rows)}" for name, rows in zip(names, _rows(read, ends), strict=True)],
                 "color": [GREY, *(colour for _, _, colour in ends)],
                 "pad": 26,
                 "thickness": 18,
