@@ -49,6 +49,8 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # A copy: the server's own access log cannot write the path that is made of it here.
+        scope = dict(scope)
         started, status = perf_counter(), 500
         request_id = _request_id(scope["headers"])
         scope["request_id"] = request_id

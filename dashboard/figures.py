@@ -224,14 +224,16 @@ def loss(arms: Sequence[shapes.Arm]) -> go.Figure | None:
     return finish(figure, texts.AXIS_LOSS, texts.AXIS_ARM, 110 + _ROW * len(known))
 
 
-def best(points: Sequence[shapes.Point], arms: Sequence[shapes.Arm]) -> go.Figure:
-    """The probability of each arm to be best, by day."""
+def best(points: Sequence[shapes.Point], arms: Sequence[shapes.Arm]) -> go.Figure | None:
+    """The probability of each arm to be best, by day; None where the model has none."""
     figure = go.Figure()
     for place, arm in enumerate(arms):
         series = _series(points, arm)
         values = [found["probability_best"] for _, found in series]
         if any(value is not None for value in values):
             _line(figure, series, place, arm, values)
+    if not figure.data:
+        return None
     _days(figure, points)
     figure.update_yaxes(range=[-3, 103], ticksuffix=" %")
     return finish(figure, texts.AXIS_DAY, texts.AXIS_BEST)

@@ -35,6 +35,7 @@ STYLE = """
   background: #0072B2}
 .ab-lift u {position: absolute; left: 50%; top: 0; bottom: 0; border-left: 1px dashed #7F7F7F}
 .ab-lift.up i, .ab-lift.up b {background: #009E73} .ab-lift.down i, .ab-lift.down b {background: #D55E00}
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {color: inherit; opacity: 1}
 [data-testid="stHtml"] a {color: inherit; text-underline-offset: .15em}
 [data-testid="stMainBlockContainer"] {padding-top: 4.5rem; padding-bottom: 3rem}
 @media (max-width: 640px) {

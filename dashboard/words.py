@@ -1,10 +1,14 @@
 """Numbers as people read them: grouped counts, percentages, never scientific notation."""
 
+import json
+import re
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from dashboard import shapes, texts
 
 _SMALLEST_P = 0.0001
+_SCIENTIFIC = re.compile(r"(?m)(?<=[ :])-?\d+(?:\.\d+)?[eE][+-]?\d+(?=,?$)")
 
 
 def count(value: float | None) -> str:
@@ -160,6 +164,17 @@ def instant(text: str | None) -> str:
 def decision(code: str | None) -> str:
     """A decision in words."""
     return texts.DECISIONS.get(code, str(code))
+
+
+def json_text(value: object) -> str:
+    """Any JSON value on several lines, numbers written out.
+
+    Examples:
+        >>> json_text({"expected_loss": 2e-05})
+        '{\\n  "expected_loss": 0.00002\\n}'
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _SCIENTIFIC.sub(lambda found: f"{Decimal(found[0]):f}", text)
 
 
 def arm(variant: shapes.VariantId, role: str | None) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import figures, markup, page, rows, shapes, texts, words
+from dashboard.address import keep, recall
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
 from dashboard.views import arms, validity
@@ -63,16 +64,12 @@ def _tiles(now: shapes.Point, days: int) -> None:
 
 
 def _window() -> str:
+    windows = list(texts.WINDOWS)
+    recall("window", windows)
     chosen = st.segmented_control(
-        texts.WINDOW,
-        list(texts.WINDOWS),
-        default="to_date",
-        required=True,
-        key="window",
-        bind="query-params",
-        format_func=texts.WINDOWS.__getitem__,
+        texts.WINDOW, windows, required=True, key="window", format_func=texts.WINDOWS.__getitem__
     )
-    return chosen or "to_date"
+    return keep("window", chosen, windows)
 
 
 def _numbers(api: Client, name: str, day: str, to_date: Sequence[shapes.HistoryArm]) -> None:
@@ -132,7 +129,11 @@ def _charts(api: Client, name: str, day: str, history: shapes.History, judged: S
             page.chart(path, "boundary", texts.BOUNDARY_TITLE)
     with right:
         page.section(texts.BEST_TITLE, texts.BEST_NOTE)
-        page.chart(figures.best(history["points"], judged), "probability-best", texts.BEST_TITLE)
+        chances = figures.best(history["points"], judged)
+        if chances is None:
+            st.write(texts.POSTERIOR_NONE)
+        else:
+            page.chart(chances, "probability-best", texts.BEST_TITLE)
     page.download("history", [_flat_point(point, arm) for point in history["points"] for arm in point["variants"]])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import markup, page, rows, shapes, texts, words
+from dashboard.address import keep, recall
 from dashboard.client import Client
 
 _PAGE = 25
@@ -35,13 +36,12 @@ def _query(chosen: str) -> dict[str, str | bool]:
 
 def _controls(counts: dict[str, int]) -> tuple[str, dict[str, str | None]]:
     names = {"all": texts.ALL, "changed": texts.CHANGED, **{str(key): word for key, word in texts.DECISIONS.items()}}
+    recall("show", _FILTERS)
     chosen = st.segmented_control(
         texts.SHOW,
         _FILTERS,
-        default="all",
         required=True,
         key="show",
-        bind="query-params",
         format_func=lambda name: f"{names[name]} {counts[name]:,}",
         on_change=_first_page,
     )
@@ -54,15 +54,16 @@ def _controls(counts: dict[str, int]) -> tuple[str, dict[str, str | None]]:
         max_chars=200,
         on_change=_first_page,
     )
+    sorts = list(texts.SORTS)
+    recall("sort", sorts)
     sort = order.selectbox(
         texts.SORT,
-        list(texts.SORTS),
+        sorts,
         key="sort",
-        bind="query-params",
         format_func=texts.SORTS.__getitem__,
         on_change=_first_page,
     )
-    return chosen or "all", {"search": part or None, "sort": sort}
+    return keep("show", chosen, _FILTERS), {"search": part or None, "sort": keep("sort", sort, sorts)}
 
 
 def _first_page() -> None:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import figures_lake, page, texts, words
+from dashboard.address import keep, recall
 from dashboard.client import ApiError, Trouble
 
 _POINTS = 24
@@ -25,7 +26,8 @@ def show() -> None:
     )
     lift = second.number_input(texts.EFFECT, -99.0, 1_000.0, 10.0, 1.0, format="%.1f", key="lift", bind="query-params")
     rules = list(texts.RULES)
-    rule = third.selectbox(texts.RULE, rules, key="rule", format_func=texts.RULES.__getitem__, bind="query-params")
+    recall("rule", rules)
+    rule = keep("rule", third.selectbox(texts.RULE, rules, key="rule", format_func=texts.RULES.__getitem__), rules)
     arms = first.number_input(texts.PLAN_ARMS, 2, 50, 2, key="arms", bind="query-params")
     power = second.number_input(texts.POWER, 50.0, 99.9, 80.0, 5.0, format="%.1f", key="power", bind="query-params")
     alpha = third.number_input(texts.ALPHA, 0.1, 20.0, 5.0, 1.0, format="%.1f", key="alpha", bind="query-params")

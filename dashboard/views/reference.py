@@ -1,12 +1,11 @@
 """The API's reference, generated from the OpenAPI document of the API that is running."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import streamlit as st
 
-from dashboard import page, texts
+from dashboard import page, texts, words
 
 Json = dict[str, Any]
 _TRIED = "GET /experiment/"
@@ -30,7 +29,7 @@ def _operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 def _operation(document: Json, title: str, found: Json) -> None:
     page.section(found.get("summary", title))
-    st.code(title, language="http")
+    st.code(title, language=None)
     if found.get("description"):
         st.write(page.plain(found["description"]))
     if found.get("parameters"):
@@ -41,7 +40,7 @@ def _operation(document: Json, title: str, found: Json) -> None:
     for status, kind, content in _contents(answers):
         if "example" in content:
             with st.expander(f"{texts.EXAMPLE}: {status} {kind}", expanded=status == "200"):
-                st.code(json.dumps(content["example"], indent=2, ensure_ascii=False), language="json", wrap_lines=True)
+                st.code(words.json_text(content["example"]), language=None, wrap_lines=True)
     _fields(document, answers)
     if title.startswith(_TRIED):
         st.html(f"<a href='try' target='_self'>{texts.LIVE}</a>")

@@ -55,8 +55,12 @@ def _exchange(path: str, params: Params) -> None:
     url = api.api + path + (f"?{urlencode({key: str(value) for key, value in params.items()})}" if params else "")
     page.section(texts.REQUEST)
     curl, python = st.tabs([texts.CURL, texts.PYTHON])
-    curl.code(f"curl {shlex.quote(url)}", language="bash", wrap_lines=True)
-    python.code(_PYTHON.format(url=api.api + path, params=f", params={params}" if params else ""), wrap_lines=True)
+    curl.code(f"curl {shlex.quote(url)}", language=None, wrap_lines=True)
+    python.code(
+        _PYTHON.format(url=api.api + path, params=f", params={params}" if params else ""),
+        language=None,
+        wrap_lines=True,
+    )
     answer = api.send(path, params)
     page.section(texts.ANSWER)
     with st.container(horizontal=True):
@@ -66,11 +70,11 @@ def _exchange(path: str, params: Params) -> None:
     body = _pretty(answer.body)
     if len(body) > _SHOWN:
         st.caption(texts.CUT.format(shown=_SHOWN, total=len(body)))
-    st.code(body[:_SHOWN], language="json", wrap_lines=True)
+    st.code(body[:_SHOWN], language=None, wrap_lines=True)
 
 
 def _pretty(body: str) -> str:
     try:
-        return json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        return words.json_text(json.loads(body))
     except ValueError:
         return body

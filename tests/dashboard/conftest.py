@@ -32,7 +32,7 @@ def browser() -> Iterator[Any]:
     executable = _chromium()
     with playwright.sync_playwright() as started:
         chromium = started.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
+        yield chromium.new_context(accept_downloads=True)  # one for all, so that scripts are loaded once
         chromium.close()
 
 

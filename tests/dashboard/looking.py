@@ -28,9 +28,9 @@ class Looker:
 
     def start(self, path: str = "", width: int = DESKTOP, scheme: str = "light") -> Any:
         """Open a page."""
-        page = self._browser.new_page(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
-        )
+        page = self._browser.new_page()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         self._pages.append(page)
         page.on("pageerror", lambda error: self.problems.append(f"script: {error}"))
         page.on("requestfailed", lambda request: self.problems.append(f"not loaded: {request.url}"))
