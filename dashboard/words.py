@@ -167,11 +167,11 @@ def decision(code: str | None) -> str:
 
 
 def json_text(value: object) -> str:
-    """Any JSON value on several lines, numbers written out.
+    r"""Any JSON value on several lines, numbers written out.
 
     Examples:
         >>> json_text({"expected_loss": 2e-05})
-        '{\\n  "expected_loss": 0.00002\\n}'
+        '{\n  "expected_loss": 0.00002\n}'
     """
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return _SCIENTIFIC.sub(lambda found: f"{Decimal(found[0]):f}", text)
