@@ -38,6 +38,7 @@ STYLE = """
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * {color: inherit; opacity: 1}
 [data-testid="stHtml"] a {color: inherit; text-underline-offset: .15em}
 [data-testid="stMainBlockContainer"] {padding-top: 4.5rem; padding-bottom: 3rem}
+.ab-verdict {line-height: 1.7}
 @media (max-width: 640px) {
   .ab-cards thead {position: absolute; left: -9999px}
   .ab-cards tr {display: block; border: 1px solid rgba(127,127,127,.4); border-radius: .5rem; padding: .4rem .7rem;

@@ -85,7 +85,6 @@ DAY, WINDOW = "Day", "Count"
 EXPERIMENT_LABEL = "Experiment"
 INVALID_TITLE = "Not valid: do not use these numbers"
 PEOPLE_TO_DATE, PEOPLE_DAY, ARMS, DAYS_RUNNING = "People to date", "People that day", "Arms", "Days with data"
-DECIDED_ON = "Decided on {day}; the decision stands while the experiment stays valid."
 REASONS = "Why"
 ARMS_TITLE = "Arms"
 ARM_COLUMNS = {

@@ -41,11 +41,10 @@ def _verdict(now: shapes.Point) -> None:
         return
     if not verdict["is_valid"]:
         st.error(f"**{texts.INVALID_TITLE}**", icon=":material/block:")
-    decided = texts.DECIDED_ON.format(day=verdict["decided_on"]) if verdict["decided_on"] else ""
     reasons = "".join(f"<li>{markup.cell_html(sentence)}</li>" for sentence in rows.sentences(verdict["reasons"]))
     st.html(
         f"<div class='ab-verdict'>{markup.badge(verdict['decision']).html} "
-        f"<strong>{markup.cell_html(verdict['explanation'])}</strong> {decided}"
+        f"<strong>{markup.cell_html(verdict['explanation'])}</strong>"
         f"<p>{texts.REASONS}</p><ul>{reasons}</ul></div>"
     )
 
