@@ -165,7 +165,6 @@ FUNNEL_TITLE = "Funnel by arm"
 FUNNEL_NOTE = "People of that day who did each kind of event."
 FUNNEL_COLUMNS = {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}
 FUNNEL_NONE = "No funnel for this day."
-FROM_TO_DATE = "{start} to {end}"
 
 # Pipeline
 PIPELINE_LEAD = "From raw events to the tables that verdicts rest on. Every row read is accounted for."
@@ -220,7 +219,6 @@ PER_ARM, TOTAL, DURATION = "People per arm", "People in all", "Days"
 DURATION_UNKNOWN = "give people a day"
 POWER_TITLE = "Power by number of people"
 POWER_NOTE = "With {users} people in each arm, a lift of {lift} is found with {power} probability."
-POWER_EMPTY = "No power curve for numbers this extreme."
 IMPOSSIBLE_TITLE = "No plan for these numbers"
 
 # Try the API
@@ -234,7 +232,6 @@ ROUTES = {
     "detail": "One experiment: days, arms, verdict",
 }
 OTHER_NAME = "Another name (try one that does not exist)"
-OTHER_DAY = "Another day"
 REQUEST, ANSWER = "Request", "Answer"
 STATUS, TIME, SIZE = "Status", "Time", "Size"
 MILLISECONDS = "{ms:,.1f} ms"
