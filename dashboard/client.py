@@ -146,8 +146,13 @@ class Client:
         raise ApiError(_trouble(exchange.status), words, exchange.url)
 
     def ready(self) -> shapes.Ready:
-        """Whether the answers are current; a 503 is an answer here."""
-        return cast("shapes.Ready", self.get("/health/ready", also=(HTTPStatus.SERVICE_UNAVAILABLE,)))
+        """Whether the answers are current; the API's own 503 is an answer here, that of a proxy before it is not."""
+        answer = self.get("/health/ready", also=(HTTPStatus.SERVICE_UNAVAILABLE,))
+        if not isinstance(answer, dict) or "release" not in answer:
+            detail = answer.get("detail") if isinstance(answer, dict) else None
+            words = one_line(detail or HTTPStatus.SERVICE_UNAVAILABLE.phrase)
+            raise ApiError(Trouble.NOT_READY, words, f"{self.api}/health/ready")
+        return cast("shapes.Ready", answer)
 
     def experiments(self, **query: str | int | bool | None) -> shapes.ExperimentList:
         """A page of experiments; `query` as the route has it."""

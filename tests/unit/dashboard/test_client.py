@@ -60,8 +60,15 @@ def test_an_error_that_is_not_json_is_told_in_its_own_words() -> None:
 
 
 def test_not_ready_is_an_answer_to_ready() -> None:
-    with client(answering(503, '{"status": "not_ready", "problems": ["gone"]}')) as api:
+    with client(answering(503, '{"status": "not_ready", "problems": ["gone"], "release": null}')) as api:
         assert api.ready()["problems"] == ["gone"]
+
+
+@pytest.mark.parametrize("body", ["<html>busy</html>", '{"detail": "busy"}', ""])
+def test_the_503_of_a_proxy_is_not_an_answer_to_ready(body: str) -> None:
+    with client(answering(503, body)) as api, pytest.raises(ApiError) as caught:
+        api.ready()
+    assert caught.value.trouble is Trouble.NOT_READY
 
 
 def test_requests_are_quoted_carry_the_key_and_leave_out_what_is_none() -> None:
