@@ -26,13 +26,13 @@ from abtest_lib.traffic.generate import generate_traffic
 
 # MAGIC %md
 # MAGIC ## Traffic with a known truth
-# MAGIC `ABTEST_NOTEBOOK_FOLDER` says where to keep events and lake, else a temporary folder is used;
-# MAGIC `ABTEST_NOTEBOOK_USERS` makes the example larger. One row in fifty is spoilt on purpose.
+# MAGIC `NOTEBOOK_FOLDER` says where to keep events and lake, else a temporary folder is used;
+# MAGIC `NOTEBOOK_USERS` makes the example larger. One row in fifty is spoilt on purpose.
 
 # COMMAND ----------
 
-folder = Path(os.environ.get("ABTEST_NOTEBOOK_FOLDER") or mkdtemp(prefix="abtest-"))
-users = int(os.environ.get("ABTEST_NOTEBOOK_USERS", "3000"))
+folder = Path(os.environ.get("NOTEBOOK_FOLDER") or mkdtemp(prefix="abtest-"))
+users = int(os.environ.get("NOTEBOOK_USERS", "3000"))
 traffic = Traffic(users, 4, 7, date(2021, 8, 1), "UTC", DEFAULT_EXPERIMENTS, 0.02)
 events = generate_traffic(traffic, folder / "events.csv", ".csv", lambda _day, _rows: None)
 print(f"{events.rows:,} events in {folder}")

@@ -3,7 +3,7 @@
 # MAGIC # One experiment, taken apart
 # MAGIC
 # MAGIC From the counts of one experiment to its verdict, each number by the function that the pipeline uses. It reads a
-# MAGIC lake (`ABTEST_LAKE`, such as the folder `lake` that `01_tour` made, or `.demo/lake`) without Spark.
+# MAGIC lake (`NOTEBOOK_LAKE`, such as the folder `lake` that `01_tour` made, or `.demo/lake`) without Spark.
 
 # COMMAND ----------
 
@@ -24,7 +24,7 @@ from abtest_lib.verdict.compare import compare_arms
 from abtest_lib.verdict.control import arm_order
 from abtest_lib.verdict.reasons import sentence_of
 
-lake = os.environ["ABTEST_LAKE"]
+lake = os.environ["NOTEBOOK_LAKE"]
 
 
 def read(contract, **equal):
@@ -37,7 +37,7 @@ def read(contract, **equal):
 
 # MAGIC %md
 # MAGIC ## Which one?
-# MAGIC `ABTEST_EXPERIMENT` names it; else the valid one with the strongest statistic of the last day.
+# MAGIC `NOTEBOOK_EXPERIMENT` names it; else the valid one with the strongest statistic of the last day.
 
 # COMMAND ----------
 
@@ -46,7 +46,7 @@ day = max(row["day"] for row in verdicts)
 valid = {row["experiment_name"] for row in verdicts if row["day"] == day and row["is_valid"]}
 compared = [row for row in read(COMPARISONS, day=day, window="to_date") if row["experiment_name"] in valid]
 strongest = max(compared, key=lambda row: abs(row["statistic"] or 0.0))
-name = os.environ.get("ABTEST_EXPERIMENT", strongest["experiment_name"])
+name = os.environ.get("NOTEBOOK_EXPERIMENT", strongest["experiment_name"])
 verdict = next(row for row in verdicts if (row["day"], row["experiment_name"]) == (day, name))
 print(f"{name} on {day}: {verdict['decision']} – {verdict['explanation']}")
 

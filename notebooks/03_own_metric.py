@@ -4,7 +4,7 @@
 # MAGIC
 # MAGIC The pipeline judges purchases. Any yes-or-no question about a person can be judged in the same way: count the
 # MAGIC people of each arm and those who did it, and hand these counts to the same statistics. Here: who looked at a
-# MAGIC product page after the first exposure? (`ABTEST_LAKE` says which lake; `ABTEST_EVENT` another event.)
+# MAGIC product page after the first exposure? (`NOTEBOOK_LAKE` says which lake; `NOTEBOOK_EVENT` another event.)
 
 # COMMAND ----------
 
@@ -23,8 +23,8 @@ from abtest_lib.spark.session import build_session
 from abtest_lib.verdict.compare import compare_arms
 from abtest_lib.verdict.control import arm_order
 
-lake = os.environ["ABTEST_LAKE"]
-event = os.environ.get("ABTEST_EVENT", "PRODUCT")
+lake = os.environ["NOTEBOOK_LAKE"]
+event = os.environ.get("NOTEBOOK_EVENT", "PRODUCT")
 spark = build_session(load_settings(), "abtest own metric")
 
 

@@ -15,8 +15,8 @@ USERS = "800"
 def tour(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the first notebook leaves behind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ABTEST_NOTEBOOK_FOLDER", str(tmp_path_factory.mktemp("tour")))
-        patch.setenv("ABTEST_NOTEBOOK_USERS", USERS)
+        patch.setenv("NOTEBOOK_FOLDER", str(tmp_path_factory.mktemp("tour")))
+        patch.setenv("NOTEBOOK_USERS", USERS)
         found = runpy.run_path(str(NOTEBOOKS / "01_tour.py"))
     assert found["spark"] is spark
     return found
@@ -32,7 +32,7 @@ def test_the_tour_ends_with_a_verdict_on_every_experiment(tour: dict[str, Any]) 
 def test_one_experiment_is_computed_again_from_its_counts(
     tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("ABTEST_LAKE", tour["lake"])
+    monkeypatch.setenv("NOTEBOOK_LAKE", tour["lake"])
     found = runpy.run_path(str(NOTEBOOKS / "02_one_experiment.py"))
     compared = [arm for arm in found["names"] if arm != found["verdict"]["control_id"]]
     for arm in compared:
@@ -48,7 +48,7 @@ def test_a_metric_of_ones_own_counts_the_people_that_pyarrow_counts(
 ) -> None:
     from deltalake import DeltaTable  # noqa: PLC0415  beside Spark only here
 
-    monkeypatch.setenv("ABTEST_LAKE", tour["lake"])
+    monkeypatch.setenv("NOTEBOOK_LAKE", tour["lake"])
     found = runpy.run_path(str(NOTEBOOKS / "03_own_metric.py"))
     events = DeltaTable(f"{tour['lake']}/bronze/events").to_pyarrow_table().to_pylist()
     people = DeltaTable(f"{tour['lake']}/silver/participants").to_pyarrow_table().to_pylist()
