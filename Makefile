@@ -58,6 +58,7 @@ lint: $(VENV)/.ready ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@! command -v shellcheck >/dev/null || shellcheck spark-submit.sh scripts/*.sh .ci/run
 
 .PHONY: requirements
 requirements: $(VENV)/.ready ## write deploy/requirements/ from the lock, for services and Databricks
