@@ -41,6 +41,14 @@ class Distribution:
         return self.spark.rsplit(".", 1)[0]
 
     @property
+    def hadoop(self) -> str:
+        """The version of Hadoop that it carries; hadoop-aws must be of the same."""
+        jars = sorted((self.home / "jars").glob("hadoop-client-api-*.jar"))
+        if not jars:
+            raise MachineError(f"Spark in {self.home} has no jars/hadoop-client-api-*.jar: S3 needs it")
+        return jars[0].stem.rpartition("-")[2]
+
+    @property
     def submit(self) -> Path:
         """The spark-submit program."""
         return self.home / "bin" / "spark-submit"
@@ -60,8 +68,8 @@ def spark_at_hand() -> Distribution:
     return Distribution(home, core["spark"], core["scala"])
 
 
-def delta_packages(spark: Distribution) -> list[str]:
-    """The Maven coordinates of the Delta Lake for a Spark.
+def packages(spark: Distribution, *, uses_s3: bool) -> list[str]:
+    """The Maven coordinates of the Delta Lake for a Spark, and of S3A where it is wanted.
 
     Raises:
         MachineError: No Delta Lake is known for this Spark.
@@ -70,7 +78,8 @@ def delta_packages(spark: Distribution) -> list[str]:
     if delta is None:
         known = ", ".join(_DELTA_FOR)
         raise MachineError(f"no Delta Lake is known for Spark {spark.spark} in {spark.home}: use Spark {known}")
-    return [delta_coordinate(spark.minor, spark.scala, delta)]
+    s3a = [f"org.apache.hadoop:hadoop-aws:{spark.hadoop}"] if uses_s3 else []
+    return [delta_coordinate(spark.minor, spark.scala, delta), *s3a]
 
 
 def delta_coordinate(spark_minor: str, scala: str, delta: str) -> str:

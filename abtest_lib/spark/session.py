@@ -63,12 +63,12 @@ def build_session(
     Raises:
         MachineError: No usable JDK was found.
     """
+    use_object_store(settings)
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
         java_version()
         # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        use_object_store(settings)
         for key, value in static_conf(settings, text_bytes, uses_s3=any(map(is_s3, paths))).items():
             builder = builder.config(key, value)
         builder = builder.master(settings.spark_master)

@@ -46,6 +46,7 @@ def fake_spark(folder: Path, spark: str, scala: str) -> Path:
     (folder / "jars").mkdir(parents=True)
     (folder / "bin").mkdir()
     (folder / "jars" / f"spark-core_{scala}-{spark}.jar").touch()
+    (folder / "jars" / "hadoop-client-api-3.4.7.jar").touch()
     submit = folder / "bin" / "spark-submit"
     submit.write_text(FAKE_SUBMIT, encoding="utf-8")
     submit.chmod(0o755)
@@ -98,6 +99,14 @@ def test_the_packages_are_those_for_the_spark_at_hand(tmp_path: Path, spark: str
     command = dry_run(*arguments, SPARK_HOME=str(home))
     assert command[1] == str(home / "bin" / "spark-submit")
     assert conf_of(command)["spark.jars.packages"] == package
+
+
+def test_a_lake_on_s3_brings_the_s3a_of_sparks_own_hadoop(tmp_path: Path) -> None:
+    home = fake_spark(tmp_path / "spark", "4.0.9", "2.13")
+    arguments = ("decide", "--profile", "standalone", "--master", MASTER, "--archive", "none", "--lake=s3a://b/lake")
+    conf = conf_of(dry_run(*arguments, SPARK_HOME=str(home), AWS_ENDPOINT_URL="http://127.0.0.1:9000"))
+    assert conf["spark.jars.packages"].split(",")[1:] == ["org.apache.hadoop:hadoop-aws:3.4.7"]
+    assert conf["spark.hadoop.fs.s3a.endpoint"] == "http://127.0.0.1:9000"
 
 
 def test_emr_runs_the_driver_on_the_cluster_with_the_platforms_jars() -> None:
