@@ -58,7 +58,7 @@ test-connect: $(VENV)/.ready check-java ## run the pipeline against a Spark Conn
 	@$(BIN)/pytest -q -m connect tests/connect
 
 test-cluster: package check-java ## run the pipeline on a cluster of several processes, and kill some of them
-	@$(BIN)/pytest -q -m cluster tests/cluster
+	@$(BIN)/pytest -q -m cluster tests/cluster tests/unit/test_package.py
 
 test-spark35: ## run the Spark part of the tests on Spark 3.5
 	@$(MAKE) --no-print-directory lane VENV=.venv35 LOCK=locks/spark35.txt
