@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -35,7 +34,7 @@ class Cluster:
         ports = ("--host", HOST, "--port", str(self._port), "--webui-port", str(self._page))
         self._master = self._start("master.Master", *ports)
         until(lambda: self._state() is not None, "the master answers")
-        self._workers: list[psutil.Process] = []
+        self._workers: list[psutil.Popen] = []
         self.add_workers(workers)
 
     def add_workers(self, number: int, pin: bool = False) -> None:  # noqa: FBT001, FBT002  a switch of a test
@@ -69,21 +68,23 @@ class Cluster:
     def kill_worker(self, number: int) -> None:
         """Kill a worker and all that it has started, at once, as a machine that loses its power."""
         worker = self._workers[number]
-        for process in [worker, *worker.children(recursive=True)]:
-            kill(process)
+        if worker.is_running():
+            for process in [worker, *worker.children(recursive=True)]:
+                kill(process)
 
     def stop(self) -> None:
         """End every process of the cluster."""
-        for process in [self._master, *self._workers]:
-            with_children = [process, *process.children(recursive=True)] if process.is_running() else []
-            for one in with_children:
-                kill(one)
+        for number in range(len(self._workers)):
+            self.kill_worker(number)
+        kill(self._master)
+        for process in (self._master, *self._workers):
+            process.wait()
 
     def _worker_of(self, application: str, executor: str) -> int | None:
         places = self.work.glob(f"*/{application}/{executor}")
         return next((self.worker_at(str(place)) for place in places), None)
 
-    def _start(self, main: str, *arguments: str) -> psutil.Process:
+    def _start(self, main: str, *arguments: str) -> psutil.Popen:
         spark = spark_at_hand()
         self.work.mkdir(parents=True, exist_ok=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYSPARK_", "PYTHON"))}
@@ -91,8 +92,7 @@ class Cluster:
         environment |= {"SPARK_LOCAL_DIRS": str(self._folder / "scratch"), "SPARK_NO_DAEMONIZE": "1"}
         command = [str(spark.home / "bin" / "spark-class"), f"org.apache.spark.deploy.{main}", *arguments]
         with (self._folder / "daemons.log").open("a", encoding="utf-8") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
-        return psutil.Process(process.pid)
+            return psutil.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
 
     def _state(self) -> dict[str, Any] | None:
         state: dict[str, Any] | None = _answer(f"http://{HOST}:{self._page}/json")

@@ -22,7 +22,7 @@ PROBE = Path(__file__).with_name("probe.py")
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Input:
     assert ARCHIVE.exists(), f"no packed environment at {ARCHIVE}: run make package"
-    return make_input(tmp_path_factory.mktemp("input"), users=1_500, days=8)
+    return make_input(tmp_path_factory.mktemp("input"), users=200, days=3)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ for path in sys.argv[1:]:
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Input:
-    return make_input(tmp_path_factory.mktemp("input"), users=200, days=3)
+    return make_input(tmp_path_factory.mktemp("input"), users=120, days=2)
 
 
 @pytest.fixture(scope="module")
