@@ -13,10 +13,10 @@ PINS   := $(BIN)/uv pip compile --quiet pyproject.toml -c $(LOCK) --no-header --
 BRINGS := numpy pandas pyarrow python-dateutil pytz scipy setuptools six tzdata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-ui serve screenshots test test-all lint bench clean check-python check-java test-s3 soak
+.PHONY: help setup demo demo-ui serve screenshots test test-s3 test-cluster test-connect test-spark35 test-spark41 lane soak package lint clean check-python check-java
 
 help: ## show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready ## install everything into .venv
 
@@ -62,10 +62,29 @@ test-s3: $(VENV)/.ready check-java .tools/bin/versitygw ## run the pipeline, the
 soak: $(VENV)/.ready check-java ## kill runs at random instants and start many at once; hours, and it can be stopped and resumed
 	@$(BIN)/python benchmarks/reliability/soak.py
 
+test-connect: $(VENV)/.ready check-java ## run the pipeline against a Spark Connect server
+	@$(BIN)/pytest -q -m connect tests/connect
+
+test-cluster: package check-java ## run the pipeline on a cluster of several processes, and kill some of them
+	@$(BIN)/pytest -q -m cluster tests/cluster tests/unit/test_package.py
+
+test-spark35: ## run the Spark part of the tests on Spark 3.5
+	@$(MAKE) --no-print-directory lane VENV=.venv35 LOCK=locks/spark35.txt
+
+test-spark41: ## run the Spark part of the tests on Spark 4.1
+	@$(MAKE) --no-print-directory lane VENV=.venv41 LOCK=locks/spark41.txt
+
+lane: $(VENV)/.ready check-java
+	@$(BIN)/pytest -q tests/spark tests/jobs
+
+package: $(VENV)/.ready ## build the wheel and the packed environment for clusters into dist/
+	@$(BIN)/python scripts/package.py --lock $(LOCK)
+
 lint: $(VENV)/.ready ## check style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@! command -v shellcheck >/dev/null || shellcheck spark-submit.sh scripts/*.sh .ci/run
 
 .PHONY: requirements
 requirements: $(VENV)/.ready ## write deploy/requirements/ from the lock, for services and Databricks

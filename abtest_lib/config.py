@@ -32,6 +32,13 @@ class CrossExposed(StrEnum):
     INCLUDE = "include"
 
 
+class DeltaJars(StrEnum):
+    """Where a cluster's Spark has Delta Lake's jars from."""
+
+    FETCH = "fetch"
+    PROVIDED = "provided"
+
+
 class Engine(StrEnum):
     """Which engine computes posteriors."""
 
@@ -79,6 +86,8 @@ class Settings(BaseSettings):
     driver_memory: str | None = None
     shuffle_partitions: Annotated[int, Field(ge=1)] | None = None
     spark_conf: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    submit_conf: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    delta_jars: DeltaJars = DeltaJars.FETCH
 
     @field_validator("reporting_timezone")
     @classmethod
@@ -104,7 +113,7 @@ class Settings(BaseSettings):
             value = [part.strip() for part in value.strip("[] ").split(",") if part.strip()]
         return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else value
 
-    @field_validator("spark_conf", mode="before")
+    @field_validator("spark_conf", "submit_conf", mode="before")
     @classmethod
     def _mapping(cls, value: object) -> object:
         value = yaml.safe_load(value) if isinstance(value, str) else value
@@ -203,7 +212,7 @@ def _read_yaml(path: Path | Traversable) -> dict[str, Any]:
 
 
 # Set by the launcher and the tools around the suite, not settings of it.
-_NOT_SETTINGS = {"lake", "input", "profile", "config", "debug"}
+_NOT_SETTINGS = {"lake", "input", "profile", "config", "debug", "archive"}
 
 
 def _environment_keys() -> list[str]:

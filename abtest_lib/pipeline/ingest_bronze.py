@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
@@ -16,6 +17,7 @@ from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.spark.tables import append, read_table
+from abtest_lib.spark.tap import Tap
 from abtest_lib.storage import local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey
@@ -125,26 +127,18 @@ def _found(surveyed: DataFrame) -> Found:
 
 def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, int]:
     """Write the valid rows; also tells how many rows there were at all, and how many of people forgotten."""
-    read = Observation("read")
     accepted = F.col("is_valid") & ~F.col("is_forgotten")
-    counted = rows.observe(
-        read,
-        F.count(F.lit(1)).alias("all"),
-        F.count_if(accepted).alias("valid"),
-        F.count_if("is_forgotten").alias("forgotten"),
-    )
-    valid = counted.where(accepted).drop("is_valid", "is_forgotten", "raw_record")
-    known = _known_rows(run, found.dates)
-    tally = _write_new(run, valid, known, EVENTS, lambda new: as_bronze(new, run.started_at))
-    seen = read.get
+    read = Tap(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
+    valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "raw_record")
+    known, shape = partial(_known_rows, run, found.dates), partial(as_bronze, ingested_at=run.started_at)
+    tally = _write_new(run, valid, known, EVENTS, shape)
+    seen = read.counts()
     return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"], seen["forgotten"]
 
 
-def _known_rows(run: Run, dates: tuple[date, ...]) -> DataFrame | None:
+def _known_rows(run: Run, dates: tuple[date, ...], version: int) -> DataFrame:
     """The row_ids of bronze on the dates of the input; only these can meet one of the input's rows."""
-    if last_commit(run.spark, EVENTS, run.lake) is None:
-        return None
-    bronze = read_table(run.spark, EVENTS, run.lake)
+    bronze = read_table(run.spark, EVENTS, run.lake, version)
     return bronze.where(F.col("event_date").isin(list(dates))).select("row_id")
 
 
@@ -156,31 +150,34 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
         nothing = run.spark.createDataFrame([], QUARANTINE.ddl)
         append(nothing, QUARANTINE, run.lake)
         return Tally(0, 0, 0, 0)
-    known = read_table(run.spark, QUARANTINE, run.lake).select("row_id") if exists else None
     invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten")
-    tally = _write_new(run, invalid, known, QUARANTINE, lambda new: as_quarantine(new, run.started_at))
+    known, shape = partial(_known_rejects, run), partial(as_quarantine, quarantined_at=run.started_at)
+    tally = _write_new(run, invalid, known, QUARANTINE, shape)
     return Tally(rejected, tally.copies, tally.known, tally.written)
+
+
+def _known_rejects(run: Run, version: int) -> DataFrame:
+    return read_table(run.spark, QUARANTINE, run.lake, version).select("row_id")
 
 
 def _write_new(
     run: Run,
     rows: DataFrame,
-    known: DataFrame | None,
+    known: Callable[[int], DataFrame],
     contract: TableContract,
     shape: Callable[[DataFrame], DataFrame],
 ) -> Tally:
     """Append the rows that are neither copies of one another nor known, and count all three on the way."""
-    copies, again = Observation("copies"), Observation("known")
-    numbered = number_copies(rows).observe(copies, F.count_if(F.col("copy") > 1).alias("rows"))
-    new = numbered.where("copy = 1").drop("copy")
-    if known is not None:
-        marked = new.join(known.withColumn("is_known", F.lit(True)), "row_id", "left")
-        new = marked.observe(again, F.count_if("is_known").alias("rows")).where("is_known IS NULL").drop("is_known")
+    copies, again = Tap(rows=F.count_if(F.col("copy") > 1)), Tap(rows=F.count_if("is_known"))
+    new = copies.on(number_copies(rows)).where("copy = 1").drop("copy")
     before = last_commit(run.spark, contract, run.lake)
+    if before is not None:
+        marked = new.join(known(before.version).withColumn("is_known", F.lit(True)), "row_id", "left")
+        new = again.on(marked).where("is_known IS NULL").drop("is_known")
     commit = append(shape(new), contract, run.lake)
     # Delta makes no commit for an append without rows, and then the last one is an older one's.
     written = 0 if before is not None and before.version == commit.version else commit.rows_changed
-    return Tally(0, copies.get["rows"], again.get["rows"] if known is not None else 0, written)
+    return Tally(0, copies.counts()["rows"], again.counts()["rows"] if before is not None else 0, written)
 
 
 def _check_conservation(path: str, total: int, accepted: Tally, rejected: Tally) -> None:

@@ -1,15 +1,21 @@
 """What a table's Delta log says: its version, its last commit, its rows."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import TableContract
 from abtest_lib.storage import is_s3, local_folder, object_store
+
+_NO_TABLE = re.compile(
+    "DELTA_(MISSING_DELTA_TABLE|TABLE_NOT_FOUND|PATH_DOES_NOT_EXIST)|PATH_NOT_FOUND|not a Delta table"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +133,14 @@ def _commit_info(log: _Log, version: int) -> dict[str, Any]:
 
 
 def _last_commit_by_spark(spark: SparkSession, path: str) -> Commit | None:
-    from delta.tables import DeltaTable  # noqa: PLC0415  only an object store needs it
-
-    if not DeltaTable.isDeltaTable(spark, path):
+    # By SQL alone: delta.tables wants a JVM in this process, or a plug-in of the Connect server.
+    try:
+        history = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1")
+        row = history.select("version", "operation", "operationMetrics").first()
+    except AnalysisException as error:
+        if _NO_TABLE.search(str(error)) is None:
+            raise
         return None
-    history = spark.sql(f"DESCRIBE HISTORY delta.`{path}` LIMIT 1")
-    row = history.select("version", "operation", "operationMetrics").first()
     if row is None:
         return None
     return Commit(row["version"], row["operation"], _numbers(row["operationMetrics"] or {}))

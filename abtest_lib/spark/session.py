@@ -10,15 +10,12 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings
+from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
 from abtest_lib.spark.java import java_version
 from abtest_lib.spark.quiet import jvm_output_set_aside
 from abtest_lib.storage import is_s3, s3a_conf, use_object_store
 
-# What a session must have for Delta, and what keeps a small local run from paying for a cluster's defaults.
-_DELTA_CONF = {
-    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-}
+# What keeps a small local run from paying for a cluster's defaults.
 _LOCAL_CONF = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -66,12 +63,12 @@ def build_session(
     Raises:
         MachineError: No usable JDK was found.
     """
+    use_object_store(settings)
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
         java_version()
         # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        use_object_store(settings)
         for key, value in static_conf(settings, text_bytes, uses_s3=any(map(is_s3, paths))).items():
             builder = builder.config(key, value)
         builder = builder.master(settings.spark_master)
@@ -98,12 +95,9 @@ def fit_shuffles(session: SparkSession, settings: Settings, input_bytes: int) ->
 
 def delta_packages() -> list[str]:
     """The Maven coordinates of Delta Lake for the installed Spark."""
-    delta = version("delta-spark")
     spark_minor = ".".join(version("pyspark").split(".")[:2])
     scala = "2.12" if spark_minor.startswith("3.") else "2.13"
-    # From 4.1 on, Delta's artefacts carry the Spark version that they were built for.
-    suffix = f"_{spark_minor}" if tuple(map(int, delta.split(".")[:2])) >= (4, 1) else ""
-    return [f"io.delta:delta-spark{suffix}_{scala}:{delta}"]
+    return [delta_coordinate(spark_minor, scala, version("delta-spark"))]
 
 
 def hadoop_version() -> str:
@@ -123,7 +117,7 @@ def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: b
         uses_s3: Whether the lake or the input is on S3.
     """
     log_settings = files("conf") / "log4j2.properties"
-    conf = _DELTA_CONF | _LOCAL_CONF | _jars(uses_s3=uses_s3)
+    conf = DELTA_CONF | _LOCAL_CONF | _jars(uses_s3=uses_s3)
     if uses_s3:
         conf |= dict(s3a_conf(settings, hadoop_version()))
     conf["spark.driver.extraJavaOptions"] = " ".join(
