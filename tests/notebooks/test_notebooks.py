@@ -43,15 +43,15 @@ def test_one_experiment_is_computed_again_from_its_counts(
     assert len(found["figure"].data) == 2 * len(found["names"])
 
 
-def test_a_metric_of_ones_own_counts_the_people_that_pyarrow_counts(
-    tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_a_metric_of_ones_own_counts_the_people_that_plain_python_counts(
+    spark: SparkSession, tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deltalake import DeltaTable  # noqa: PLC0415  beside Spark only here
-
     monkeypatch.setenv("NOTEBOOK_LAKE", tour["lake"])
     found = runpy.run_path(str(NOTEBOOKS / "03_own_metric.py"))
-    events = DeltaTable(f"{tour['lake']}/bronze/events").to_pyarrow_table().to_pylist()
-    people = DeltaTable(f"{tour['lake']}/silver/participants").to_pyarrow_table().to_pylist()
+    events, people = (
+        spark.read.format("delta").load(f"{tour['lake']}/{table}").collect()
+        for table in ("bronze/events", "silver/participants")
+    )
     seen = {(row["user_id"], row["timestamp"]) for row in events if row["event_name"] == "PRODUCT"}
     last: dict[str, Any] = {}
     for user, moment in seen:
