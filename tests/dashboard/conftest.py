@@ -26,7 +26,8 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+# By module: Playwright keeps an event loop running in this thread, which other tests would stumble over.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright's Python package is not installed")
     executable = _chromium()
@@ -36,14 +37,14 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     assert browser  # without one everything is skipped before servers are started
     with opened(build_lake(tmp_path_factory.mktemp("lake")), tmp_path_factory.mktemp("cache")) as found:
         yield found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def empty_site(browser: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     assert browser
     with opened(build_empty_lake(tmp_path_factory.mktemp("empty")), tmp_path_factory.mktemp("cache")) as found:
