@@ -10,6 +10,8 @@ export ABTEST_REGISTRY ABTEST_API_LOG_REQUESTS
 api=$!
 "$ABTEST" dashboard --api "http://127.0.0.1:$PORT" --port "$UI_PORT" &
 ui=$!
+# The trap calls it.
+# shellcheck disable=SC2317
 stop() {
     trap - EXIT INT TERM
     kill "$api" "$ui" 2>/dev/null || true

@@ -19,6 +19,7 @@ def look(batches):  # noqa: ANN001, ANN201  runs on the executor
         yield pa.RecordBatch.from_pylist([{"facts": json.dumps(facts)}])
 
 
-spark = SparkSession.builder.getOrCreate()
-seen = spark.range(0, 4, 1, 4).mapInArrow(look, "facts string").collect()
-sys.stdout.write("".join(f"probe {line}\n" for line in sorted({row["facts"] for row in seen})))
+if __name__ == "__main__":
+    spark = SparkSession.builder.getOrCreate()
+    seen = spark.range(0, 4, 1, 4).mapInArrow(look, "facts string").collect()
+    sys.stdout.write("".join(f"probe {line}\n" for line in sorted({row["facts"] for row in seen})))
