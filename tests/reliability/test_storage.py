@@ -41,7 +41,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", place], check=True)
+        # Lazily: the session may not yet have closed the file of the write that failed.
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def remount(place: Path, options: str) -> None:
