@@ -67,6 +67,11 @@ class TableContract:
         return tuple(column.name for column in self.columns)
 
     @property
+    def types(self) -> dict[str, str]:
+        """The Spark SQL type of each column, in order."""
+        return {column.name: column.type for column in self.columns}
+
+    @property
     def ddl(self) -> str:
         """The schema as a Spark DDL string, `name type, name type`."""
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from abtest_lib.config import Settings
 from abtest_lib.contracts import CONTRACT_VERSION, FORGOTTEN, RUNS
 from abtest_lib.errors import ConfigError
+from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit, last_note
 from abtest_lib.spark.tables import append, read_table
 from abtest_lib.transforms.forgotten import Forgotten
@@ -116,8 +117,7 @@ def write_history(
     if not history.unwritten:
         return
     rows = [_as_row(report, run_id, settings.config_hash(), code_version) for report in history.unwritten]
-    frame = spark.createDataFrame(rows, RUNS.ddl)
-    append(frame, RUNS, lake, note=json.dumps(settings.table_settings()))
+    append(literal_rows(spark, rows, RUNS.types), RUNS, lake, note=json.dumps(settings.table_settings()))
     history.unwritten.clear()
 
 

@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
-from abtest_lib.pipeline.context import Run, kept
+from abtest_lib.pipeline.context import Run, concurrently, kept
 from abtest_lib.pipeline.history import forgotten_people
+from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
@@ -20,7 +21,7 @@ from abtest_lib.spark.tables import append, read_table
 from abtest_lib.spark.tap import Tap
 from abtest_lib.storage import local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
-from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey
+from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey, together
 
 JOB = "ingest_bronze"
 
@@ -80,11 +81,13 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
     source = find_source(run.spark, path)
     fit_shuffles(run.spark, run.settings, source.text_bytes)
     raw = read_raw_events(run.spark, source)
-    rows = mark_forgotten(identify(raw.frame), forgotten_people(run.spark, run.lake))
-    with kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
+    rows = mark_forgotten(identify(together(raw.frame)), forgotten_people(run.spark, run.lake))
+    # Parsing text costs more than keeping what comes of it, and it is looked at twice.
+    with kept(rows) as rows, kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
-        accepted, total, forgotten = _write_bronze(run, judged, found)
+        written, _ = concurrently(lambda: _write_bronze(run, judged, found), lambda: _make_quarantine(run))
+        accepted, total, forgotten = written
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
     nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
@@ -142,13 +145,13 @@ def _known_rows(run: Run, dates: tuple[date, ...], version: int) -> DataFrame:
     return bronze.where(F.col("event_date").isin(list(dates))).select("row_id")
 
 
+def _make_quarantine(run: Run) -> None:
+    if last_commit(run.spark, QUARANTINE, run.lake) is None:
+        append(literal_rows(run.spark, [], QUARANTINE.types), QUARANTINE, run.lake)
+
+
 def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
-    exists = last_commit(run.spark, QUARANTINE, run.lake) is not None
-    if rejected == 0 and exists:
-        return Tally(0, 0, 0, 0)
     if rejected == 0:
-        nothing = run.spark.createDataFrame([], QUARANTINE.ddl)
-        append(nothing, QUARANTINE, run.lake)
         return Tally(0, 0, 0, 0)
     invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten")
     known, shape = partial(_known_rejects, run), partial(as_quarantine, quarantined_at=run.started_at)

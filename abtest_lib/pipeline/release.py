@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import GOLD_TABLES, RELEASES
 from abtest_lib.pipeline.context import Run
+from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import append, read_table
 
@@ -25,7 +26,7 @@ def publish_release(run: Run) -> Mapping[str, Any]:
     if versions == _published(run):
         return {"input_versions": versions}
     row = (run.run_id, datetime.now(UTC), versions)
-    commit = append(run.spark.createDataFrame([row], RELEASES.ddl), RELEASES, run.lake)
+    commit = append(literal_rows(run.spark, [row], RELEASES.types), RELEASES, run.lake)
     return {
         "rows_written": 1,
         "input_versions": versions,

@@ -10,6 +10,11 @@ from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.transforms.rules import EVENT_RULES, EVENT_TIME, LONGEST_FIELD, MALFORMED_ROW, MAP_RULES, Rule
 
 
+def together(raw: DataFrame) -> DataFrame:
+    """Bring the rows of each user together, which spreads the work over all cores whatever the input's files are."""
+    return raw.repartition("user_id")
+
+
 def identify(raw: DataFrame) -> DataFrame:
     """Give every raw row its `row_id` and its `event_time`.
 
@@ -69,11 +74,11 @@ def failed_rules() -> Column:
 def number_copies(rows: DataFrame) -> DataFrame:
     """Add `copy`: 1 for the row of each row_id that stays, more for its copies.
 
-    Which copy stays is decided by the name of its file, so that the outcome does not depend on partitions. The rows
-    of one user come out together, in order of time.
+    Which copy stays is decided by the name of its file, so that the outcome does not depend on partitions. Rows that
+    `together` has put in place stay there, and those of one user come out in order of time.
     """
     by_row = Window.partitionBy("user_id", "event_time", "row_id").orderBy("source_file")
-    return rows.repartition("user_id").withColumn("copy", F.row_number().over(by_row))
+    return rows.withColumn("copy", F.row_number().over(by_row))
 
 
 def as_bronze(rows: DataFrame, ingested_at: datetime) -> DataFrame:

@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abtest_lib.config import CrossExposed
+from abtest_lib.spark.literal import literal_rows
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.participants import variant_order
 
@@ -21,7 +22,8 @@ def with_period(frame: DataFrame, periods: Periods) -> DataFrame:
     declared = {name: sorted(starts) for name, starts in periods.items() if starts}
     if not declared:
         return frame.withColumns({"period": F.lit(0), "declared_start": F.lit(None).cast("date")})
-    known = frame.sparkSession.createDataFrame(list(declared.items()), "experiment_name string, starts array<date>")
+    columns = {"experiment_name": "string", "starts": "array<date>"}
+    known = literal_rows(frame.sparkSession, list(declared.items()), columns)
     begun = F.filter(F.coalesce("starts", F.array().cast("array<date>")), lambda start: start <= F.col("day"))
     return (
         frame.join(F.broadcast(known), "experiment_name", "left")

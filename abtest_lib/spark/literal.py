@@ -1,0 +1,36 @@
+"""A few rows of this process as a frame, without the Python workers that `createDataFrame` starts for them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+
+def literal_rows(spark: SparkSession, rows: Iterable[Sequence[object]], columns: Mapping[str, str]) -> DataFrame:
+    """Make a frame of a few rows, which travel inside the query.
+
+    Args:
+        spark: The session.
+        rows: Texts, numbers, truth values, dates, instants with a time zone, lists and maps of these.
+        columns: Name to Spark SQL type, in the order of the values.
+
+    Returns:
+        The rows.
+
+    Raises:
+        TypeError: A value is of another type.
+    """
+    named = [dict(zip(columns, row, strict=True)) for row in rows]
+    fields = ", ".join(f"`{name}`: {kind}" for name, kind in columns.items())
+    listed = F.from_json(F.lit(json.dumps(named, default=_as_text)), f"array<struct<{fields}>>")
+    return spark.range(1).select(F.inline(listed))
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"a frame's row cannot hold {value!r}")
