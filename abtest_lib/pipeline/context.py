@@ -138,6 +138,17 @@ def concurrently(*tasks: Callable[[], T]) -> list[T]:
     return [future.result() for future in futures]
 
 
+@contextmanager
+def meanwhile(task: Callable[[], object]) -> Iterator[None]:
+    """Run a Spark action beside what the block does; the block's end waits for it."""
+    future = _threads().submit(task)
+    try:
+        yield
+    finally:
+        wait([future])
+    future.result()
+
+
 @cache
 def _threads() -> ThreadPoolExecutor:
     """Threads that live as long as the process: py4j keeps a connection for each and never closes it."""

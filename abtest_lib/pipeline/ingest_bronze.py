@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
-from abtest_lib.pipeline.context import Run, concurrently, kept
+from abtest_lib.pipeline.context import Run, kept, meanwhile
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit
@@ -86,8 +86,8 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
     with kept(rows) as rows, kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
-        written, _ = concurrently(lambda: _write_bronze(run, judged, found), lambda: _make_quarantine(run))
-        accepted, total, forgotten = written
+        with meanwhile(partial(_make_quarantine, run)):
+            accepted, total, forgotten = _write_bronze(run, judged, found)
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
     nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
