@@ -32,6 +32,9 @@ class ConversionDraws:
     @property
     def log_conversion(self) -> Floats:
         """Logarithm of θ, shape (arms, draws); finite where θ itself underflows."""
+        conversion = self.conversion
+        if conversion.min() > np.finfo(np.float64).tiny:
+            return np.asarray(np.log(conversion), dtype=np.float64)
         # log θ = -log(1 + e^-x) with x the log odds; the exponential of a number that is not positive cannot overflow.
         tail = np.log1p(np.exp(-np.abs(self.log_odds)))
         return np.asarray(np.minimum(self.log_odds, 0.0) - tail, dtype=np.float64)
