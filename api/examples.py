@@ -183,6 +183,7 @@ QUALITY: Json = {
             "rows_written": 140698,
             "rows_quarantined": 0,
             "duplicates": 855,
+            "rows_forgotten": 0,
         }
     ],
     "quarantine": {"rows": 3, "by_rule": [{"rule": "timestamp_without_offset", "rows": 3}]},

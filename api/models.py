@@ -311,6 +311,7 @@ class Run(Answer):
     rows_written: int | None
     rows_quarantined: int | None
     duplicates: int | None
+    rows_forgotten: int | None
 
 
 class QuarantineRule(Answer):

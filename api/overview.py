@@ -144,8 +144,9 @@ def _runs(lake: str) -> list[dict[str, Any]]:
     table = open_table(lake, RUNS)
     with lake_errors(RUNS.full_name):
         rows = _query(table, f"select * from t order by started_at desc, job limit {RUN_ROWS}")  # noqa: S608
-    kept = ("run_id", "job", "status", "started_at", "finished_at", "rows_read", "rows_written")
-    return [plain({key: row.get(key) for key in (*kept, "rows_quarantined", "duplicates")}) for row in rows]
+    counts = ("rows_read", "rows_written", "rows_quarantined", "duplicates", "rows_forgotten")
+    kept = ("run_id", "job", "status", "started_at", "finished_at", *counts)
+    return [plain({key: row.get(key) for key in kept}) for row in rows]
 
 
 def _quarantine(lake: str) -> dict[str, Any]:

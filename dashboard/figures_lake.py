@@ -11,39 +11,53 @@ from dashboard.palette import GREY, look
 _TRANSPARENT = "rgba(127,127,127,0.35)"
 
 
-def flow(read: int, new: int, duplicates: int, rejected: int) -> go.Figure:
-    """Where the rows of a run went, as a flow; widths are rows."""
+_FLOW_GAP = 0.13
+"""Between the ends of a flow, as a share of its height; a line of text must fit."""
+
+
+def flow(read: int, new: int, duplicates: int, rejected: int, forgotten: int) -> go.Figure:
+    """Where the rows of a run went, as a flow; widths are rows, and what is told of each end stands beside it."""
     ends = [
         (texts.FLOW_NEW, new, look(2).colour),
         (texts.FLOW_DUPLICATES, duplicates, look(0).colour),
         (texts.FLOW_REJECTED, rejected, look(1).colour),
+        (texts.FLOW_FORGOTTEN, forgotten, look(3).colour),
     ]
-    names = [texts.FLOW_READ, *(name for name, _, _ in ends)]
+    ends = [end for end in ends if end[1]]
+    places = _middles([rows for _, rows, _ in ends])
+    told = [f"{name} {words.count(rows)}" for name, rows, _ in ends]
     figure = go.Figure(
         go.Sankey(
-            arrangement="snap",
+            arrangement="fixed",
             node={
-                "label": [f"{name} {words.count(rows)}" for name, rows in zip(names, _rows(read, ends), strict=True)],
+                "label": [f"{texts.FLOW_READ} {words.count(read)}", *("" for _ in ends)],
+                "customdata": [f"{texts.FLOW_READ} {words.count(read)}", *told],
                 "color": [GREY, *(colour for _, _, colour in ends)],
-                "pad": 26,
+                "x": [0.001, *(0.999 for _ in ends)],
+                "y": [0.5, *places],
                 "thickness": 18,
-                "hovertemplate": "%{label}<extra></extra>",
+                "hovertemplate": "%{customdata}<extra></extra>",
             },
             link={
                 "source": [0] * len(ends),
                 "target": list(range(1, len(ends) + 1)),
                 "value": [rows for _, rows, _ in ends],
                 "color": [_TRANSPARENT] * len(ends),
-                "hovertemplate": "%{target.label}<extra></extra>",
+                "hovertemplate": "%{target.customdata}<extra></extra>",
             },
         )
     )
-    figure.update_layout(height=260, margin={"l": 8, "r": 8, "t": 24, "b": 24}, font_size=13)
+    for text, place in zip(told, places, strict=True):
+        figure.add_annotation(x=1, y=1 - place, text=text, xanchor="left", yanchor="middle", xshift=12, showarrow=False)
+    figure.update_layout(height=260, margin={"l": 8, "r": 190, "t": 24, "b": 24}, font_size=13)
     return figure
 
 
-def _rows(read: int, ends: Sequence[tuple[str, int, str]]) -> list[int]:
-    return [read, *(rows for _, rows, _ in ends)]
+def _middles(rows: Sequence[int]) -> list[float]:
+    """Where the middle of each end is, from 0 at the top to 1."""
+    free = 1.0 - _FLOW_GAP * (len(rows) - 1)
+    shares = [free * count / max(sum(rows), 1) for count in rows]
+    return [sum(shares[:place]) + _FLOW_GAP * place + share / 2 for place, share in enumerate(shares)]
 
 
 def rules(found: Sequence[shapes.Rule]) -> go.Figure:

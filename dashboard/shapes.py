@@ -258,6 +258,7 @@ class Run(TypedDict):
     rows_written: int | None
     rows_quarantined: int | None
     duplicates: int | None
+    rows_forgotten: int | None
 
 
 class Rule(TypedDict):

@@ -170,12 +170,15 @@ FUNNEL_NONE = "No funnel for this day."
 PIPELINE_LEAD = "From raw events to the tables that verdicts rest on. Every row read is accounted for."
 LAST_DAY, ROWS_READ, REJECTED, PUBLISHED = "Newest day", "Rows read, last run", "Rejected, all runs", "Last release"
 FLOW_TITLE = "Where the rows of the last run went"
-FLOW_NOTE = "{read:,} read = {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected"
+FLOW_NOTE = "{read:,} read = {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected{forgotten}"
 FLOW_BROKEN = (
-    "These rows do not add up: {read:,} read, {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected."
+    "These rows do not add up: "
+    "{read:,} read, {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected{forgotten}."
 )
+FLOW_NOTE_FORGOTTEN = " + {forgotten:,} of people forgotten"
 FLOW_NONE = "No run has read any rows yet."
 FLOW_READ, FLOW_NEW, FLOW_DUPLICATES, FLOW_REJECTED = "read", "new events (bronze)", "duplicates", "quarantine"
+FLOW_FORGOTTEN = "forgotten"
 RULES_TITLE = "Quarantine by rule"
 RULES_NOTE = "A row may break several rules."
 RULES_NONE = "Nothing was rejected."
@@ -205,6 +208,7 @@ RUN_COLUMNS = {
     "written": "Written",
     "rejected": "Rejected",
     "duplicates": "Duplicates",
+    "forgotten": "Forgotten",
     "run": "Run",
 }
 PIPELINE_FUNNEL = "Funnel by arm and day"

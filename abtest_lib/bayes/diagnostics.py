@@ -183,4 +183,3 @@ def _autocorrelation(chains: Floats) -> Floats:
     autocorrelation = 1.0 - (within[:, None] - covariance) / pooled[:, None]
     autocorrelation[:, 0] = 1.0
     return np.asarray(autocorrelation, dtype=np.float64)
-

@@ -60,12 +60,14 @@ def _flow(run: shapes.Run | None) -> None:
         return
     read, new = run["rows_read"], run["rows_written"] or 0
     duplicates, rejected = run["duplicates"] or 0, run["rows_quarantined"] or 0
-    said = {"read": read, "new": new, "duplicates": duplicates, "rejected": rejected}
-    if read == new + duplicates + rejected:
+    forgotten = run["rows_forgotten"] or 0
+    more = texts.FLOW_NOTE_FORGOTTEN.format(forgotten=forgotten) if forgotten else ""
+    said = {"read": read, "new": new, "duplicates": duplicates, "rejected": rejected, "forgotten": more}
+    if read == new + duplicates + rejected + forgotten:
         st.caption(texts.FLOW_NOTE.format(**said))
     else:
         st.error(texts.FLOW_BROKEN.format(**said))
-    page.chart(figures_lake.flow(read, new, duplicates, rejected), "flow", texts.FLOW_TITLE)
+    page.chart(figures_lake.flow(read, new, duplicates, rejected, forgotten), "flow", texts.FLOW_TITLE)
 
 
 def _rules(quarantine: shapes.Quarantine) -> None:
@@ -140,11 +142,12 @@ def _runs(runs: Sequence[shapes.Run]) -> None:
             "written": words.count(run["rows_written"]),
             "rejected": words.count(run["rows_quarantined"]),
             "duplicates": words.count(run["duplicates"]),
+            "forgotten": words.count(run["rows_forgotten"]),
             "run": run["run_id"],
         }
         for run in runs
     ]
-    page.table(texts.RUN_COLUMNS, rows, "", "seconds read written rejected duplicates")
+    page.table(texts.RUN_COLUMNS, rows, "", "seconds read written rejected duplicates forgotten")
     page.download("runs", runs)
 
 

@@ -214,7 +214,7 @@ def test_pipeline_says_what_the_api_says(look: Looker, site: Site) -> None:
     for table in tables:
         assert shown[f"{table['layer']}/{table['table']}"][texts.TABLE_COLUMNS["rows"]] == words.count(table["rows"])
     assert metrics(page)[texts.REJECTED] == words.count(site.api.quality()["quarantine"]["rows"]) == "2"
-    assert texts.FLOW_NOTE.format(read=4, new=2, duplicates=0, rejected=2) in text(page)
+    assert texts.FLOW_NOTE.format(read=4, new=2, duplicates=0, rejected=2, forgotten="") in text(page)
     assert not any(user in page.content() for user in USER_IDS)
     runs = cells(page, texts.RUN_COLUMNS["job"])
     assert [row[texts.RUN_COLUMNS["job"]] for row in runs] == [run["job"] for run in site.api.quality()["runs"]]
