@@ -6,6 +6,7 @@ would tie at zero, while log θ still tells them apart.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from scipy import special
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ConversionDraws:
     """Joint posterior draws of the conversions of one group.
 
@@ -24,7 +25,7 @@ class ConversionDraws:
 
     log_odds: Floats
 
-    @property
+    @cached_property
     def conversion(self) -> Floats:
         """θ, shape (arms, draws), a proportion."""
         return np.asarray(special.expit(self.log_odds), dtype=np.float64)
@@ -32,9 +33,8 @@ class ConversionDraws:
     @property
     def log_conversion(self) -> Floats:
         """Logarithm of θ, shape (arms, draws); finite where θ itself underflows."""
-        conversion = self.conversion
-        if conversion.min() > np.finfo(np.float64).tiny:
-            return np.asarray(np.log(conversion), dtype=np.float64)
+        if self.conversion.min() > np.finfo(np.float64).tiny:
+            return np.asarray(np.log(self.conversion), dtype=np.float64)
         # log θ = -log(1 + e^-x) with x the log odds; the exponential of a number that is not positive cannot overflow.
         tail = np.log1p(np.exp(-np.abs(self.log_odds)))
         return np.asarray(np.minimum(self.log_odds, 0.0) - tail, dtype=np.float64)

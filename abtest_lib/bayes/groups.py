@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.errors import one_line
@@ -52,7 +53,7 @@ class Arm:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """One experiment on one day: what is fitted together.
 
@@ -72,7 +73,7 @@ class Group:
     arms: tuple[Arm, ...]
     control_id: str | None = None
 
-    @property
+    @cached_property
     def fitted_arms(self) -> tuple[Arm, ...]:
         """The arms with users, by counts and only then by name: relabelling the arms relabels the result."""
         with_users = (arm for arm in self.arms if arm.users)
