@@ -7,10 +7,11 @@ Settings (`s3_*`) only fill in what the environment leaves open. No secret ever 
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest_lib.errors import ConfigError
 
@@ -22,6 +23,10 @@ _ENCRYPTION = {"SSE-S3": "AES256", "SSE-KMS": "aws:kms"}
 _S3A = "spark.hadoop.fs.s3a."
 _REQUEST_TIMEOUT = timedelta(seconds=10)
 _RETRY_TIMEOUT = timedelta(seconds=15)
+_PAUSES = (0.2, 1.0)
+"""Seconds before the second and the third attempt."""
+
+T = TypeVar("T")
 
 
 def local_folder(path: str) -> Path | None:
@@ -100,6 +105,25 @@ def object_store(prefix: str) -> Any:  # noqa: ANN401  obstore's own store type 
     return from_url(delta_rs_location(prefix), client_options=client, retry_config=retry)
 
 
+def again(request: Callable[[], T]) -> T:
+    """Send a request that may be repeated up to three times: what is lost within a body, no client sends again.
+
+    Args:
+        request: A read, a listing or a removal, with the whole of its answer.
+
+    Raises:
+        obstore.exceptions.BaseError: What the last attempt met, or the first that another would meet as well.
+    """
+    from obstore.exceptions import GenericError  # noqa: PLC0415  only object stores need it
+
+    for pause in _PAUSES:
+        try:
+            return request()
+        except GenericError:
+            time.sleep(pause)
+    return request()
+
+
 def s3a_conf(settings: "Settings", hadoop_version: str) -> Iterator[tuple[str, str]]:
     """What S3A must know, for Spark; it follows the same environment as the others.
 
@@ -144,8 +168,9 @@ def sizes_under(path: str) -> Mapping[str, int]:
         return {str(file.relative_to(folder)): file.stat().st_size for file in files}
     import obstore  # noqa: PLC0415
 
-    pages = obstore.list(object_store(path))
-    return {str(entry["path"]): int(entry["size"]) for page in pages for entry in page}
+    store = object_store(path)
+    entries = again(lambda: [entry for page in obstore.list(store) for entry in page])
+    return {str(entry["path"]): int(entry["size"]) for entry in entries}
 
 
 def modified_at(folder: str, name: str) -> datetime:
@@ -155,7 +180,8 @@ def modified_at(folder: str, name: str) -> datetime:
         return datetime.fromtimestamp((local / name).stat().st_mtime, UTC)
     import obstore  # noqa: PLC0415
 
-    moment: datetime = obstore.head(object_store(folder), name)["last_modified"]
+    store = object_store(folder)
+    moment: datetime = again(lambda: obstore.head(store, name))["last_modified"]
     return moment
 
 

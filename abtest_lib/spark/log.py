@@ -11,7 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import TableContract
-from abtest_lib.storage import is_s3, local_folder, object_store
+from abtest_lib.storage import again, is_s3, local_folder, object_store
 
 _NO_TABLE = re.compile(
     "DELTA_(MISSING_DELTA_TABLE|TABLE_NOT_FOUND|PATH_DOES_NOT_EXIST)|PATH_NOT_FOUND|not a Delta table"
@@ -104,13 +104,14 @@ class _LogOnS3:
     def versions(self) -> Iterator[int]:
         import obstore  # noqa: PLC0415  only object stores need it
 
-        names = (PurePosixPath(entry["path"]) for page in obstore.list(self._store) for entry in page)
+        entries = again(lambda: [entry for page in obstore.list(self._store) for entry in page])
+        names = (PurePosixPath(entry["path"]) for entry in entries)
         return (int(name.stem) for name in names if name.suffix == ".json" and name.stem.isdigit())
 
     def text(self, version: int) -> str:
         import obstore  # noqa: PLC0415
 
-        return bytes(obstore.get(self._store, _file_of(version)).bytes()).decode()
+        return again(lambda: bytes(obstore.get(self._store, _file_of(version)).bytes())).decode()
 
 
 def _log_of(path: str) -> _Log | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from abtest_lib.errors import LakeError, one_line
-from abtest_lib.storage import local_folder, object_store
+from abtest_lib.storage import again, local_folder, object_store
 
 
 class Slot(Protocol):
@@ -127,15 +127,19 @@ class ObjectSlot:
 
     def read(self) -> tuple[str, str] | None:
         """The text and its entity tag."""
-        import obstore  # noqa: PLC0415
         from obstore.exceptions import NotFoundError  # noqa: PLC0415
 
         with _store_errors(self._place):
             try:
-                found = obstore.get(self._store, self._name)
+                return again(self._fetch)
             except (NotFoundError, FileNotFoundError):
                 return None
-            return bytes(found.bytes()).decode(), str(found.meta["e_tag"])
+
+    def _fetch(self) -> tuple[str, str]:
+        import obstore  # noqa: PLC0415
+
+        found = obstore.get(self._store, self._name)
+        return bytes(found.bytes()).decode(), str(found.meta["e_tag"])
 
     def swap(self, text: str, tag: str) -> str | None:
         """Put a text in the place of the one with this entity tag."""
@@ -155,7 +159,7 @@ class ObjectSlot:
         found = self.read()
         if found is not None and found[1] == tag:
             with _store_errors(self._place):
-                obstore.delete(self._store, self._name)
+                again(lambda: obstore.delete(self._store, self._name))
 
 
 def _tag(result: object) -> str:

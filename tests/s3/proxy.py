@@ -20,7 +20,7 @@ class Faults:
 
     Attributes:
         unavailable: The share of requests answered with 503.
-        reset: The share of responses cut in their middle by a reset.
+        reset: The share of responses cut in the middle of their body by a reset; those without one never arrive.
         lost: The share of successful PUT and POST requests whose response never arrives.
         latency: Seconds that every request waits.
         is_down: Whether every connection is refused.
@@ -127,9 +127,10 @@ class Proxy:
             sending.cancel()
         if is_lost:
             return False
-        if is_cut:
-            answer.write((status + body)[: (len(status) + len(body)) // 2])
+        if is_cut and body:
+            answer.write(status + body[: len(body) // 2])
             await answer.drain()
+        if is_cut:
             return False
         answer.write(status + body)
         await answer.drain()

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import GenericError, NotFoundError
 
+from abtest_lib import storage
 from abtest_lib.config import load_settings
 from abtest_lib.errors import ConfigError
 from abtest_lib.storage import (
@@ -92,3 +94,42 @@ def test_sizes_and_locations(tmp_path: Path) -> None:
     (tmp_path / "a" / "x").write_bytes(b"123")
     assert sizes_under(str(tmp_path)) == {"a/x": 3}
     assert delta_rs_location("s3a://b/p") == "s3://b/p"
+
+
+def test_a_request_that_may_be_repeated_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
+    outcomes = iter([GenericError("cut off"), GenericError("cut off"), "there"])
+
+    def request() -> str:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    assert storage.again(request) == "there"
+
+
+def test_what_another_attempt_would_meet_as_well_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
+    attempts = []
+
+    def request() -> None:
+        attempts.append(1)
+        raise NotFoundError("no such object")
+
+    with pytest.raises(NotFoundError):
+        storage.again(request)
+    assert len(attempts) == 1
+
+
+def test_after_three_attempts_the_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
+    attempts = []
+
+    def request() -> None:
+        attempts.append(1)
+        raise GenericError("cut off")
+
+    with pytest.raises(GenericError):
+        storage.again(request)
+    assert len(attempts) == 3

@@ -1,5 +1,7 @@
 """The flow of rows: every end is told once, beside its band, and ends without rows are left out."""
 
+import itertools
+
 import pytest
 
 from dashboard import texts
@@ -12,7 +14,7 @@ def test_ends_stand_in_order_and_apart() -> None:
     names = (texts.FLOW_NEW, texts.FLOW_DUPLICATES, texts.FLOW_REJECTED, texts.FLOW_FORGOTTEN)
     assert told == [f"{name} {rows}" for name, rows in zip(names, (60, 30, 6, 4), strict=True)]
     heights = [note.y for note in figure.layout.annotations]
-    assert all(upper - lower > 0.13 for upper, lower in zip(heights, heights[1:], strict=False))
+    assert all(upper - lower > 0.13 for upper, lower in itertools.pairwise(heights))
     assert list(figure.data[0].node.y)[1:] == pytest.approx([1 - height for height in heights])
     assert sum(figure.data[0].link.value) == 100
 
