@@ -67,7 +67,7 @@ def diagnose(draws: Floats, divergences: int) -> Diagnostics:
     scores = rank_normalise(halves, order)
     folded = _folded(halves, order)
     r_hat = np.maximum(plain_r_hat(scores), plain_r_hat(rank_normalise(folded, order_of(folded))))
-    # The tails' is the smaller of those of the 5 % and the 95 % quantile. One call for all three: arrays are small.
+    # Tail ESS is the smaller of the 5 % and the 95 % quantile's; one call serves them and the bulk.
     tails = [(halves <= _quantile(halves, order, p)[:, None, None]).astype(np.float64) for p in (0.05, 0.95)]
     bulk, *tail = np.split(effective_sample_size(np.concatenate([scores, *tails])), 3)
     return Diagnostics(float(r_hat.max()), float(bulk.min()), float(np.min(tail)), divergences, draws.shape[1])

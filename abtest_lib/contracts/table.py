@@ -74,7 +74,7 @@ class TableContract:
     @property
     def ddl(self) -> str:
         """The schema as a Spark DDL string, `name type, name type`."""
-        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+        return ", ".join(f"`{name}` {type_}" for name, type_ in self.types.items())
 
     def path(self, lake: str) -> str:
         """The table's location under a lake, a directory or an object-store prefix."""

@@ -1,7 +1,6 @@
 """The only place that builds a SparkSession."""
 
 import os
-import re
 import sys
 from collections.abc import Collection
 from importlib.metadata import version
@@ -38,7 +37,6 @@ _S3A_COMPANIONS = {
     "3.3.4": ("com.amazonaws:aws-java-sdk-bundle:1.12.262", "org.wildfly.openssl:wildfly-openssl:1.0.7.Final"),
     "3.4.1": ("software.amazon.awssdk:bundle:2.24.6", "org.wildfly.openssl:wildfly-openssl:1.1.3.Final"),
 }
-_TASK_ATTEMPTS = 4
 _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
@@ -74,7 +72,7 @@ def build_session(
         uses_s3 = any(map(is_s3, paths))
         for key, value in static_conf(settings, text_bytes, uses_s3=uses_s3).items():
             builder = builder.config(key, value)
-        builder = builder.master(_patient(settings.spark_master) if uses_s3 else settings.spark_master)
+        builder = builder.master(settings.spark_master)
     for key, value in settings.spark_conf.items():
         builder = builder.config(key, value)
     with jvm_output_set_aside():
@@ -140,11 +138,6 @@ def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: b
 def jars_are_fetched(*, uses_s3: bool) -> bool:
     """Whether an earlier start has fetched every jar that a session needs."""
     return "spark.driver.extraClassPath" in _jars(uses_s3=uses_s3)
-
-
-def _patient(master: str) -> str:
-    """A store fails now and then: a task is tried as often as on a cluster; on one machine Spark gives up at once."""
-    return re.sub(r"^local\[(\*|\d+)\]$", rf"local[\1,{_TASK_ATTEMPTS}]", master)
 
 
 def _jars(*, uses_s3: bool) -> dict[str, str]:

@@ -153,13 +153,16 @@ class ObjectSlot:
                 return None
 
     def remove(self, tag: str) -> None:
-        """Take the text away; stores have no conditional DELETE that all of them know, so look first."""
+        """Take the text away; stores have no conditional DELETE that all of them know, so each attempt looks first."""
+        with _store_errors(self._place):
+            again(lambda: self._remove(tag))
+
+    def _remove(self, tag: str) -> None:
         import obstore  # noqa: PLC0415
 
         found = self.read()
         if found is not None and found[1] == tag:
-            with _store_errors(self._place):
-                again(lambda: obstore.delete(self._store, self._name))
+            obstore.delete(self._store, self._name)
 
 
 def _tag(result: object) -> str:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from abtest_lib.contracts import TableContract
 from abtest_lib.spark.faults import told_in_one_line
 from abtest_lib.spark.log import last_commit
-from abtest_lib.storage import local_folder, object_store, sizes_under
+from abtest_lib.storage import again, local_folder, object_store, sizes_under
 
 _LOG = "_delta_log/"
 _SAFE_RETENTION = timedelta(days=7)
@@ -154,7 +154,7 @@ def _remove(path: str, names: Collection[str]) -> None:
     import obstore  # noqa: PLC0415  only object stores need it
 
     if names:
-        obstore.delete(object_store(path), list(names))
+        again(lambda: obstore.delete(object_store(path), list(names)))
 
 
 def _run(spark: SparkSession, contract: TableContract, statement: str) -> None:

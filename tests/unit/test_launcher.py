@@ -64,7 +64,7 @@ def test_a_local_run_as_a_command() -> None:
     command = dry_run("run_pipeline", "--input", "my events.csv", "--lake", "it's a lake")
     assert command[0] == f"PYTHONPATH={HERE}:"[:-1]
     assert Path(command[1]).name == "spark-submit"
-    assert option(command, "--master") == "local[*]"
+    assert option(command, "--master") == "local[*,4]"
     assert conf_of(command)["spark.pyspark.python"] == sys.executable
     assert command[-5:] == [str(HERE / "jobs/run_pipeline.py"), "--input", "my events.csv", "--lake", "it's a lake"]
 
@@ -154,7 +154,7 @@ def test_the_exit_code_comes_back(tmp_path: Path) -> None:
         (["decide", "--profile"], "--profile needs a value"),
         (["decide", "--profile", "nope"], "unknown profile 'nope': the profiles are"),
         (["decide", "--profile", "standalone"], "does not say where Spark runs: give --master"),
-        (["decide", "--master", MASTER], "profile local runs on this machine (local[*])"),
+        (["decide", "--master", MASTER], "profile local runs on this machine (local[*,4])"),
         (["decide", "--profile", "standalone", "--master", MASTER], "need a packed environment: give --archive"),
         (["decide", "--profile", "emr", "--archive", "nope.tar.gz"], "no packed environment at nope.tar.gz"),
     ],

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from obstore.exceptions import GenericError, NotFoundError
@@ -109,27 +110,12 @@ def test_a_request_that_may_be_repeated_is(monkeypatch: pytest.MonkeyPatch) -> N
     assert storage.again(request) == "there"
 
 
-def test_what_another_attempt_would_meet_as_well_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("failure", "attempts"), [(NotFoundError("no such object"), 1), (GenericError("cut off"), 3)])
+def test_a_failure_is_told_once_another_attempt_is_no_use(
+    monkeypatch: pytest.MonkeyPatch, failure: Exception, attempts: int
+) -> None:
     monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
-    attempts = []
-
-    def request() -> None:
-        attempts.append(1)
-        raise NotFoundError("no such object")
-
-    with pytest.raises(NotFoundError):
+    request = Mock(side_effect=failure)
+    with pytest.raises(type(failure)):
         storage.again(request)
-    assert len(attempts) == 1
-
-
-def test_after_three_attempts_the_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
-    attempts = []
-
-    def request() -> None:
-        attempts.append(1)
-        raise GenericError("cut off")
-
-    with pytest.raises(GenericError):
-        storage.again(request)
-    assert len(attempts) == 3
+    assert request.call_count == attempts
