@@ -52,7 +52,7 @@ test: $(VENV)/.ready check-java ## run the tests
 	@$(BIN)/pytest -q
 
 test-s3: $(VENV)/.ready check-java .tools/bin/versitygw ## run the pipeline, the API and faults against an S3 server
-	@$(BIN)/pytest -q -m s3 tests/s3
+	@$(BIN)/pytest -q -m s3 $(or $(TESTS),tests/s3)
 
 .tools/bin/versitygw:
 	@command -v go >/dev/null || { echo "error: no Go found on the PATH: the S3 server of the tests (versitygw) is built with it" >&2; exit 2; }

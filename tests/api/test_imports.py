@@ -26,7 +26,8 @@ def run(*lines: str) -> str:
 
 
 def test_the_api_imports_neither_spark_nor_jax() -> None:
-    run(SERVED, "import api.mirror, api.sync, abtest_lib.cli.serve")
+    modules = "import api.mirror, api.sync, abtest_lib.cli.serve"
+    assert run(SERVED, modules, "print('fine')").strip() == "fine"
 
 
 def test_the_server_itself_loads_no_lake_reader() -> None:

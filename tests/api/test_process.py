@@ -103,9 +103,11 @@ def test_a_killed_mirror_is_replaced(tmp_path: Path) -> None:
     with serving(lake, tmp_path / "cache") as (process, address):
         wait_for(lambda: ask(f"{address}/health/ready")[0] == 200)
         wait_for(lambda: bool(children_of(process.pid)))
-        os.kill(children_of(process.pid)[0], signal.SIGKILL)
+        killed = children_of(process.pid)[0]
+        os.kill(killed, signal.SIGKILL)
         publish(lake, "run-2", write_gold(lake))
         wait_for(lambda: served_run(address) == "run-2")
+        assert killed not in children_of(process.pid)
 
 
 @pytest.fixture

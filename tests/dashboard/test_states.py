@@ -48,7 +48,9 @@ def test_an_api_without_a_release(look: Looker, site: Site) -> None:
 def test_loading_is_said(look: Looker, site: Site) -> None:
     site.front.mode = "slow"
     page = look.start()
-    page.get_by_text(texts.LOADING).wait_for(timeout=10_000)
+    loading = page.get_by_text(texts.LOADING)
+    loading.wait_for(timeout=10_000)
+    assert loading.is_visible()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def put(lake: duckdb.DuckDBPyConnection, table: str, **values: object) -> None:
 
 def test_every_query_runs_on_the_contracts(queries: list[str], lake: duckdb.DuckDBPyConnection) -> None:
     for query in queries:
-        asked(lake, queries, query.splitlines()[0])
+        assert asked(lake, queries, query.splitlines()[0]) == [], "an empty lake raises no alert"
 
 
 def test_an_old_release_is_found(queries: list[str], lake: duckdb.DuckDBPyConnection) -> None:

@@ -8,27 +8,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.s3.runs import abtest
+from tests.s3.store import SECRET, Store
+
 TOOLS = Path(__file__).parents[2] / ".tools" / "bin"
-SECRET = "s3cr3t-never-to-be-seen"  # noqa: S105  made up
-
-
-@dataclass(frozen=True)
-class Store:
-    """A running server: its port, and the folder in which it keeps its objects."""
-
-    port: int
-    folder: Path
-
-    def environment(self, port: int | None = None) -> dict[str, str]:
-        """What a client must know, to go there directly or through another port."""
-        address = f"http://127.0.0.1:{port or self.port}"
-        keys = {"AWS_ACCESS_KEY_ID": "abtest-tests", "AWS_SECRET_ACCESS_KEY": SECRET}
-        return {**keys, "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": address, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +49,41 @@ def on_store(store: Store, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return environment
+
+
+@pytest.fixture(scope="session")
+def batches(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Four days of traffic in two files; the second also brings the first's last rows again."""
+    folder = tmp_path_factory.mktemp("events")
+    made = abtest(
+        "generate", "--users", "120", "--days", "4", "--dirty", "0.05", "--out", str(folder / "all.csv"), environment={}
+    )
+    assert made.returncode == 0, made.stderr
+    header, *lines = (folder / "all.csv").read_bytes().splitlines(keepends=True)
+    cut = len(lines) // 2
+    first, second = folder / "first.csv", folder / "second.csv"
+    first.write_bytes(header + b"".join(lines[:cut]))
+    second.write_bytes(header + b"".join(lines[cut - 100 :]))
+    return first, second
+
+
+@pytest.fixture(scope="session")
+def on_disk(tmp_path_factory: pytest.TempPathFactory, batches: tuple[Path, Path]) -> str:
+    """The same two batches on a disk: what S3 must come to."""
+    lake = str(tmp_path_factory.mktemp("disk") / "lake")
+    for batch in batches:
+        done = abtest("run", "--input", str(batch), "--lake", lake, environment={})
+        assert done.returncode == 0, done.stderr
+    return lake
+
+
+@pytest.fixture(scope="session")
+def first_batch(store: Store, batches: tuple[Path, Path]) -> str:
+    """A lake on S3 with the first batch."""
+    done = abtest("run", "--input", str(batches[0]), "--lake", "s3a://lakes/main", environment=store.environment())
+    assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    return "s3a://lakes/main"
 
 
 def _wait_until_answered(port: int) -> None:
