@@ -80,11 +80,11 @@ class Run:
 
     def fallback_fingerprint(self) -> int:
         """A number that changes with the declared fallback variants."""
-        return _fingerprint(sorted(self.fallback_by_experiment.items()))
+        return fingerprint(sorted(self.fallback_by_experiment.items()))
 
     def declarations_fingerprint(self) -> int:
         """A number that changes with the declared fallback variants and periods."""
-        return _fingerprint([sorted(self.fallback_by_experiment.items()), sorted(self.periods.items())])
+        return fingerprint([sorted(self.fallback_by_experiment.items()), sorted(self.periods.items())])
 
 
 def open_run(
@@ -169,6 +169,7 @@ def kept(frame: DataFrame) -> Iterator[DataFrame]:
         kept_frame.unpersist()
 
 
-def _fingerprint(declared: object) -> int:
+def fingerprint(declared: object) -> int:
+    """A positive bigint that stands for what a step was told, by its `repr`: the same in every process."""
     digest = hashlib.sha256(repr(declared).encode()).digest()
-    return int.from_bytes(digest[:8]) >> 1  # a positive bigint
+    return int.from_bytes(digest[:8]) >> 1

@@ -1,6 +1,5 @@
 """gold counts and posteriors → gold/comparisons and gold/verdicts."""
 
-import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
@@ -24,7 +23,7 @@ from abtest_lib.contracts import (
     TableContract,
 )
 from abtest_lib.errors import AbtestError, LakeError
-from abtest_lib.pipeline.context import Run, concurrently, kept
+from abtest_lib.pipeline.context import Run, concurrently, fingerprint, kept
 from abtest_lib.spark.log import Commit, last_commit
 from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.verdict.mapper import COMPARISON, VERDICT, judge_partition, output_ddl
@@ -98,8 +97,7 @@ def _inputs(run: Run) -> Inputs:
 
 def _fingerprint(run: Run) -> int:
     settings = (run.settings.control_names, run.settings.fallback_variants, run.settings.cross_exposed.value)
-    identity = repr((RULES_VERSION, Rules(), settings, sorted(run.registry.experiments.items())))
-    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8]) >> 1  # a positive bigint
+    return fingerprint((RULES_VERSION, Rules(), settings, sorted(run.registry.experiments.items())))
 
 
 def _context(run: Run) -> Context:

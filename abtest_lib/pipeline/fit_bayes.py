@@ -1,6 +1,5 @@
 """gold counts → gold/posteriors: what is believed of every arm, day by day and to date."""
 
-import hashlib
 import math
 from collections.abc import Mapping
 from datetime import date
@@ -17,7 +16,7 @@ from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Run
+from abtest_lib.pipeline.context import Run, fingerprint
 from abtest_lib.spark.log import Commit, last_commit
 from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.transforms.participants import is_fallback
@@ -173,8 +172,7 @@ def _version(run: Run, contract: TableContract) -> int:
 def _fingerprint(run: Run, plan: Plan) -> int:
     controls = {name: item.control for name, item in run.registry.experiments.items() if item.control is not None}
     fallback = sorted(run.settings.fallback_variants), sorted(run.fallback_by_experiment.items())
-    identity = repr((plan, MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback))
-    return int.from_bytes(hashlib.sha256(identity.encode()).digest()[:8]) >> 1  # a positive bigint
+    return fingerprint((plan, MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback))
 
 
 def _report(run: Run, inputs: Mapping[str, int], commit: Commit | None) -> dict[str, Any]:

@@ -54,8 +54,7 @@ def spark_conf(settings: Settings, deployment: Deployment) -> dict[str, str]:
     }
     if deployment.registry is not None:
         conf["spark.files"] = aws_path(deployment.registry)
-    before_the_driver: dict[str, str] = settings.model_dump().get("submit_conf", {})
-    return conf | settings.spark_conf | before_the_driver
+    return conf | settings.spark_conf | settings.submit_conf
 
 
 def job_run(settings: Settings, profile: str, deployment: Deployment) -> dict[str, Any]:
