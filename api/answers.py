@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+from pydantic_core import PydanticSerializationError, to_json
+
 from api.dayfile import ABSENT, DECISIONS, SRM_STATUSES, ExperimentDay
 from api.directory import to_date
 from api.names import public_id
@@ -12,12 +14,17 @@ from api.names import public_id
 Json = dict[str, Any]
 
 
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
-
-
 def encode(answer: Json) -> bytes:
-    """An answer as JSON; a NaN would be a bug, so it is an error."""
-    return _JSON.encode(answer).encode("utf-8", "replace")
+    """An answer as JSON; what JSON has no number for is null.
+
+    Examples:
+        >>> encode({"lift": float("inf"), "id": 5001})
+        b'{"lift":null,"id":5001}'
+    """
+    try:
+        return to_json(answer, inf_nan_mode="null")
+    except PydanticSerializationError:  # half a surrogate pair, from a name in an address
+        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def encode_with_points(about: Json, points: Iterable[Json]) -> bytes:
