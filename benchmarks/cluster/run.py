@@ -152,11 +152,14 @@ def _run(job: list[str], steps: Collection[str], **settings: str) -> Run:
     environment = os.environ | {"PYSPARK_DRIVER_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)} | settings
     began = time.perf_counter()
     command = [str(ROOT / "spark-submit.sh"), *job]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    # spark-submit gives a job's standard error out on its own standard output.
+    done = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     wall = time.perf_counter() - began
-    seconds = {match["job"]: float(match["seconds"]) for match in _FINISHED.finditer(done.stderr)}
+    seconds = {match["job"]: float(match["seconds"]) for match in _FINISHED.finditer(done.stdout)}
     if done.returncode != 0 or not set(steps) <= set(seconds):
-        sys.exit(f"error: {' '.join(command)} failed:\n{done.stderr}")
+        sys.exit(f"error: {' '.join(command)} failed:\n{done.stdout}")
     return Run(sum(seconds[step] for step in steps), wall)
 
 

@@ -52,11 +52,11 @@ def make_input(folder: Path, users: int, days: int) -> Input:
 
 
 def launch(given: Input, arguments: Sequence[str], **environment: str) -> subprocess.Popen[str]:
-    """Start spark-submit.sh; what it prints on standard error can be read line by line."""
+    """Start spark-submit.sh; both streams are one, for spark-submit moves a job's lines from one to the other."""
     return subprocess.Popen(
         [str(ROOT / "spark-submit.sh"), *arguments],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         env=given.environment() | environment,
     )
@@ -65,7 +65,7 @@ def launch(given: Input, arguments: Sequence[str], **environment: str) -> subpro
 def run_locally(given: Input, lake: Path) -> None:
     """The whole pipeline in one JVM on this machine."""
     process = launch(given, ["run_pipeline", *given.arguments(lake)], ABTEST_DRIVER_MEMORY="2g")
-    _, log = process.communicate()
+    log, _ = process.communicate()
     assert process.returncode == 0, log
 
 

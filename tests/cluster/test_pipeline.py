@@ -48,8 +48,8 @@ def submit(cluster: Cluster, given: Input, job: str, *arguments: str, **environm
 
 def test_executors_run_the_archives_python(cluster: Cluster, given: Input) -> None:
     process = submit(cluster, given, str(PROBE))
-    output, log = process.communicate()
-    assert process.returncode == 0, log
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
     print(output)  # noqa: T201  the proof, for pytest -s
     seen = [json.loads(line.removeprefix("probe ")) for line in output.splitlines() if line.startswith("probe ")]
     assert sorted(cluster.worker_at(facts["folder"]) for facts in seen) == [0, 1]
@@ -65,7 +65,7 @@ def test_a_cluster_gives_the_tables_of_one_machine(
     """And so do other numbers of partitions."""
     lake = tmp_path / "lake"
     process = submit(cluster, given, "run_pipeline", *given.arguments(lake), ABTEST_SHUFFLE_PARTITIONS="7")
-    _, log = process.communicate()
+    log, _ = process.communicate()
     assert process.returncode == 0, log
     assert differences(expected, contents(spark, lake)) == []
 
@@ -82,8 +82,8 @@ class Watched:
         self._reader.start()
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.lines.extend(iter(self.process.stderr.readline, ""))
+        assert self.process.stdout is not None
+        self.lines.extend(iter(self.process.stdout.readline, ""))
 
     def kill_a_busy_worker_during(self, step: str) -> None:
         while self.process.poll() is None:
