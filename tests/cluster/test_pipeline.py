@@ -83,7 +83,8 @@ class Watched:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        self.lines.extend(iter(self.process.stdout.readline, ""))
+        with self.process.stdout as said:
+            self.lines.extend(iter(said.readline, ""))
 
     def kill_a_busy_worker_during(self, step: str) -> None:
         while self.process.poll() is None:
