@@ -3,6 +3,7 @@
 import base64
 import json
 import math
+import operator
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from api.dayfile import ABSENT, DECISIONS
 from api.snapshot import Snapshot
 
 Sort = Literal["name", "-name", "first_day", "-first_day", "last_day", "-last_day", "participants", "-participants"]
-Key = tuple[str | float, str]
+Value = str | float
 
 
 class ListQuery(BaseModel):
@@ -30,7 +31,7 @@ class ListQuery(BaseModel):
     changed: Annotated[
         bool | None, Field(description="whether the last day's decision differs from the one on the day before")
     ] = None
-    sort: Annotated[Sort, Field(description="a minus puts the largest first")] = "name"
+    sort: Annotated[Sort, Field(description="a minus puts the largest first; ties go by name")] = "name"
     limit: Annotated[int, Field(ge=1, le=500)] = 50
     cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
 
@@ -41,18 +42,20 @@ def list_experiments(snapshot: Snapshot, query: ListQuery) -> Json:
     Raises:
         UsageError: The cursor is not one that a page gave for this order.
     """
-    key = _sort_key(snapshot, query.sort)
+    names, value = snapshot.directory.names, _sort_value(snapshot, query.sort)
     descending = query.sort.startswith("-")
-    rows = sorted(_matching(snapshot, query), key=key, reverse=descending)
-    total, after = len(rows), _read_cursor(query)
-    if after is not None:
-        rows = [row for row in rows if (key(row) < after if descending else key(row) > after)]
+    rows = sorted(_matching(snapshot, query), key=value, reverse=descending)  # stable: equals stay in order of names
+    total, cursor = len(rows), _read_cursor(query)
+    if cursor is not None:
+        last, name = cursor
+        ahead = operator.lt if descending else operator.gt
+        rows = [row for row in rows if ahead(value(row), last) or (value(row) == last and names[row] > name)]
     page = rows[: query.limit]
     more = len(rows) > len(page)
     return {
         "experiments": [_line(snapshot, row) for row in page],
         "total": total,
-        "next_cursor": _write_cursor(query.sort, key(page[-1])) if more else None,
+        "next_cursor": _write_cursor(query.sort, value(page[-1]), names[page[-1]]) if more else None,
         "release": snapshot.release(),
     }
 
@@ -75,23 +78,23 @@ def _matching(snapshot: Snapshot, query: ListQuery) -> list[int]:
     return rows
 
 
-def _sort_key(snapshot: Snapshot, sort: Sort) -> Callable[[int], Key]:
+def _sort_value(snapshot: Snapshot, sort: Sort) -> Callable[[int], Value]:
     directory, column = snapshot.directory, sort.removeprefix("-")
     if column == "name":
-        return lambda row: ("", directory.names[row])
+        return directory.names.__getitem__
     if column == "participants":
-        values = np.nan_to_num(directory.last["participants_to_date"], nan=-1.0).tolist()
-        return lambda row: (values[row], directory.names[row])
+        people: list[float] = np.nan_to_num(directory.last["participants_to_date"], nan=-1.0).tolist()
+        return people.__getitem__
     days = [day.isoformat() for day in directory.days]
     positions = directory.spans()[0 if column == "first_day" else 1].tolist()
-    return lambda row: (days[positions[row]], directory.names[row])
+    return lambda row: days[positions[row]]
 
 
-def _write_cursor(sort: Sort, key: Key) -> str:
-    return base64.urlsafe_b64encode(json.dumps([sort, *key]).encode()).decode()
+def _write_cursor(sort: Sort, value: Value, name: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([sort, value, name]).encode()).decode()
 
 
-def _read_cursor(query: ListQuery) -> Key | None:
+def _read_cursor(query: ListQuery) -> tuple[Value, str] | None:
     if query.cursor is None:
         return None
     try:
@@ -102,8 +105,7 @@ def _read_cursor(query: ListQuery) -> Key | None:
     is_value = is_number if query.sort.endswith("participants") else isinstance(value, str)
     if sort != query.sort or not is_value or not isinstance(name, str):
         raise UsageError("cursor: must be the next_cursor of a page with the same sort")
-    key: Key = (value, name)
-    return key
+    return value, name
 
 
 def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:
