@@ -31,8 +31,11 @@ RESULTS = HERE / "results.json"
 COMMAND = [sys.executable, "-c", "from abtest_lib.cli import main; main()"]
 ENVIRONMENT = os.environ | {"ABTEST_ENGINE": "exact", "ABTEST_DRIVER_MEMORY": "2g"}
 VOLATILE = {"ingested_at", "quarantined_at", "source_file"}
-KILLS_A_ROUND = 5
-"""A lake is killed so often before it is healed and compared."""
+LAKES = 3
+"""Lakes take turns, so that the lease of a killed driver runs out while another lake's run is under way."""
+
+KILLS_A_LAKE = 5
+"""A lake's runs are killed so often before it is healed and compared."""
 
 
 def abtest(*arguments: str) -> None:
@@ -73,8 +76,8 @@ def make_batches(work: Path) -> list[Path]:
     return batches
 
 
-def kill_at_random(lake: str, batch: Path, chance: random.Random, longest: float) -> str:
-    """Start a run and kill it, or one of its Python workers, at a random instant; what was killed."""
+def kill_at_random(lake: str, batch: Path, chance: random.Random, longest: float) -> str | None:
+    """Start a run, kill it or one of its Python workers at random: what was killed, or None if it was over."""
     process = subprocess.Popen(
         [*COMMAND, "run", "--input", str(batch), "--lake", lake, "--wait", "120"],
         env=ENVIRONMENT,
@@ -86,7 +89,7 @@ def kill_at_random(lake: str, batch: Path, chance: random.Random, longest: float
     while process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     if process.poll() is not None:
-        return "none: the run was over"
+        return None
     workers = list(_python_workers(process.pid))
     if is_worker and workers:
         os.kill(chance.choice(workers), signal.SIGKILL)
@@ -109,24 +112,29 @@ def _python_workers(leader: int) -> Iterator[int]:
 
 
 def soak_kills(work: Path, lake: str | None, kills: int) -> None:
-    """Rounds of kills, each followed by a run to the end and a comparison."""
-    batches = make_batches(work)
-    expected = _expected(work, batches)
-    results = _results()
+    """Rounds of kills, each followed by runs to the end and a comparison."""
+    batches, results = make_batches(work), _results()
+    expected, longest = _undisturbed(work, batches)
     place = "s3" if lake else "local"
-    done = sum(sum(item["killed"].values()) for item in results if item["what"] == f"kills, {place}")
+    rounds = [item for item in results if item["what"] == f"kills, {place}"]
+    done = sum(sum(item["killed"].values()) for item in rounds)
     while done < kills:
-        chance = random.Random(done)  # noqa: S311  a round can be repeated
-        target = f"{lake.rstrip('/')}/kills-{done}" if lake else str(work / "lake")
+        targets = [f"{(lake or str(work)).rstrip('/')}/kills-{len(rounds)}-{number}" for number in range(LAKES)]
         if not lake:
-            shutil.rmtree(target, ignore_errors=True)
-        killed: Counter[str] = Counter()
-        for turn in range(KILLS_A_ROUND):
-            killed[kill_at_random(target, batches[turn >= KILLS_A_ROUND // 2], chance, 90.0)] += 1
-        for batch in batches:
-            abtest("run", "--input", str(batch), "--lake", target, "--wait", "120")
-        done += sum(killed.values())
-        _keep(results, {"what": f"kills, {place}", "killed": dict(killed), **compare(target, expected)})
+            for target in targets:
+                shutil.rmtree(target, ignore_errors=True)
+        chance, killed = random.Random(len(rounds)), Counter[str]()  # noqa: S311  a round can be repeated
+        for turn in range(KILLS_A_LAKE):
+            for target in targets:
+                killed.update(filter(None, [kill_at_random(target, batches[turn % 2], chance, longest)]))
+        outcome = Counter[str]()
+        for target in targets:
+            for batch in batches:
+                abtest("run", "--input", str(batch), "--lake", target, "--wait", "120")
+            outcome.update(compare(target, expected))
+        done += killed.total()
+        rounds.append({"what": f"kills, {place}", "killed": dict(killed), "lakes": LAKES, **outcome})
+        _keep(results, rounds[-1])
 
 
 def soak_pipelines(work: Path, count: int) -> None:
@@ -158,12 +166,15 @@ def soak_pipelines(work: Path, count: int) -> None:
     _keep(_results(), {"what": f"{count} pipelines at once", **outcome, **took})
 
 
-def _expected(work: Path, batches: list[Path]) -> dict[str, Counter[str]]:
-    undisturbed = work / "undisturbed"
-    if not undisturbed.exists():
-        for batch in batches:
-            abtest("run", "--input", str(batch), "--lake", str(undisturbed))
-    return contents(str(undisturbed))
+def _undisturbed(work: Path, batches: list[Path]) -> tuple[dict[str, Counter[str]], float]:
+    """What a lake holds that nothing happened to, and the seconds that the longer of its two runs took."""
+    lake, longest = work / "undisturbed", 0.0
+    shutil.rmtree(lake, ignore_errors=True)
+    for batch in batches:
+        began = time.monotonic()
+        abtest("run", "--input", str(batch), "--lake", str(lake))
+        longest = max(longest, time.monotonic() - began)
+    return contents(str(lake)), longest
 
 
 def _results() -> list[dict[str, Any]]:
