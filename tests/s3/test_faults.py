@@ -43,7 +43,7 @@ def test_faults_between_spark_and_s3_are_survived_or_repaired(  # noqa: PLR0917 
     for fault, share in faults.items():
         setattr(proxy.faults, fault, share)
     if not faults:
-        for seconds, is_down in ((25, True), (45, False)):
+        for seconds, is_down in ((25, True), (85, False)):
             threading.Timer(seconds, setattr, (proxy.faults, "is_down", is_down)).start()
     run = ("run", "--input", str(batches[1]), "--lake", lake, "--profile", "s3")
     done = abtest(*run, environment=store.environment(proxy.port))
