@@ -85,13 +85,16 @@ def kill_at_random(lake: str, batch: Path, chance: random.Random, longest: float
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    until, is_worker = time.monotonic() + chance.uniform(0.5, longest), chance.random() < 0.25
-    while process.poll() is None and time.monotonic() < until:
+    is_worker, until = chance.random() < 0.25, time.monotonic() + chance.uniform(0.5, longest)
+    workers: list[int] = []
+    # Python workers live for a few seconds of a run: their instant counts from when the first is seen.
+    while process.poll() is None and (time.monotonic() < until or (is_worker and not workers)):
         time.sleep(0.02)
+        if is_worker and not workers and (workers := list(_python_workers(process.pid))):
+            until = time.monotonic() + chance.uniform(0.0, 3.0)
     if process.poll() is not None:
         return None
-    workers = list(_python_workers(process.pid))
-    if is_worker and workers:
+    if is_worker and (workers := list(_python_workers(process.pid))):
         os.kill(chance.choice(workers), signal.SIGKILL)
         process.wait()
         return "python worker"
@@ -114,7 +117,7 @@ def _python_workers(leader: int) -> Iterator[int]:
 def soak_kills(work: Path, lake: str | None, kills: int) -> None:
     """Rounds of kills, each followed by runs to the end and a comparison."""
     batches, results = make_batches(work), _results()
-    expected, longest = _undisturbed(work, batches)
+    expected, seconds = _undisturbed(work, batches)
     place = "s3" if lake else "local"
     rounds = [item for item in results if item["what"] == f"kills, {place}"]
     done = sum(sum(item["killed"].values()) for item in rounds)
@@ -125,8 +128,9 @@ def soak_kills(work: Path, lake: str | None, kills: int) -> None:
                 shutil.rmtree(target, ignore_errors=True)
         chance, killed = random.Random(len(rounds)), Counter[str]()  # noqa: S311  a round can be repeated
         for turn in range(KILLS_A_LAKE):
+            which = turn % len(batches)
             for target in targets:
-                killed.update(filter(None, [kill_at_random(target, batches[turn % 2], chance, longest)]))
+                killed.update(filter(None, [kill_at_random(target, batches[which], chance, seconds[which])]))
         outcome = Counter[str]()
         for target in targets:
             for batch in batches:
@@ -166,15 +170,15 @@ def soak_pipelines(work: Path, count: int) -> None:
     _keep(_results(), {"what": f"{count} pipelines at once", **outcome, **took})
 
 
-def _undisturbed(work: Path, batches: list[Path]) -> tuple[dict[str, Counter[str]], float]:
-    """What a lake holds that nothing happened to, and the seconds that the longer of its two runs took."""
-    lake, longest = work / "undisturbed", 0.0
+def _undisturbed(work: Path, batches: list[Path]) -> tuple[dict[str, Counter[str]], list[float]]:
+    """What a lake holds that nothing happened to, and the seconds that each of its runs took."""
+    lake, seconds = work / "undisturbed", []
     shutil.rmtree(lake, ignore_errors=True)
     for batch in batches:
         began = time.monotonic()
         abtest("run", "--input", str(batch), "--lake", str(lake))
-        longest = max(longest, time.monotonic() - began)
-    return contents(str(lake)), longest
+        seconds.append(time.monotonic() - began)
+    return contents(str(lake)), seconds
 
 
 def _results() -> list[dict[str, Any]]:
