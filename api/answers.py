@@ -1,11 +1,10 @@
 """From one decoded experiment-day to the parts of an answer; `api.models` describes the shapes."""
 
-import json
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import to_json
 
 from api.dayfile import ABSENT, DECISIONS, SRM_STATUSES, ExperimentDay
 from api.directory import to_date
@@ -21,10 +20,7 @@ def encode(answer: Json) -> bytes:
         >>> encode({"lift": float("inf"), "id": 5001})
         b'{"lift":null,"id":5001}'
     """
-    try:
-        return to_json(answer, inf_nan_mode="null")
-    except PydanticSerializationError:  # half a surrogate pair, from a name in an address
-        return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return to_json(answer, inf_nan_mode="null")
 
 
 def encode_with_points(about: Json, points: Iterable[Json]) -> bytes:

@@ -5,10 +5,11 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from pydantic import BaseModel, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator
 from starlette.responses import Response
 
 from api.answers import Json, encode
+from api.names import as_written
 from api.problems import PROBLEM_JSON
 from api.service import Service
 from api.snapshot import Snapshot
@@ -34,6 +35,9 @@ def parse_day(value: object) -> object:
     except ValueError:
         raise ValueError("must be a day written YYYY-MM-DD, e.g. 2021-08-01") from None
 
+
+PathText = Annotated[str, AfterValidator(as_written)]
+"""A part of a path in which a client may have encoded slashes."""
 
 Day = Annotated[
     date | None,

@@ -14,9 +14,9 @@ from api import answers, examples, models
 from api.density import posterior_variant
 from api.finding import Found, find, result_reply
 from api.listing import ListQuery, list_experiments
-from api.names import as_written, resolve
+from api.names import resolve
 from api.problems import no_data
-from api.replies import Day, documented, no_data_doc, reply, service_of
+from api.replies import Day, PathText, documented, no_data_doc, reply, service_of
 
 
 class TextConvertor(PathConvertor):
@@ -27,7 +27,7 @@ class TextConvertor(PathConvertor):
 
 register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
-Name = Annotated[str, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
+Name = Annotated[PathText, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
 
 
 def _nothing(written: str, day: date | None) -> Response:
@@ -45,11 +45,10 @@ async def _find(request: Request, written: str, day: date | None) -> Found | Non
 )
 async def result(request: Request, experiment_name: Name, day: Day = None) -> Response:
     """People and purchases are the day's; decision, reasons and explanation are to date."""
-    written = as_written(experiment_name)
-    found = await _find(request, written, day)
+    found = await _find(request, experiment_name, day)
     if found is None:
-        return _nothing(written, day)
-    return result_reply(request, written, found)
+        return _nothing(experiment_name, day)
+    return result_reply(request, experiment_name, found)
 
 
 @router.get(
@@ -76,11 +75,10 @@ async def history(
     window: models.Window = "to_date",
 ) -> Response:
     """One point per day with data, oldest first, with that day's verdict and boundary."""
-    written = as_written(experiment_name)
     snapshot = await service_of(request).complete()
-    name = resolve(written, snapshot.directory.position)
+    name = resolve(experiment_name, snapshot.directory.position)
     if name is None:
-        return _nothing(written, last_day)
+        return _nothing(experiment_name, last_day)
     span = (first_day or date.min, last_day or date.max)
     points = (answers.history_point(day, found, window) for day, found in snapshot.series(name, *span))
     about = {"name": name, "window": window, "release": snapshot.release()}
@@ -94,10 +92,9 @@ async def history(
 )
 async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Response:
     """The step with most users first."""
-    written = as_written(experiment_name)
-    found = await _find(request, written, day)
+    found = await _find(request, experiment_name, day)
     if found is None:
-        return _nothing(written, day)
+        return _nothing(experiment_name, day)
     snapshot, name, that_day, content = found
     file = snapshot.days[that_day]
     rows = [] if file is None else await run_in_threadpool(file.funnel, name)
@@ -119,10 +116,9 @@ async def posterior(
     points: Annotated[int, Query(ge=10, le=1_000, description="of each density")] = 200,
 ) -> Response:
     """The density is a Beta with the posterior's mean and standard deviation."""
-    written = as_written(experiment_name)
-    found = await _find(request, written, day)
+    found = await _find(request, experiment_name, day)
     if found is None:
-        return _nothing(written, day)
+        return _nothing(experiment_name, day)
     snapshot, name, that_day, content = found
     variants = await run_in_threadpool(
         lambda: [posterior_variant(content, arm, window, points) for arm in range(len(content.names))]
@@ -138,11 +134,10 @@ async def posterior(
 )
 async def experiment(request: Request, experiment_name: Name) -> Response:
     """Arms and verdict are those of the last day."""
-    written = as_written(experiment_name)
     await service_of(request).complete()
-    found = await _find(request, written, None)
+    found = await _find(request, experiment_name, None)
     if found is None:
-        return _nothing(written, None)
+        return _nothing(experiment_name, None)
     snapshot, name, _, content = found
     answer = {
         "name": name,

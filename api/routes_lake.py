@@ -12,7 +12,7 @@ from abtest_lib import __version__
 from abtest_lib.contracts import ALL_TABLES, CONTRACT_VERSION
 from api import examples, models
 from api.answers import Json
-from api.replies import documented, plain_reply, problem_doc, reply, service_of
+from api.replies import PathText, documented, plain_reply, problem_doc, reply, service_of
 from api.service import Service
 
 router = APIRouter(tags=["lake"])
@@ -47,8 +47,8 @@ async def tables(request: Request) -> Response:
 )
 async def table(
     request: Request,
-    layer: Annotated[str, Path(examples=["gold"])],
-    table: Annotated[str, Path(examples=["experiment_daily"])],
+    layer: Annotated[PathText, Path(examples=["gold"])],
+    table: Annotated[PathText, Path(examples=["experiment_daily"])],
     limit: Annotated[int, Query(ge=0, le=100, description="rows of the sample")] = 20,
 ) -> Response:
     """Ids of people are replaced by pseudonyms."""

@@ -130,7 +130,9 @@ def soak_kills(work: Path, lake: str | None, kills: int) -> None:
         for turn in range(KILLS_A_LAKE):
             which = turn % len(batches)
             for target in targets:
-                killed.update(filter(None, [kill_at_random(target, batches[which], chance, seconds[which])]))
+                victim = kill_at_random(target, batches[which], chance, seconds[which])
+                if victim is not None:
+                    killed[victim] += 1
         outcome = Counter[str]()
         for target in targets:
             for batch in batches:

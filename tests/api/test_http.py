@@ -137,6 +137,11 @@ def test_traversal_and_injection(client: TestClient, path: str) -> None:
     assert answer.status_code != 200 or path.startswith("/experiments")
 
 
+def test_an_encoded_slash_comes_back_as_a_slash_wherever_it_stood(client: TestClient) -> None:
+    assert client.get("/tables/a%2Fb/c").json()["detail"] == "no table a/b/c: see /tables"
+    assert "'a/b'" in client.get("/experiment/a%2Fb/result").json()["detail"]
+
+
 def test_examples_have_the_documented_shape(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     shown = 0
