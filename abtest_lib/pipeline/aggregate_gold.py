@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -20,7 +20,9 @@ from abtest_lib.contracts import (
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
 from abtest_lib.pipeline.context import Run, concurrently, kept
-from abtest_lib.spark.log import Commit, log_reaches
+from abtest_lib.pipeline.events import ONE_DAY, days_of, purchases_of, timed_events
+from abtest_lib.pipeline.late_buyers import NOBODY, LateBuyers, late_buyers
+from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace_days
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts
@@ -33,19 +35,6 @@ from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, ent
 JOB = "aggregate_gold"
 REGISTRY = "registry"
 _CONTRACTS = (EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
-
-
-@dataclass(frozen=True, slots=True)
-class Touched:
-    """Which days must be counted anew.
-
-    Attributes:
-        days: Days with new events, or with events that a new purchase follows.
-        since: The first day with new events; counts to date change from here on.
-    """
-
-    days: tuple[date, ...]
-    since: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,103 +72,90 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
     if last is None or last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
         return _report(inputs, _rebuild(run))
     after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
-    if upto > after and not log_reaches(EVENTS, run.lake, after + 1):
+    unchanged = _report(inputs, {}) | {"output_versions": last.output_versions}
+    if upto == after:
+        return unchanged
+    if not log_reaches(EVENTS, run.lake, after + 1):
         return _report(inputs, _rebuild(run))
-    touched = _touched(run, after, upto) if upto > after else None
-    if touched is None:
-        return _report(inputs, {}) | {"output_versions": last.output_versions}
-    return _report(inputs, _extend(run, touched))
+    new = read_inserts(run.spark, EVENTS, run.lake, after, upto)
+    arrived = days_of(run, new)
+    if not arrived:
+        return unchanged
+    bought = purchases_of(new, run.settings.conversion_event)
+    with late_buyers(run, bought, arrived) as late:
+        if _are_as_left(run, last.output_versions):
+            return _report(inputs, _extend(run, arrived, min(arrived), late))
+        # A run before this one was cut short between two tables: days that it may have corrected are counted anew.
+        return _report(inputs, _extend(run, tuple(sorted({*arrived, *late.days})), min(arrived), NOBODY))
+
+
+def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
+    """Whether the daily tables are those that this step's last success left behind."""
+    tables = (EXPERIMENT_DAILY, FUNNEL_DAILY)
+    commits = [(table.full_name, last_commit(run.spark, table, run.lake)) for table in tables]
+    return all(commit is not None and commit.version == versions.get(name) for name, commit in commits)
 
 
 def _rebuild(run: Run) -> dict[str, Commit]:
     people = read_table(run.spark, PARTICIPANTS, run.lake)
-    events = _timed_events(run, None)
-    with kept(assignments(events)) as assigned, kept(_counts(run, events, assigned)) as counts:
+    events = timed_events(run)
+    with kept(assignments(events)) as assigned, kept(_counts(run, events, assigned, None)) as counts:
         assigned.count()  # once it is there, its size is known: rows meet it without a shuffle
         daily = _per_variant(counts)
         # The first write fills what is kept; the others then share it.
-        first = overwrite(daily, EXPERIMENT_DAILY, run.lake)
+        first = overwrite(_one_sorted_file_a_day(daily), EXPERIMENT_DAILY, run.lake)
         others = concurrently(
-            lambda: overwrite(_per_event(counts), FUNNEL_DAILY, run.lake),
+            lambda: overwrite(_one_sorted_file_a_day(_per_event(counts)), FUNNEL_DAILY, run.lake),
             lambda: overwrite(_to_date(run, people, daily, None, None), EXPERIMENT_TO_DATE, run.lake),
             lambda: overwrite(_health(run, people, _per_experiment(counts), None, None), EXPERIMENT_HEALTH, run.lake),
         )
     return _by_table([first, *others])
 
 
-def _extend(run: Run, touched: Touched) -> dict[str, Commit]:
-    events = _timed_events(run, touched.days)
-    with kept(_counts(run, events, assignments(events))) as counts:
+def _extend(run: Run, counted: tuple[date, ...], since: date, late: LateBuyers) -> dict[str, Commit]:
+    """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
+    events = timed_events(run, counted[0], counted[-1]).where(F.col("day").isin(list(counted)))
+    with kept(_counts(run, events, assignments(events), counted[0])) as counts:
         stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
-        daily = _beside(stored, _per_variant(counts), touched.days)
-        later = [row["day"] for row in daily.where(F.col("day") >= touched.since).select("day").distinct().collect()]
-        known = _known(run, daily, touched.since)
+        daily = _beside(stored, _per_variant(counts), counted)
+        later = [row["day"] for row in daily.where(F.col("day") >= since).select("day").distinct().collect()]
+        known = _known(run, daily, since)
         checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
         stored_people = checked_before.select("day", "experiment_name", "participants")
-        everybody = _beside(stored_people, _per_experiment(counts), touched.days)
+        everybody = _beside(stored_people, _per_experiment(counts), counted)
         people = _with_news(read_table(run.spark, PARTICIPANTS, run.lake), known, run.settings.reporting_timezone)
-        to_date = _to_date(run, people, daily, known, touched.since)
-        checked = _health(run, people, everybody, known, touched.since)
+        to_date = _to_date(run, people, daily, known, since)
+        checked = _health(run, people, everybody, known, since)
         # Counts to date are written before the days that they are derived from, which must not change under them.
         last_two = concurrently(
             lambda: replace_days(to_date, EXPERIMENT_TO_DATE, run.lake, later),
             lambda: replace_days(checked, EXPERIMENT_HEALTH, run.lake, later),
         )
+        per_variant = late.per_variant(stored, _per_variant(counts))
+        per_event = late.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake), _per_event(counts))
+        days = (*counted, *late.days)
         first_two = concurrently(
-            lambda: replace_days(_per_variant(counts), EXPERIMENT_DAILY, run.lake, touched.days),
-            lambda: replace_days(_per_event(counts), FUNNEL_DAILY, run.lake, touched.days),
+            lambda: replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days),
+            lambda: replace_days(_one_sorted_file_a_day(per_event), FUNNEL_DAILY, run.lake, days),
         )
     return _by_table([*first_two, *last_two])
 
 
-def _touched(run: Run, after: int, upto: int) -> Touched | None:
-    timezone = run.settings.reporting_timezone
-    new = read_inserts(run.spark, EVENTS, run.lake, after, upto)
-    arrived = {row["day"] for row in new.select(day_of("timestamp", timezone).alias("day")).distinct().collect()}
-    if not arrived:
-        return None
-    bought = build_silver.purchases_of(new, run.settings.conversion_event)
-    spans = build_silver.new_spans(run, bought)
-    reach = build_silver.reach_of(run, spans)
-    reflagged = set() if reach is None else _days_of_events_in(run, spans, *reach)
-    return Touched(tuple(sorted(arrived | reflagged)), min(arrived))
-
-
-def _days_of_events_in(run: Run, spans: DataFrame, first: date, last: date) -> set[date]:
-    inside = F.col("timestamp").between(F.col("span_start"), F.col("span_end"))
-    theirs = _events_between(run, first, last).join(spans, (F.col("user_id") == F.col("buyer_id")) & inside)
-    days = theirs.select(day_of("timestamp", run.settings.reporting_timezone).alias("day")).distinct()
-    return {row["day"] for row in days.collect()}
-
-
-def _events_between(run: Run, first: date, last: date) -> DataFrame:
-    """Bronze events of some days; a day in any time zone touches at most the UTC dates beside it."""
-    events = read_table(run.spark, EVENTS, run.lake)
-    one_day = timedelta(days=1)
-    return events.where(F.col("event_date").between(F.lit(first - one_day), F.lit(last + one_day)))
-
-
-def _timed_events(run: Run, days: tuple[date, ...] | None) -> DataFrame:
-    """Bronze events with their `day`, of some days or of all."""
-    events = read_table(run.spark, EVENTS, run.lake) if days is None else _events_between(run, days[0], days[-1])
-    timed = events.withColumn("day", day_of("timestamp", run.settings.reporting_timezone))
-    if days is not None:
-        timed = timed.where(F.col("day").isin(list(days)))
-    return timed.select("day", "user_id", "timestamp", "event_name", "experiments")
-
-
-def _counts(run: Run, events: DataFrame, assigned: DataFrame) -> DataFrame:
-    spans = attribution_spans(read_table(run.spark, PURCHASES, run.lake), run.settings.attribution_window)
+def _counts(run: Run, events: DataFrame, assigned: DataFrame, since: date | None) -> DataFrame:
+    """Counts of some events by day; `since` is the first of their days, or None for all that there are."""
+    purchases = read_table(run.spark, PURCHASES, run.lake)
+    if since is not None:
+        purchases = purchases.where(F.col("timestamp") >= F.lit(since - ONE_DAY))  # earlier ones follow no event here
+    spans = attribution_spans(purchases, run.settings.attribution_window)
     return daily_counts(flag_purchases(events, spans), assigned)
 
 
 def _per_variant(counts: DataFrame) -> DataFrame:
-    rows = counts.where("event_name IS NULL AND variant_id IS NOT NULL")
-    return _one_sorted_file_a_day(rows.select(*EXPERIMENT_DAILY.column_names))
+    return counts.where("event_name IS NULL AND variant_id IS NOT NULL").select(*EXPERIMENT_DAILY.column_names)
 
 
 def _per_event(counts: DataFrame) -> DataFrame:
-    return _one_sorted_file_a_day(counts.where("event_name IS NOT NULL").select(*FUNNEL_DAILY.column_names))
+    return counts.where("event_name IS NOT NULL").select(*FUNNEL_DAILY.column_names)
 
 
 def _per_experiment(counts: DataFrame) -> DataFrame:

@@ -1,7 +1,6 @@
 """bronze/events → silver: exposures, purchases, participants."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -10,6 +9,7 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline.context import Run, concurrently, kept
+from abtest_lib.pipeline.events import days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
     anti_join_keys,
@@ -63,12 +63,6 @@ def build_silver(run: Run) -> Mapping[str, Any]:
         return _report(inputs, _extend(run, new))
 
 
-def purchases_of(events: DataFrame, conversion_event: str) -> DataFrame:
-    """The events that are purchases: row_id, user_id, timestamp."""
-    is_purchase = F.col("event_name") == conversion_event
-    return events.where(is_purchase).select("row_id", "user_id", "timestamp")
-
-
 def _rebuild(run: Run) -> dict[str, Commit]:
     events = read_table(run.spark, EVENTS, run.lake)
     bought = purchases_of(events, run.settings.conversion_event)
@@ -99,61 +93,52 @@ def _extend(run: Run, new: DataFrame) -> dict[str, Commit]:
 
 def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> Commit:
     _flag_earlier_events(run, bought)
-    theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
+    theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
-    days = [row["day"] for row in new.select(_day(run)).distinct().collect()]
-    known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(days)).select("row_id").distinct()
+    days = days_of(run, new)
+    known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(list(days))).select("row_id").distinct()
     added = _exposures(run, anti_join_keys(new, known, ["row_id"]), assigned, spans)
     return append(added, EXPOSURES, run.lake)
 
 
 def _flag_earlier_events(run: Run, bought: DataFrame) -> None:
     """Purchases that have just arrived flag events that were there before: these rows, and only these."""
-    spans = new_spans(run, bought)
-    reach = reach_of(run, spans)
-    if reach is None:
-        return
-    first, last = reach
-    update_matches(
-        spans,
-        EXPOSURES,
-        run.lake,
-        f"target.day BETWEEN DATE '{first}' AND DATE '{last}' AND target.user_id = source.buyer_id "
-        "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
-        "flag_purchase = true",
-    )
+    with kept(_new_spans(run, bought)) as spans:
+        spans.count()  # once they are there, their size is known: a table of exposures meets them without a shuffle
+        reach = days_reached(run, spans)
+        if reach is None:
+            return
+        first, last = reach
+        update_matches(
+            spans,
+            EXPOSURES,
+            run.lake,
+            f"target.day BETWEEN DATE '{first}' AND DATE '{last}' AND target.user_id = source.buyer_id "
+            "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
+            "flag_purchase = true",
+        )
 
 
-def new_spans(run: Run, bought: DataFrame) -> DataFrame:
+def _new_spans(run: Run, bought: DataFrame) -> DataFrame:
     """The stretches of time in which purchases that have just arrived may flag earlier events."""
-    theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
+    theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     arrived = bought.select(F.col("user_id").alias("buyer_id"), F.col("timestamp").alias("bought_at"))
     inside = F.col("bought_at").between(F.col("span_start"), F.col("span_end"))
     return spans.join(arrived, "buyer_id").where(inside).drop("bought_at").distinct()
 
 
-def reach_of(run: Run, spans: DataFrame) -> tuple[date, date] | None:
-    """The first and the last day that stretches of time touch; None where there are none."""
-    ends = spans.agg(F.min("span_start").alias("first"), F.max("span_end").alias("last"))
-    timezone = run.settings.reporting_timezone
-    row = ends.select(day_of("first", timezone).alias("first"), day_of("last", timezone).alias("last")).first()
-    if row is None or row["last"] is None:
-        return None
-    return row["first"], row["last"]
-
-
 def _extend_participants(run: Run, new: DataFrame, assigned: DataFrame) -> Commit:
-    stored = _of_same_users(read_table(run.spark, PARTICIPANTS, run.lake), new)
+    stored = of_same_users(read_table(run.spark, PARTICIPANTS, run.lake), new)
     columns = ["experiment_name", "user_id", "variant_id", "first_exposed_at"]
     both = stored.select(*columns).unionByName(first_exposures(new, assigned).select(*columns))
     exposures = both.groupBy(*columns[:3]).agg(F.min("first_exposed_at").alias("first_exposed_at"))
-    theirs = _of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
+    theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     return merge(_participants(run, exposures, theirs), PARTICIPANTS, run.lake, _PARTICIPANT_CHANGED)
 
 
 def _exposures(run: Run, events: DataFrame, assigned: DataFrame, spans: DataFrame) -> DataFrame:
-    flagged = flag_purchases(events.withColumn("day", _day(run)), spans)
+    flagged = flag_purchases(events.withColumn("day", day_of("timestamp", run.settings.reporting_timezone)), spans)
     # A partitioned write sorts by partition: here that is cheap, after the explosion it is not.
     return explode_experiments(flagged.sortWithinPartitions("day", "user_id"), assigned)
 
@@ -161,14 +146,6 @@ def _exposures(run: Run, events: DataFrame, assigned: DataFrame, spans: DataFram
 def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFrame:
     fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
     return participants(exposures, bought, fallback, run.settings.attribution_window)
-
-
-def _day(run: Run) -> Any:  # noqa: ANN401  classic and Connect columns share no public type in PySpark 3.5
-    return day_of("timestamp", run.settings.reporting_timezone).alias("day")
-
-
-def _of_same_users(rows: DataFrame, others: DataFrame) -> DataFrame:
-    return rows.join(others.select("user_id").distinct(), "user_id", "left_semi")
 
 
 def _report(inputs: Mapping[str, int], commits: Mapping[str, Commit]) -> dict[str, Any]:

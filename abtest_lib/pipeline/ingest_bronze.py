@@ -178,9 +178,7 @@ def _write_new(
         marked = new.join(known(before.version).withColumn("is_known", F.lit(True)), "row_id", "left")
         new = again.on(marked).where("is_known IS NULL").drop("is_known")
     commit = append(shape(new), contract, run.lake)
-    # Delta makes no commit for an append without rows, and then the last one is an older one's.
-    written = 0 if before is not None and before.version == commit.version else commit.rows_changed
-    return Tally(0, copies.counts()["rows"], again.counts()["rows"] if before is not None else 0, written)
+    return Tally(0, copies.counts()["rows"], again.counts()["rows"] if before is not None else 0, commit.rows_changed)
 
 
 def _check_conservation(path: str, total: int, accepted: Tally, rejected: Tally) -> None:

@@ -1,6 +1,7 @@
 """Reads and idempotent writes of the lake's tables, each held to its contract."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
@@ -159,9 +160,10 @@ def _merge(frame: DataFrame, contract: TableContract, lake: str, condition: str,
 
 
 def _run_statement(spark: SparkSession, contract: TableContract, lake: str, statement: str) -> Commit:
+    before = last_commit(spark, contract, lake)
     with told_in_one_line(f"writing {contract.full_name}"):
         spark.sql(statement)
-    return _read_back(spark, contract, lake)
+    return _read_back(spark, contract, lake, before)
 
 
 def conform(frame: DataFrame, contract: TableContract) -> DataFrame:
@@ -183,7 +185,8 @@ def conform(frame: DataFrame, contract: TableContract) -> DataFrame:
 def _write(frame: DataFrame, contract: TableContract, lake: str, mode: str, **options: str) -> Commit:
     writer = conform(frame, contract).write.format("delta").mode(mode)
     spark = frame.sparkSession
-    if mode == "overwrite" or last_commit(spark, contract, lake) is None:
+    before = last_commit(spark, contract, lake)
+    if mode == "overwrite" or before is None:
         writer = writer.options(**_creation_options(contract))
     else:
         writer = writer.option("mergeSchema", "true")  # the contract may have gained a column that may be NULL
@@ -191,7 +194,7 @@ def _write(frame: DataFrame, contract: TableContract, lake: str, mode: str, **op
         writer = writer.partitionBy(*contract.partition_by)
     with told_in_one_line(f"writing {contract.full_name}"):
         writer.options(**options).save(contract.path(lake))
-    return _read_back(spark, contract, lake)
+    return _read_back(spark, contract, lake, before)
 
 
 def _creation_options(contract: TableContract) -> dict[str, str]:
@@ -199,8 +202,11 @@ def _creation_options(contract: TableContract) -> dict[str, str]:
     return {**contract.properties, **checks}
 
 
-def _read_back(spark: SparkSession, contract: TableContract, lake: str) -> Commit:
+def _read_back(spark: SparkSession, contract: TableContract, lake: str, before: Commit | None) -> Commit:
+    """The commit of a write; where there was nothing to write Delta makes none, and no row has changed."""
     commit = last_commit(spark, contract, lake)
     if commit is None:
         raise LakeError(f"the commit to {contract.full_name} in {lake} cannot be read back: the table is not there")
+    if before is not None and before.version == commit.version:
+        return replace(commit, metrics={})
     return commit

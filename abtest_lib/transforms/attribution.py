@@ -34,6 +34,12 @@ def attribution_spans(purchases: DataFrame, window: timedelta | None) -> DataFra
     return spans.select(F.col("user_id").alias("buyer_id"), "span_start", "span_end")
 
 
+def reach_of_each(purchases: DataFrame, window: timedelta | None) -> DataFrame:
+    """The stretch of time in which each purchase by itself may flag events: span_start, span_end."""
+    start = F.expr(FIRST_INSTANT) if window is None else _minus(F.col("timestamp"), window)
+    return purchases.select(start.alias("span_start"), F.col("timestamp").alias("span_end"))
+
+
 def flag_purchases(events: DataFrame, spans: DataFrame) -> DataFrame:
     """Add `flag_purchase`: whether the event lies in one of its user's stretches.
 

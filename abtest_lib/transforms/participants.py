@@ -59,7 +59,7 @@ def participants(exposures: DataFrame, purchases: DataFrame, fallback: Column, w
     times = purchases.groupBy("user_id").agg(F.collect_list("timestamp").alias("purchase_times"))
     converted = first_conversion(F.col("first_exposed_at"), F.col("purchase_times"), window)
     arms = F.collect_list(F.when(~fallback, F.col("first_exposed_at"))).over(
-        Window.partitionBy("experiment_name", "user_id").rowsBetween(
+        Window.partitionBy("user_id", "experiment_name").rowsBetween(
             Window.unboundedPreceding, Window.unboundedFollowing
         )
     )

@@ -45,7 +45,7 @@ def entries(participants: DataFrame, policy: CrossExposed, fallback: Column, tim
         experiment_name, variant_id, entered, converted, crossed (days; the last two may be NULL, and none is
         before `entered`).
     """
-    in_order = Window.partitionBy("experiment_name", "user_id", "is_fallback").orderBy(
+    in_order = Window.partitionBy("user_id", "experiment_name", "is_fallback").orderBy(
         "first_exposed_at", *variant_order()
     )
     counted = participants.withColumn("is_fallback", fallback)

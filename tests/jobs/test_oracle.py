@@ -104,6 +104,37 @@ def test_two_batches(spark: SparkSession, traffic: Path, tmp_path: Path, name: s
     assert expected.duplicates > 500
 
 
+def by_day(path: Path, folder: Path) -> list[Path]:
+    """The first days, then the next, then the last together with some rows of the second that were late."""
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    days = [f"{START + timedelta(days=number)}".encode() for number in range(DAYS + 1)]
+    late = [line for line in lines if days[1] in line][::4]
+    rest = [line for line in lines if line not in late]
+    parts = [
+        [line for line in rest if not any(day in line for day in days[4:])],
+        [line for line in rest if days[4] in line],
+        [line for line in rest if any(day in line for day in days[5:])] + late,
+    ]
+    folder.mkdir()
+    paths = [folder / f"batch-{turn}.csv" for turn in range(len(parts))]
+    for batch, part in zip(paths, parts, strict=True):
+        batch.write_bytes(header + b"".join(part))
+    return paths
+
+
+@pytest.mark.parametrize("name", ["first", slow("include")])
+def test_day_after_day(spark: SparkSession, traffic: Path, tmp_path: Path, name: str) -> None:
+    lake, world = str(tmp_path / "lake"), WORLDS[name]
+    settings, batches = world.settings(tmp_path), by_day(traffic, tmp_path / "batches")
+    over = START + timedelta(days=3)
+    buyers = []
+    for turn, batch in enumerate(batches):
+        run_etl(spark, settings, batch, lake)
+        expected = assert_lake_equals_oracle(spark, lake, batches[: turn + 1], world.oracle())
+        buyers.append(sum(row[-1] for row in expected.experiment_daily if row[0] == over))
+    assert buyers[0] < buyers[1], "no purchase of the new day makes anyone a buyer on the day before"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_after_each_of_many_batches(spark: SparkSession, traffic: Path, tmp_path: Path, name: str) -> None:

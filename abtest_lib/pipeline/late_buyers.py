@@ -1,0 +1,88 @@
+"""Who has become a buyer on a day that is over, because a purchase has arrived that follows events of that day."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import PURCHASES
+from abtest_lib.pipeline.context import Run, kept
+from abtest_lib.pipeline.events import days_reached, of_same_users, timed_events
+from abtest_lib.spark.tables import anti_join_keys, read_table
+from abtest_lib.transforms.attribution import attribution_spans, flag_purchases, reach_of_each
+from abtest_lib.transforms.counts import daily_counts
+from abtest_lib.transforms.experiments import assignments
+
+_KEYS = ("day", "experiment_name", "variant_id", "event_name")
+
+
+@dataclass(frozen=True, slots=True)
+class LateBuyers:
+    """How many more users are buyers, on days without new events.
+
+    Attributes:
+        days: These days.
+        counts: day, experiment_name, variant_id, event_name and more_purchases, at the levels of `daily_counts`; None
+            when nothing changes.
+    """
+
+    days: tuple[date, ...] = ()
+    counts: DataFrame | None = None
+
+    def per_variant(self, stored: DataFrame, counted: DataFrame) -> DataFrame:
+        """Rows of gold/experiment_daily: those counted anew, and those of the days here, corrected."""
+        return self._correct(stored, counted, "event_name IS NULL AND variant_id IS NOT NULL")
+
+    def per_event(self, stored: DataFrame, counted: DataFrame) -> DataFrame:
+        """Rows of gold/funnel_daily: those counted anew, and those of the days here, corrected."""
+        return self._correct(stored, counted, "event_name IS NOT NULL")
+
+    def _correct(self, stored: DataFrame, counted: DataFrame, level: str) -> DataFrame:
+        if self.counts is None:
+            return counted
+        keys = [name for name in _KEYS if name in stored.columns]
+        more = self.counts.where(level).select(*keys, "more_purchases")
+        gained = F.col("purchases") + F.coalesce("more_purchases", F.lit(0))
+        corrected = stored.where(F.col("day").isin(list(self.days))).join(more, keys, "left")
+        return counted.unionByName(corrected.withColumn("purchases", gained).select(*stored.columns))
+
+
+NOBODY = LateBuyers()
+
+
+@contextmanager
+def late_buyers(run: Run, bought: DataFrame, arrived: tuple[date, ...]) -> Iterator[LateBuyers]:
+    """Find the users whom new purchases make buyers on days without new events.
+
+    Only the events of those who bought are looked at: counted with all their purchases, and with those known before.
+
+    Args:
+        run: The run; silver holds the new purchases already.
+        bought: The new purchases: row_id, user_id, timestamp.
+        arrived: The days with new events, which are counted anew anyway.
+
+    Yields:
+        What changes; its counts are kept meanwhile.
+    """
+    window = run.settings.attribution_window
+    reach = days_reached(run, reach_of_each(bought, window))
+    if reach is None:
+        yield NOBODY
+        return
+    events = timed_events(run, *reach).where(F.col("day").between(*reach) & ~F.col("day").isin(list(arrived)))
+    purchases = of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
+    before = anti_join_keys(purchases, bought, ["row_id"])
+    with kept(of_same_users(events, bought)) as theirs, kept(assignments(theirs)) as assigned:
+
+        def buyers_with(known: DataFrame, sign: int) -> DataFrame:
+            counts = daily_counts(flag_purchases(theirs, attribution_spans(known, window)), assigned)
+            return counts.select(*_KEYS, (F.col("purchases") * sign).alias("purchases"))
+
+        both = buyers_with(purchases, 1).unionByName(buyers_with(before, -1))
+        more = both.groupBy(*_KEYS).agg(F.sum("purchases").alias("more_purchases")).where("more_purchases > 0")
+        with kept(more) as more:
+            days = tuple(sorted(row["day"] for row in more.select("day").distinct().collect()))
+            yield LateBuyers(days, more) if days else NOBODY
