@@ -6,6 +6,7 @@ Results are appended to results.json after every round, and a run that was stopp
 """
 
 import argparse
+import itertools
 import json
 import os
 import random
@@ -23,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from deltalake import DeltaTable
 
-from abtest_lib.contracts import EVENTS, GOLD_TABLES, QUARANTINE
+from abtest_lib.contracts import EVENTS, GOLD_TABLES, QUARANTINE, RUNS
 from abtest_lib.storage import delta_rs_location, delta_rs_options
 
 HERE = Path(__file__).parent
@@ -61,6 +62,14 @@ def compare(lake: str, expected: dict[str, Counter[str]]) -> dict[str, int]:
     lost = sum((expected[name] - found[name]).total() for name in expected)
     extra = sum((found[name] - expected[name]).total() for name in expected)
     return {"lost": lost, "extra": extra}
+
+
+def overlaps(lake: str) -> int:
+    """How many runs of a lake began before the one before them had ended."""
+    steps = DeltaTable(RUNS.path(lake)).to_pyarrow_table(columns=["run_id", "started_at", "finished_at"])
+    runs = steps.group_by("run_id").aggregate([("started_at", "min"), ("finished_at", "max")])
+    spans = sorted(zip(runs["started_at_min"].to_pylist(), runs["finished_at_max"].to_pylist(), strict=True))
+    return sum(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
 
 
 def make_batches(work: Path) -> list[Path]:
@@ -168,6 +177,7 @@ def soak_pipelines(work: Path, count: int) -> None:
     shutil.rmtree(whole, ignore_errors=True)
     abtest("run", "--input", str(work / "all.csv"), "--lake", whole)
     outcome = compare(lake, contents(whole)) | {"exit_codes": {str(code): times for code, times in codes.items()}}
+    outcome |= {"overlaps": overlaps(lake)}
     took = {"seconds": round(time.perf_counter() - began)}
     _keep(_results(), {"what": f"{count} pipelines at once", **outcome, **took})
 
