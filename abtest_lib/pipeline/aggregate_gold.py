@@ -19,10 +19,11 @@ from abtest_lib.contracts import (
 )
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
-from abtest_lib.pipeline.context import Run, concurrently, kept
+from abtest_lib.pipeline.context import Run, concurrently, kept, versions_of
 from abtest_lib.pipeline.events import ONE_DAY, days_of, purchases_of, timed_events
+from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.late_buyers import NOBODY, LateBuyers, late_buyers
-from abtest_lib.spark.log import Commit, last_commit, log_reaches
+from abtest_lib.spark.log import Commit, log_reaches
 from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace_days
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts
@@ -62,15 +63,24 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
         The fields of the step's report.
 
     Raises:
-        LakeError: Silver has not been built.
+        LakeError: Silver has not been built, or is not as `build_silver` left it.
     """
     silver = run.history.last(build_silver.JOB)
     if silver is None:
         raise LakeError(f"lake {run.lake} has no silver tables that this run may build upon: run build_silver first")
     inputs = {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
+    _refuse_others(run, silver)
     last = run.history.last(JOB)
-    if last is None or last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
+    if last is None:
         return _report(inputs, _rebuild(run))
+    if last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
+        run.announce(JOB)
+        return _report(inputs, _rebuild(run))
+    return _catch_up(run, inputs, last)
+
+
+def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str, Any]:
+    """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
     after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
     unchanged = _report(inputs, {}) | {"output_versions": last.output_versions}
     if upto == after:
@@ -89,11 +99,23 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
         return _report(inputs, _extend(run, tuple(sorted({*arrived, *late.days})), min(arrived), NOBODY))
 
 
+def _refuse_others(run: Run, silver: StepReport) -> None:
+    """Bronze and silver must be those that silver's last success tells of: what is read here is noted as consumed."""
+    if silver in run.history.unwritten:
+        return  # this very run has made them
+    known = {**silver.input_versions, **silver.output_versions}
+    for name, version in versions_of(run, EVENTS, PURCHASES, PARTICIPANTS).items():
+        if version != known.get(name):
+            raise LakeError(
+                f"lake {run.lake} has {name} at version {version}, and build_silver has last finished with version "
+                f"{known.get(name)}: run build_silver first"
+            )
+
+
 def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
     """Whether the daily tables are those that this step's last success left behind."""
-    tables = (EXPERIMENT_DAILY, FUNNEL_DAILY)
-    commits = [(table.full_name, last_commit(run.spark, table, run.lake)) for table in tables]
-    return all(commit is not None and commit.version == versions.get(name) for name, commit in commits)
+    found = versions_of(run, EXPERIMENT_DAILY, FUNNEL_DAILY)
+    return all(versions.get(name) == version for name, version in found.items())
 
 
 def _rebuild(run: Run) -> dict[str, Commit]:
@@ -118,7 +140,8 @@ def _extend(run: Run, counted: tuple[date, ...], since: date, late: LateBuyers) 
     with kept(_counts(run, events, assignments(events), counted[0])) as counts:
         stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
         daily = _beside(stored, _per_variant(counts), counted)
-        later = [row["day"] for row in daily.where(F.col("day") >= since).select("day").distinct().collect()]
+        with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
+        later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
         known = _known(run, daily, since)
         checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
         stored_people = checked_before.select("day", "experiment_name", "participants")

@@ -1,14 +1,15 @@
 """bronze/events → silver: exposures, purchases, participants."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES
+from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Run, concurrently, kept
+from abtest_lib.pipeline.context import Run, concurrently, kept, versions_of
 from abtest_lib.pipeline.events import days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
@@ -28,6 +29,7 @@ from abtest_lib.transforms.participants import first_exposures, is_fallback, par
 JOB = "build_silver"
 REGISTRY = "registry"
 _CONTRACTS = (EXPOSURES, PURCHASES, PARTICIPANTS)
+Written = tuple[TableContract, Commit]
 _PARTICIPANT_CHANGED = """
     target.first_exposed_at <> source.first_exposed_at
     OR NOT (target.converted_at <=> source.converted_at)
@@ -52,18 +54,21 @@ def build_silver(run: Run) -> Mapping[str, Any]:
         raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze first")
     inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
     last = run.history.last(JOB)
-    if last is None or last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
+    if last is None:
+        return _report(inputs, _rebuild(run))
+    if last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
+        run.announce(JOB)
         return _report(inputs, _rebuild(run))
     consumed = last.input_versions[EVENTS.full_name]
     if consumed == bronze.version:
-        return _report(inputs, {}) | {"output_versions": last.output_versions}
+        return _report(inputs, []) | {"output_versions": versions_of(run, *_CONTRACTS)}
     if not log_reaches(EVENTS, run.lake, consumed + 1):
         return _report(inputs, _rebuild(run))
     with kept(read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)) as new:
         return _report(inputs, _extend(run, new))
 
 
-def _rebuild(run: Run) -> dict[str, Commit]:
+def _rebuild(run: Run) -> list[Written]:
     events = read_table(run.spark, EVENTS, run.lake)
     bought = purchases_of(events, run.settings.conversion_event)
     spans = attribution_spans(bought, run.settings.attribution_window)
@@ -75,41 +80,40 @@ def _rebuild(run: Run) -> dict[str, Commit]:
             lambda: overwrite(bought, PURCHASES, run.lake),
             lambda: overwrite(_participants(run, firsts, bought), PARTICIPANTS, run.lake),
         )
-    return {contract.full_name: commit for contract, commit in zip(_CONTRACTS, writes, strict=True)}
+    return list(zip(_CONTRACTS, writes, strict=True))
 
 
-def _extend(run: Run, new: DataFrame) -> dict[str, Commit]:
+def _extend(run: Run, new: DataFrame) -> list[Written]:
     """Add what new events bring; each write leaves out what is there, so that repeating one does no harm."""
     bought = purchases_of(new, run.settings.conversion_event)
     known = read_table(run.spark, PURCHASES, run.lake)
     purchases = append(anti_join_keys(bought, known, ["row_id"]), PURCHASES, run.lake)
     assigned = assignments(new)
-    writes = concurrently(
+    others = concurrently(
         lambda: _extend_exposures(run, new, assigned, bought), lambda: _extend_participants(run, new, assigned)
     )
-    exposures, people = writes
-    return {PURCHASES.full_name: purchases, EXPOSURES.full_name: exposures, PARTICIPANTS.full_name: people}
+    return [(PURCHASES, purchases), *chain.from_iterable(others)]
 
 
-def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> Commit:
-    _flag_earlier_events(run, bought)
+def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> list[Written]:
+    flagged = _flag_earlier_events(run, bought)
     theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     days = days_of(run, new)
     known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(list(days))).select("row_id").distinct()
     added = _exposures(run, anti_join_keys(new, known, ["row_id"]), assigned, spans)
-    return append(added, EXPOSURES, run.lake)
+    return [(EXPOSURES, commit) for commit in (*flagged, append(added, EXPOSURES, run.lake))]
 
 
-def _flag_earlier_events(run: Run, bought: DataFrame) -> None:
+def _flag_earlier_events(run: Run, bought: DataFrame) -> list[Commit]:
     """Purchases that have just arrived flag events that were there before: these rows, and only these."""
     with kept(_new_spans(run, bought)) as spans:
         spans.count()  # once they are there, their size is known: a table of exposures meets them without a shuffle
         reach = days_reached(run, spans)
         if reach is None:
-            return
+            return []
         first, last = reach
-        update_matches(
+        commit = update_matches(
             spans,
             EXPOSURES,
             run.lake,
@@ -117,6 +121,7 @@ def _flag_earlier_events(run: Run, bought: DataFrame) -> None:
             "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
             "flag_purchase = true",
         )
+        return [commit]
 
 
 def _new_spans(run: Run, bought: DataFrame) -> DataFrame:
@@ -128,13 +133,13 @@ def _new_spans(run: Run, bought: DataFrame) -> DataFrame:
     return spans.join(arrived, "buyer_id").where(inside).drop("bought_at").distinct()
 
 
-def _extend_participants(run: Run, new: DataFrame, assigned: DataFrame) -> Commit:
+def _extend_participants(run: Run, new: DataFrame, assigned: DataFrame) -> list[Written]:
     stored = of_same_users(read_table(run.spark, PARTICIPANTS, run.lake), new)
     columns = ["experiment_name", "user_id", "variant_id", "first_exposed_at"]
     both = stored.select(*columns).unionByName(first_exposures(new, assigned).select(*columns))
     exposures = both.groupBy(*columns[:3]).agg(F.min("first_exposed_at").alias("first_exposed_at"))
     theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
-    return merge(_participants(run, exposures, theirs), PARTICIPANTS, run.lake, _PARTICIPANT_CHANGED)
+    return [(PARTICIPANTS, merge(_participants(run, exposures, theirs), PARTICIPANTS, run.lake, _PARTICIPANT_CHANGED))]
 
 
 def _exposures(run: Run, events: DataFrame, assigned: DataFrame, spans: DataFrame) -> DataFrame:
@@ -148,9 +153,9 @@ def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFram
     return participants(exposures, bought, fallback, run.settings.attribution_window)
 
 
-def _report(inputs: Mapping[str, int], commits: Mapping[str, Commit]) -> dict[str, Any]:
+def _report(inputs: Mapping[str, int], writes: Sequence[Written]) -> dict[str, Any]:
     return {
-        "rows_written": sum(commit.rows_changed for commit in commits.values()),
+        "rows_written": sum(commit.rows_changed for _, commit in writes),
         "input_versions": inputs,
-        "output_versions": {name: commit.version for name, commit in commits.items()},
+        "output_versions": {contract.full_name: commit.version for contract, commit in writes},  # the last one counts
     }

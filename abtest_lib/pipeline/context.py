@@ -12,10 +12,13 @@ from typing import Any, Protocol, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
+from abtest_lib import __version__
 from abtest_lib.config import Settings
-from abtest_lib.pipeline.history import History, StepReport, open_history
+from abtest_lib.contracts import TableContract
+from abtest_lib.pipeline.history import History, StepReport, announce, open_history
 from abtest_lib.registry import Registry, load_registry
 from abtest_lib.spark.faults import told_in_one_line
+from abtest_lib.spark.log import last_commit
 from abtest_lib.transforms.to_date import Periods
 
 T = TypeVar("T")
@@ -78,6 +81,10 @@ class Run:
         declared = {name: item.fallback_variants for name, item in self.registry.experiments.items()}
         return {name: variants for name, variants in declared.items() if variants}
 
+    def announce(self, job: str) -> None:
+        """Note that a step is about to build its tables by other declarations than those of its last success."""
+        announce(self.spark, self.settings, self.lake, self.run_id, __version__, job)
+
     def fallback_fingerprint(self) -> int:
         """A number that changes with the declared fallback variants."""
         return fingerprint(sorted(self.fallback_by_experiment.items()))
@@ -129,6 +136,12 @@ def perform(run: Run, job: str, step: Callable[[Run], Mapping[str, Any]]) -> Ste
     run.history.add(report)
     run.progress.finished(report)
     return report
+
+
+def versions_of(run: Run, *contracts: TableContract) -> dict[str, int]:
+    """Table to its Delta version now; a table that does not exist is absent."""
+    commits = {contract.full_name: last_commit(run.spark, contract, run.lake) for contract in contracts}
+    return {name: commit.version for name, commit in commits.items() if commit is not None}
 
 
 def concurrently(*tasks: Callable[[], T]) -> list[T]:

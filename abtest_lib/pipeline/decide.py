@@ -80,6 +80,8 @@ def decide(run: Run) -> Mapping[str, Any]:
     if last is not None and dict(last.input_versions) == inputs.as_mapping():
         return {"input_versions": inputs.as_mapping(), "output_versions": last.output_versions}
     is_known = last is not None and last.input_versions.get(DECLARED) == inputs.declarations
+    if last is not None and not is_known:
+        run.announce(JOB)
     since = _changed_since(run, inputs, last.input_versions) if is_known and last is not None else None
     commits = _rebuild(run, inputs) if since is None else _extend(run, inputs, since)
     return _report(run, inputs, commits)

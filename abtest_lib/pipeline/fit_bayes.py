@@ -53,6 +53,8 @@ def fit_bayes(run: Run) -> Mapping[str, Any]:
     last = run.history.last(JOB)
     if last is not None and last.input_versions == inputs:
         return {"input_versions": inputs, "output_versions": last.output_versions}
+    if last is not None and last.input_versions.get(BELIEFS) != inputs[BELIEFS]:
+        run.announce(JOB)
     groups = _groups(run)
     if run.full_refresh or last_commit(run.spark, POSTERIORS, run.lake) is None:
         commit: Commit | None = overwrite(_fit(groups, groups.count(), plan), POSTERIORS, run.lake)

@@ -121,12 +121,24 @@ def write_history(
     history.unwritten.clear()
 
 
-def announce_full_refresh(spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str) -> None:
-    """Note that every table is about to be rebuilt, so that a crash halfway cannot leave a mixed lake behind."""
+def announce(spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, job: str) -> None:
+    """Note that tables are about to be rebuilt, so that a crash halfway cannot leave a mixed lake behind.
+
+    What the step succeeded in before counts no more: if this run dies, the next one builds these tables anew, whatever
+    its settings and declarations are.
+
+    Args:
+        spark: The session.
+        settings: This run's settings.
+        lake: The lake's directory or object-store prefix.
+        run_id: This run.
+        code_version: The suite's version.
+        job: The step whose tables they are; FULL_REFRESH for all of them.
+    """
     if last_note(spark, RUNS, lake) is None:
         return
     now = datetime.now(UTC)
-    marker = History(unwritten=[StepReport(FULL_REFRESH, now, now, status=STARTED)])
+    marker = History(unwritten=[StepReport(job, now, now, status=STARTED)])
     write_history(spark, settings, lake, run_id, code_version, marker)
 
 
@@ -157,15 +169,20 @@ def _check_settings(remembered: Mapping[str, str], current: Mapping[str, str], l
 
 
 def _last_successes(spark: SparkSession, lake: str, config_hash: str) -> dict[str, StepReport]:
-    runs = read_table(spark, RUNS, lake)
-    refreshed_at = runs.where(F.col("job") == FULL_REFRESH).agg(F.max("started_at").alias("refreshed_at"))
-    usable = runs.crossJoin(F.broadcast(refreshed_at)).where(
-        (F.col("status") == SUCCEEDED)
-        & (F.col("config_hash") == config_hash)
-        & (F.col("started_at") >= F.coalesce("refreshed_at", F.col("started_at")))
-    )
-    latest = usable.groupBy("job").agg(F.max_by(F.struct("*"), "finished_at").alias("row")).select("row.*")
-    return {row["job"]: _as_report(row.asDict()) for row in latest.collect()}
+    is_usable = (F.col("status") == SUCCEEDED) & (F.col("config_hash") == config_hash)
+    latest = F.max_by(F.struct("*"), F.when(is_usable, F.col("finished_at"))).alias("latest")
+    announced_at = F.max(F.when(F.col("status") == STARTED, F.col("started_at"))).alias("announced_at")
+    by_job = {
+        row["job"]: row for row in read_table(spark, RUNS, lake).groupBy("job").agg(latest, announced_at).collect()
+    }
+
+    def is_over(job: str, moment: datetime) -> bool:
+        """Whether the tables of a step were to be built anew after this moment."""
+        announced = [by_job[name]["announced_at"] for name in (job, FULL_REFRESH) if name in by_job]
+        return any(moment < at for at in announced if at is not None)
+
+    successes = {job: row["latest"] for job, row in by_job.items() if row["latest"] is not None}
+    return {job: _as_report(row.asDict()) for job, row in successes.items() if not is_over(job, row["finished_at"])}
 
 
 def _as_row(report: StepReport, run_id: str, config_hash: str, code_version: str) -> tuple[Any, ...]:

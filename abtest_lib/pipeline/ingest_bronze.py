@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
-from abtest_lib.pipeline.context import Run, kept, meanwhile
+from abtest_lib.pipeline.context import Run, kept, meanwhile, versions_of
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit
@@ -97,7 +97,7 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
         "rows_quarantined": rejected.written,
         "rows_forgotten": forgotten,
         "duplicates": accepted.copies + accepted.known + rejected.copies + rejected.known,
-        "output_versions": _versions(run, EVENTS, QUARANTINE),
+        "output_versions": versions_of(run, EVENTS, QUARANTINE),
         "quarantined_by_rule": _by_rule(run) if rejected.written else {},
         "notices": (*raw.notices, *nothing),
     }
@@ -134,7 +134,7 @@ def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, 
     read = Tap(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
     valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "raw_record")
     known, shape = partial(_known_rows, run, found.dates), partial(as_bronze, ingested_at=run.started_at)
-    tally = _write_new(run, valid, known, EVENTS, shape)
+    tally = _write_new(run, number_copies(valid, "user_id", "event_time"), known, EVENTS, shape)
     seen = read.counts()
     return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"], seen["forgotten"]
 
@@ -155,12 +155,12 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
         return Tally(0, 0, 0, 0)
     invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten")
     known, shape = partial(_known_rejects, run), partial(as_quarantine, quarantined_at=run.started_at)
-    tally = _write_new(run, invalid, known, QUARANTINE, shape)
+    tally = _write_new(run, number_copies(invalid), known, QUARANTINE, shape)
     return Tally(rejected, tally.copies, tally.known, tally.written)
 
 
 def _known_rejects(run: Run, version: int) -> DataFrame:
-    return read_table(run.spark, QUARANTINE, run.lake, version).select("row_id")
+    return read_table(run.spark, QUARANTINE, run.lake, version).select("row_id").distinct()
 
 
 def _write_new(
@@ -170,9 +170,9 @@ def _write_new(
     contract: TableContract,
     shape: Callable[[DataFrame], DataFrame],
 ) -> Tally:
-    """Append the rows that are neither copies of one another nor known, and count all three on the way."""
+    """Append the numbered rows that are neither copies nor known, and count all three on the way."""
     copies, again = Tap(rows=F.count_if(F.col("copy") > 1)), Tap(rows=F.count_if("is_known"))
-    new = copies.on(number_copies(rows)).where("copy = 1").drop("copy")
+    new = copies.on(rows).where("copy = 1").drop("copy")
     before = last_commit(run.spark, contract, run.lake)
     if before is not None:
         marked = new.join(known(before.version).withColumn("is_known", F.lit(True)), "row_id", "left")
@@ -195,8 +195,3 @@ def _by_rule(run: Run) -> dict[str, int]:
     added = read_table(run.spark, QUARANTINE, run.lake).where(F.col("quarantined_at") == F.lit(run.started_at))
     counts = added.select(F.explode("failed_rules").alias("rule")).groupBy("rule").count().collect()
     return {row["rule"]: row["count"] for row in sorted(counts, key=lambda row: (-row["count"], row["rule"]))}
-
-
-def _versions(run: Run, *contracts: TableContract) -> dict[str, int]:
-    commits = {contract.full_name: last_commit(run.spark, contract, run.lake) for contract in contracts}
-    return {name: commit.version for name, commit in commits.items() if commit is not None}

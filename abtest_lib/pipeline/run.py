@@ -11,7 +11,7 @@ from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS
 from abtest_lib.pipeline import aggregate_gold, build_silver, decide, fit_bayes, ingest_bronze, release
 from abtest_lib.pipeline.context import Progress, Run, open_run, perform
-from abtest_lib.pipeline.history import StepReport, announce_full_refresh, write_history
+from abtest_lib.pipeline.history import FULL_REFRESH, StepReport, announce, write_history
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import PACKED_RATIO
@@ -79,7 +79,7 @@ def run_steps(
         run = open_run(spark, settings, lake, full_refresh=full_refresh, progress=progress)
         fit_shuffles(spark, settings, _bronze_bytes(lake) if full_refresh else 0)
         if full_refresh:
-            announce_full_refresh(spark, settings, lake, run.run_id, __version__)
+            announce(spark, settings, lake, run.run_id, __version__, FULL_REFRESH)
         try:
             return [perform(run, job, step) for job, step in steps.items()]
         finally:

@@ -71,13 +71,18 @@ def failed_rules() -> Column:
     return F.when(F.expr(MALFORMED_ROW.broken), only_malformed).otherwise(every)
 
 
-def number_copies(rows: DataFrame) -> DataFrame:
+def number_copies(rows: DataFrame, *alike: str) -> DataFrame:
     """Add `copy`: 1 for the row of each row_id that stays, more for its copies.
 
-    Which copy stays is decided by the name of its file, so that the outcome does not depend on partitions. Rows that
-    `together` has put in place stay there, and those of one user come out in order of time.
+    Which copy stays is decided by the name of its file, so that the outcome does not depend on partitions.
+
+    Args:
+        rows: Identified rows.
+        alike: Columns that are equal wherever row_id is. Rows that `together` has put in place by one of them stay
+            there, and come out in their order. A line that could not be split has none: under another header its fields
+            are others.
     """
-    by_row = Window.partitionBy("user_id", "event_time", "row_id").orderBy("source_file")
+    by_row = Window.partitionBy(*alike, "row_id").orderBy("source_file")
     return rows.withColumn("copy", F.row_number().over(by_row))
 
 

@@ -73,6 +73,19 @@ def test_a_file_that_cannot_be_events_is_one_clear_line(
     assert not (Path(lake) / "bronze").exists()
 
 
+def test_a_line_that_does_not_split_comes_once_under_whatever_header(
+    spark: SparkSession, ingest: Ingest, lake: str, tmp_path: Path
+) -> None:
+    folder, line = tmp_path / "events", "a,b,c,d,e,f,g"
+    folder.mkdir()
+    for name, header in (("one.csv", HEADER), ("two.csv", ",".join(reversed(HEADER.split(","))))):
+        (folder / name).write_text(f"{header}\n{line}\n")
+    first, again = ingest(folder), ingest(folder)
+    assert (first.rows_quarantined, first.duplicates) == (1, 1)
+    assert (again.rows_quarantined, again.duplicates) == (0, 2)
+    assert [row["raw_record"] for row in read_table(spark, QUARANTINE, lake).collect()] == [line]
+
+
 def test_a_gzip_that_breaks_off_late_leaves_the_lake_as_it_was(ingest: Ingest, lake: str, tmp_path: Path) -> None:
     lines = [row(user_id=str(user), item_id=f"{user * 7919 % 10007}") for user in range(5_000)]
     whole = gzip.compress("\n".join([HEADER, *lines]).encode())

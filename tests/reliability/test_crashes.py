@@ -101,10 +101,40 @@ def test_a_run_may_die_at_every_commit(spark: SparkSession, tmp_path: Path, arme
     assert contents(spark, lake) == contents(spark, undisturbed)
 
 
-def dies(spark: SparkSession, source: Path, lake: Path, armed: Callable[[Failpoint], None], after: int) -> bool:
+def test_declarations_taken_back_after_a_death(
+    spark: SparkSession, tmp_path: Path, armed: Callable[[Failpoint], None]
+) -> None:
+    """A run with another registry dies when it has rebuilt some tables; the next has the first registry again."""
+    source, _ = events(tmp_path)
+    lake, undisturbed, registry = tmp_path / "lake", tmp_path / "undisturbed", tmp_path / "registry.yaml"
+    registry.write_text("experiments: {}")
+    chosen = settings().model_copy(update={"registry": registry})
+    run_pipeline(spark, chosen, str(source), str(undisturbed))
+    commits = len(STEPS.split()) + 4  # the four steps that depend on it announce what they are about to do
+    # Silver alone is rebuilt, or some of the counts, or all but the verdicts.
+    for after in (3, 6, commits - 2):
+        shutil.copytree(undisturbed, lake)
+        registry.write_text("experiments: {search/one: {fallback_variants: [B], control: A}}")
+        assert dies(spark, source, lake, armed, after, chosen)
+        assert contents(spark, lake) != contents(spark, undisturbed)
+        registry.write_text("experiments: {}")
+        armed(Failpoint(after=None))
+        run_pipeline(spark, chosen, str(source), str(lake))
+        assert contents(spark, lake) == contents(spark, undisturbed)
+        shutil.rmtree(lake)
+
+
+def dies(
+    spark: SparkSession,
+    source: Path,
+    lake: Path,
+    armed: Callable[[Failpoint], None],
+    after: int,
+    chosen: Settings | None = None,
+) -> bool:
     armed(Failpoint(after))
     try:
-        run_pipeline(spark, settings(), str(source), str(lake))
+        run_pipeline(spark, chosen or settings(), str(source), str(lake))
     except Death:
         return True
     return False
