@@ -47,10 +47,12 @@ def check_location(path: str) -> None:
     Raises:
         ConfigError: The location has the form s3a://key:secret@bucket.
     """
-    if "://" in path and "@" in path.split("://", 1)[1].split("/", 1)[0]:
-        scheme = path.split("://", 1)[0]
+    scheme, _, rest = path.partition("://")
+    authority = rest.split("/", 1)[0]
+    # A secret may hold a slash, so that its @ comes later.
+    if re.search(":.*@", authority) or (is_s3(path) and re.search("[:@]", authority)):
         raise ConfigError(
-            f"a {scheme}:// location carries credentials before its @: write {scheme}://bucket/prefix and leave "
+            f"a {scheme}:// location carries credentials before its bucket: write {scheme}://bucket/prefix and leave "
             "credentials to the AWS chain (environment, profile or role)"
         )
 

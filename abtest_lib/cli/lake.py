@@ -8,11 +8,16 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from abtest_lib.contracts import TableContract
-from abtest_lib.storage import delta_rs_location, delta_rs_options
+from abtest_lib.storage import check_location, delta_rs_location, delta_rs_options
 
 
 def open_table(contract: TableContract, lake: str) -> DeltaTable | None:
-    """Open a table by its log, or None where it does not exist."""
+    """Open a table by its log, or None where it does not exist.
+
+    Raises:
+        ConfigError: The lake's location carries a secret.
+    """
+    check_location(lake)
     try:
         return DeltaTable(delta_rs_location(contract.path(lake)), storage_options=delta_rs_options(lake))
     except TableNotFoundError:

@@ -57,12 +57,14 @@ def _address(lake: str) -> Iterator[str]:
     import uvicorn
 
     from abtest_lib.errors import LakeError
+    from abtest_lib.storage import check_location
     from api.cache import Cache
     from api.logs import configure_logs
     from api.main import create_app
     from api.mirror import mirror_once
     from api.settings import load_api_settings
 
+    check_location(lake)
     configure_logs("error")
     with tempfile.TemporaryDirectory(prefix="abtest-report-") as folder, socket.socket() as listener:
         settings = load_api_settings(

@@ -35,7 +35,8 @@ def run(
     from abtest_lib.spark.lease import held_for_run
     from abtest_lib.storage import check_location, use_object_store
 
-    check_location(lake)
+    for path in (lake, input_path):
+        check_location(path or "")
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
     settings = load_settings(profile, config)

@@ -21,7 +21,7 @@ RUNS = TableContract(
     columns=(
         Column("run_id", "string", "one for all the jobs of a pipeline run"),
         Column("job", "string", "the step, e.g. ingest_bronze"),
-        Column("status", "string", "`succeeded`, `failed`, or `started` for the note that tables are about to be rebuilt"),
+        Column("status", "string", "`succeeded`, `failed`, or `started`: tables are about to be rebuilt"),
         Column("started_at", "timestamp", "UTC"),
         Column("finished_at", "timestamp", "UTC"),
         Column("rows_read", "bigint", "rows that the step read"),

@@ -147,7 +147,13 @@ def versions_of(run: Run, *contracts: TableContract) -> dict[str, int]:
 def concurrently(*tasks: Callable[[], T]) -> list[T]:
     """Run independent Spark actions side by side: planning and committing one overlaps with computing another."""
     futures = [_threads().submit(task) for task in tasks]
-    wait(futures)
+    try:
+        wait(futures)
+    except BaseException:  # interrupted: what waits must not start once the lake's lease is given up
+        for future in futures:
+            future.cancel()
+        wait(futures)
+        raise
     return [future.result() for future in futures]
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from functools import partial, reduce
 from typing import Any
 
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -152,7 +153,8 @@ def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
     )
     joined = counts.join(daily, list(_KEYS), "left").join(health, list(_DAY_KEYS), "left")
     if POSTERIORS.full_name in inputs.versions:
-        joined = joined.join(_beliefs(read_table(run.spark, POSTERIORS, run.lake)), list(_KEYS), "left")
+        believed = _beliefs(read_table(run.spark, POSTERIORS, run.lake))
+        joined = joined.join(believed, [*_KEYS, "users", "purchases"], "left")
     joined = joined.join(F.broadcast(_quarantined(run, inputs)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).count() / _ROWS_PER_TASK))
@@ -161,8 +163,9 @@ def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
 
 
 def _beliefs(posteriors: DataFrame) -> DataFrame:
+    """What is believed, with the counts that it rests on: where they have changed since, there is no posterior yet."""
     to_date = posteriors.where((F.col("window") == "to_date") & (F.col("metric") == METRIC))
-    return to_date.select(*_KEYS, "probability_best", "probability_beats_control")
+    return to_date.select(*_KEYS, "users", "purchases", "probability_best", "probability_beats_control")
 
 
 def _quarantined(run: Run, inputs: Inputs) -> DataFrame:
@@ -189,7 +192,7 @@ def _changed_since(run: Run, inputs: Inputs, known: Mapping[str, int]) -> Since 
         changes.append(_warned_differently(run, inputs))
         frames = [frame for frame in changes if frame is not None]
         rows = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day")).collect()
-    except (AbtestError, PySparkException):
+    except (AbtestError, PySparkException, Py4JError):
         # An old version is vacuumed after a week: then everything is judged anew, which gives the same.
         return None
     return {row["experiment_name"]: row["day"] for row in rows}

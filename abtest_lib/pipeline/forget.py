@@ -1,6 +1,7 @@
 """Remove people from a lake, and remember a hash of them so that their rows stay out when they are sent again."""
 
 import secrets
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from abtest_lib import __version__
 from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS, EXPOSURES, FORGOTTEN, PARTICIPANTS, PURCHASES, QUARANTINE, TableContract
 from abtest_lib.errors import ConfigError, LakeError
 from abtest_lib.pipeline.context import Progress
-from abtest_lib.pipeline.history import forgotten_people, open_history
+from abtest_lib.pipeline.history import FULL_REFRESH, announce, forgotten_people, open_history
 from abtest_lib.pipeline.run import all_steps, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import append, read_table
 from abtest_lib.spark.upkeep import checkpoint, delete_matches, retention, take_inventory, trim_log, vacuum
-from abtest_lib.transforms.forgotten import names_one_of, user_hash
+from abtest_lib.transforms.forgotten import names_user, user_hash
 
 _PERSONAL = (EVENTS, QUARANTINE, EXPOSURES, PURCHASES, PARTICIPANTS)
 _LOG_KEEP = timedelta(days=30)
@@ -70,13 +72,16 @@ def forget(
             raise LakeError(f"lake {lake} has no bronze/events: there is nobody in it")
         open_history(spark, settings, lake, full_refresh=False)
         users = spark.createDataFrame([(item,) for item in wanted], f"{_ID} string")
-        rows = {contract.full_name: _rows_of(spark, contract, lake, users).count() for contract in _PERSONAL}
+        there = [contract for contract in _PERSONAL if last_commit(spark, contract, lake) is not None]
+        rows = {contract.full_name: _rows_of(spark, contract, lake, users).count() for contract in there}
+        # From here on no run builds upon silver and gold that still hold them.
+        announce(spark, settings, lake, uuid.uuid4().hex, __version__, FULL_REFRESH)
         _remember(spark, lake, users)
         for contract in (EVENTS, QUARANTINE):
             _delete(spark, contract, lake, users)
         run_steps(spark, settings, lake, all_steps(None), full_refresh=True, progress=progress)
         return [
-            Removal(contract.full_name, rows[contract.full_name], _erase(spark, contract, lake, users))
+            Removal(contract.full_name, rows.get(contract.full_name, 0), _erase(spark, contract, lake, users))
             for contract in _PERSONAL
         ]
 
@@ -94,11 +99,13 @@ def _rows_of(spark: SparkSession, contract: TableContract, lake: str, users: Dat
     rows = read_table(spark, contract, lake)
     is_theirs = F.col("user_id") == F.col(_ID)
     if contract is QUARANTINE:
-        is_theirs |= names_one_of("raw_record", F.array(_ID))
+        is_theirs |= names_user("raw_record", _ID)
     return rows.join(F.broadcast(users), is_theirs, "left_semi")
 
 
 def _delete(spark: SparkSession, contract: TableContract, lake: str, users: DataFrame) -> None:
+    if last_commit(spark, contract, lake) is None:
+        return
     keys = _rows_of(spark, contract, lake, users).select("row_id").distinct()
     delete_matches(keys, contract, lake, "row_id")
 

@@ -28,7 +28,8 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
     """
     arguments = _parser(description, takes_input=takes_input).parse_args()
     try:
-        check_location(arguments.lake)
+        for path in (arguments.lake, getattr(arguments, "input", "")):
+            check_location(path)
         settings = load_settings(arguments.profile, arguments.config)
         use_object_store(settings)
         with held_for_run(settings, arguments.lake, timedelta(seconds=arguments.wait)):

@@ -16,7 +16,16 @@ from abtest_lib.pipeline.run import all_steps, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import read_table
-from abtest_lib.spark.upkeep import Inventory, checkpoint, compact, delete_rows, retention, take_inventory, vacuum
+from abtest_lib.spark.upkeep import (
+    Inventory,
+    checkpoint,
+    compact,
+    delete_rows,
+    remember_removed,
+    retention,
+    take_inventory,
+    vacuum,
+)
 
 _MARGIN = timedelta(hours=1)
 _READ_BY = ("experiment_name",)
@@ -85,7 +94,9 @@ def maintain(
             since = datetime.now(UTC) - keep.quarantine
             delete_rows(spark, QUARANTINE, lake, f"quarantined_at < TIMESTAMP '{since:%Y-%m-%d %H:%M:%S} UTC'")
         stock = {item.table: item.before for item in before}
-        concurrently(*(partial(_tidy, spark, item, lake, stock[item.full_name], keep.log) for item in tables))
+        log_keep = max(keep.log, keep.versions)
+        concurrently(*(partial(remember_removed, spark, item, lake, keep.versions) for item in tables))
+        concurrently(*(partial(_tidy, spark, item, lake, stock[item.full_name], log_keep) for item in tables))
         # Compaction made new versions: the steps take note of them, and the last one publishes them together.
         run_steps(spark, settings, lake, all_steps(None), progress=progress)
         released = _drop_old_releases(spark, lake, keep.versions)

@@ -28,6 +28,9 @@ LASTS = timedelta(seconds=60)
 """A lease without a heartbeat for so long is over; clocks of machines that share a lake must agree better than that."""
 
 BEAT = timedelta(seconds=10)
+_GIVE_UP = 2 / 3
+"""The share of that time after which the holder gives up: its last commit is over before others start."""
+
 _LOOK_AGAIN = timedelta(seconds=2)
 _held: set[str] = set()
 
@@ -78,7 +81,7 @@ def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = L
         yield
         return
     slot = slot_at(lake.rstrip("/"), LEASE_NAME)
-    keeper = _Keeper(slot, lake, *_take(slot, lake, wait, lasts), beat=min(BEAT, lasts / 4), on_loss=_leave)
+    keeper = Keeper(slot, lake, *_take(slot, lake, wait, lasts), beat=min(BEAT, lasts / 4), on_loss=_leave)
     _held.add(key)
     try:
         with keeper:
@@ -92,13 +95,14 @@ def held_for_run(settings: Settings, lake: str, wait: timedelta = timedelta(0)) 
     return writer_lease(lake, wait) if settings.writer_lease else nullcontext()
 
 
-def _take(slot: Slot, lake: str, wait: timedelta, lasts: timedelta) -> tuple[Holder, str]:
+def _take(slot: Slot, lake: str, wait: timedelta, lasts: timedelta) -> tuple[Holder, str, float]:
+    """The new holder, the tag of its lease, and the moment from which others count (time.monotonic)."""
     until = time.monotonic() + wait.total_seconds()
     while True:
-        mine = _new_holder(lasts)
+        mine, began = _new_holder(lasts), time.monotonic()
         tag = slot.create(_text(mine)) or _take_over(slot, mine)
         if tag is not None:
-            return mine, tag
+            return mine, tag, began
         if time.monotonic() >= until:
             raise _held_error(slot, lake)
         time.sleep(min(_LOOK_AGAIN.total_seconds(), max(0.0, until - time.monotonic())))
@@ -130,34 +134,59 @@ def _held_error(slot: Slot, lake: str) -> LakeHeldError:
     return LakeHeldError(f"lake {lake} is being written by {who}: one pipeline at a time; --wait SECONDS waits for it")
 
 
-class _Keeper:
-    """Says every few seconds that the holder lives, and calls for help when it cannot."""
+class Keeper:
+    """Says every few seconds that the holder lives, and calls for help well before others may take over."""
 
     def __init__(
-        self, slot: Slot, lake: str, holder: Holder, tag: str, beat: timedelta, on_loss: Callable[[str], None]
+        self,
+        slot: Slot,
+        lake: str,
+        holder: Holder,
+        tag: str,
+        renewed: float,
+        *,
+        beat: timedelta,
+        on_loss: Callable[[str], None],
     ) -> None:
+        """Keep a lease that has been taken.
+
+        Args:
+            slot: Where the lease lies.
+            lake: The lake, for a person.
+            holder: Who has taken it.
+            tag: The tag of the lease.
+            renewed: When it was taken, as time.monotonic tells.
+            beat: How often to say so.
+            on_loss: Told why the lease is lost, from a thread of its own.
+        """
         self._slot, self._lake, self._holder, self._tag = slot, lake, holder, tag
-        self._beat, self._on_loss = beat, on_loss
+        self._beat, self._on_loss, self._renewed = beat, on_loss, renewed
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="writer-lease", daemon=True)
+        self._watch = threading.Thread(target=self._watch_over, name="writer-lease-watch", daemon=True)
 
     def __enter__(self) -> None:
+        """Start to say so."""
         self._thread.start()
+        self._watch.start()
 
     def __exit__(self, *_: object) -> None:
+        """Give the lease up."""
         self._done.set()
+        self._watch.join()
         self._thread.join()
         self._slot.remove(self._tag)
 
-    def _keep(self) -> None:
-        renewed = time.monotonic()
-        while not self._done.wait(self._beat.total_seconds()):
-            # A process that slept through its lease must not write a beat over the next holder's lease, nor go on.
-            if time.monotonic() - renewed > self._holder.lasts_seconds:
-                self._on_loss(
-                    f"lost the lease of lake {self._lake}: no heartbeat for {self._holder.lasts_seconds:.0f} s"
-                )
+    def _watch_over(self) -> None:
+        """A heartbeat may hang in the network: whether it is late is seen to apart from it."""
+        limit = self._holder.lasts_seconds * _GIVE_UP
+        while not self._done.wait(min(1.0, limit / 20)):
+            if time.monotonic() - self._renewed > limit:
+                self._on_loss(f"lost the lease of lake {self._lake}: no heartbeat for {limit:.0f} s")
                 return
+
+    def _keep(self) -> None:
+        while not self._done.wait(self._beat.total_seconds()):
             began = time.monotonic()
             try:
                 tag = self._slot.swap(_text(_beating(self._holder)), self._tag) or _tag_of(self._slot, self._holder)
@@ -166,7 +195,7 @@ class _Keeper:
             if tag is None:
                 self._on_loss(f"lost the lease of lake {self._lake}: another pipeline has taken it over")
                 return
-            self._tag, renewed = tag, began
+            self._tag, self._renewed = tag, began
 
 
 def _leave(reason: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import glob
 import gzip
+import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import MapType, StructType, TimestampType
+from pyspark.sql.types import FractionalType, MapType, StructType, TimestampType
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
@@ -20,7 +21,7 @@ from abtest_lib.spark.faults import told_in_one_line
 from abtest_lib.storage import local_folder
 
 _FORMATS = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
-_COMPRESSED = {"gz", "gzip", "bz2", "zst", "snappy"}
+_COMPRESSED = {"gz", "bz2", "zst", "snappy"}
 PACKED_RATIO = 20
 """Events repeat themselves: the sample shrinks to a 26th by gzip, and about as much in Parquet."""
 _HEADER_LIMIT = 1_000_000
@@ -105,17 +106,27 @@ def _list_local(path: str) -> dict[str, int]:
     root = local_folder(path)
     pattern = str(root)
     if root is not None and root.is_dir():
-        candidates: Iterable[Path] = root.rglob("*")
+        candidates: Iterable[tuple[Path, Path]] = ((root, file) for file in root.rglob("*"))
     else:
         # An existing file may have brackets in its name; only what does not exist is a pattern.
         names = [pattern] if Path(pattern).exists() else glob.glob(pattern, recursive=True)  # noqa: PTH207  absolute
         found = [Path(name) for name in names]
-        candidates = [file for entry in found for file in (entry.rglob("*") if entry.is_dir() else [entry])]
-    visible = (file for file in candidates if file.is_file() and not file.name.startswith((".", "_")))
+        candidates = ((entry.parent, file) for entry in found for file in ([entry, *entry.rglob("*")]))
+    visible = (file for top, file in candidates if file.is_file() and not _is_hidden(file.relative_to(top)))
     try:
         return {str(file.resolve()): file.stat().st_size for file in visible}
     except OSError as error:
         raise InputError(f"cannot read the input {path}: {error.strerror}") from None
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether a file is one of Spark's own or the system's, or lies in such a folder: not finished, or no data."""
+    return any(part.startswith((".", "_")) for part in path.parts)
+
+
+def _literal(names: Iterable[str]) -> list[str]:
+    """Files by their very names, for Spark takes each path for a pattern."""
+    return [re.sub(r"([\[\]{}*?\\])", r"\\\1", name) for name in names]
 
 
 def _list_by_spark(spark: SparkSession, path: str) -> dict[str, int]:
@@ -158,7 +169,7 @@ def _read_csv_files(spark: SparkSession, header: tuple[str, ...], names: list[st
         .options(header="true", mode="PERMISSIVE", quote='"', escape='"', encoding="UTF-8", columnPruning="false")
         # Spark turns a quoted empty field into NULL while nullValue is empty; nothing and "" are not the same here.
         .options(nullValue="\u0001null\u0001", emptyValue="")
-        .csv(names)
+        .csv(_literal(names))
     )
     return _six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col("_corrupt_record"))
 
@@ -181,7 +192,7 @@ def _csv_header(spark: SparkSession, name: str) -> tuple[str, ...]:
 
 
 def _first_line(name: str) -> str:
-    opener = gzip.open if name.endswith((".gz", ".gzip")) else open
+    opener = gzip.open if name.endswith(".gz") else open
     try:
         with opener(name, "rb") as file:
             return str(file.readline(_HEADER_LIMIT).decode("utf-8-sig", errors="replace")).rstrip("\r\n")
@@ -192,7 +203,7 @@ def _first_line(name: str) -> str:
 
 
 def _first_line_by_spark(spark: SparkSession, name: str) -> str:
-    row = spark.read.text(name).first()
+    row = spark.read.text(_literal([name])).first()
     return "" if row is None else str(row[0]).removeprefix("\ufeff")
 
 
@@ -203,7 +214,7 @@ def _extra_columns(columns: Iterable[str], name: str) -> list[str]:
 
 def _read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     columns = ", ".join(f"`{name}` string" for name in RAW_FIELDS)
-    frame = spark.read.schema(f"{columns}, _corrupt_record string").option("mode", "PERMISSIVE").json(list(names))
+    frame = spark.read.schema(f"{columns}, _corrupt_record string").option("mode", "PERMISSIVE").json(_literal(names))
     # A string column takes a JSON object as its text; the map in it becomes the text of the CSV form.
     as_map = F.from_json("experiments", "map<string,string>")
     is_object = F.col("experiments").rlike(r'^\{\s*("|\}$)')
@@ -216,7 +227,7 @@ def _read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
 def _read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     parts, notices = [], []
     for schema, files in _parquet_schemas(spark, names).items():
-        frame = spark.read.parquet(*files)
+        frame = spark.read.parquet(*_literal(files))
         missing = [column for column in RAW_FIELDS if column not in frame.columns]
         if missing:
             raise InputError(f"input file {files[0]} lacks column {missing[0]}: it has {', '.join(frame.columns)}")
@@ -230,7 +241,7 @@ def _parquet_schemas(spark: SparkSession, names: tuple[str, ...]) -> dict[str, l
     """Files of one schema are read together: a column may be text in one and a number in another."""
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        groups[spark.read.parquet(name).schema.json()].append(name)
+        groups[spark.read.parquet(*_literal([name])).schema.json()].append(name)
     return groups
 
 
@@ -241,6 +252,11 @@ def _parquet_fields(schema: StructType) -> dict[str, Column | None]:
             fields[item.name] = F.date_format(item.name, "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX")
         elif item.name in fields and isinstance(item.dataType, MapType):
             fields[item.name] = _map_as_text(F.col(item.name).cast("map<string,string>"))
+        elif item.name in fields and isinstance(item.dataType, FractionalType):
+            # Whole numbers become fractional where some are missing; 7 must not be another user than 7.0.
+            whole = F.expr(f"try_cast(`{item.name}` AS BIGINT)")
+            as_whole = F.when(whole == F.col(item.name), whole).cast("string")
+            fields[item.name] = F.coalesce(as_whole, F.col(item.name).cast("string"))
     return fields
 
 

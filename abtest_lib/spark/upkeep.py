@@ -1,5 +1,6 @@
 """Care of a table's files: compaction, checkpoints, and removal of what nothing needs; only while holding the lease."""
 
+import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,20 @@ def delete_matches(keys: DataFrame, contract: TableContract, lake: str, column: 
     on = f"target.`{column}` = source.`{column}`"
     statement = f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source ON {on}"
     _run(keys.sparkSession, contract, f"{statement} WHEN MATCHED THEN DELETE")
+
+
+def remember_removed(spark: SparkSession, contract: TableContract, lake: str, keep: timedelta) -> None:
+    """Let a table's log remember the files that it no longer needs for as long as `vacuum` is to spare them.
+
+    Delta forgets them after a week, and takes a file that it has forgotten for one that nobody needs.
+    """
+    days = math.ceil(max(keep, _SAFE_RETENTION) / timedelta(days=1))
+    path, name, wanted = contract.path(lake), "delta.deletedFileRetentionDuration", f"interval {days} days"
+    with told_in_one_line(f"reading {contract.full_name}"):
+        row = spark.sql(f"DESCRIBE DETAIL delta.`{path}`").select("properties").first()
+    now = "interval 7 days" if row is None else row["properties"].get(name, "interval 7 days")
+    if now != wanted:
+        _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{name}' = '{wanted}')")
 
 
 @contextmanager

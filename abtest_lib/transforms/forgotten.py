@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_BETWEEN_WORDS = r"[^\p{L}\p{N}_.@:+-]+"
-"""What stands between ids in a line that could not be split into fields."""
+_BETWEEN_WORDS = (r"[^\p{L}\p{N}]+", r"[^\p{L}\p{N}_.@:+-]+", r"[\s\"',;:|{}\[\]]+")
+"""What may stand between ids in a line that could not be split into fields: an id may hold signs of its own."""
+
+_AT_THE_EDGE = r"^[_.@:+-]+|[_.@:+-]+$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,15 @@ def mark_forgotten(rows: DataFrame, forgotten: Forgotten | None) -> DataFrame:
     hashes, salt = sorted(forgotten.hashes), forgotten.salt
     is_theirs = F.coalesce(user_hash(F.col("user_id"), salt).isin(hashes), F.lit(False))
     known = F.array(*(F.lit(item) for item in hashes))
-    words = F.transform(F.split("raw_record", _BETWEEN_WORDS), lambda word: user_hash(word, salt))
-    names_one = F.coalesce(F.arrays_overlap(words, known), F.lit(False))
+    found = [F.split("raw_record", between) for between in _BETWEEN_WORDS]
+    inner = [F.transform(words, lambda word: F.regexp_replace(word, _AT_THE_EDGE, "")) for words in found[1:]]
+    hashed = F.transform(F.array_distinct(F.concat(*found, *inner)), lambda word: user_hash(word, salt))
+    names_one = F.coalesce(F.arrays_overlap(hashed, known), F.lit(False))
     return rows.withColumn("is_forgotten", is_theirs | names_one)
 
 
-def names_one_of(line: str, user_ids: Column) -> Column:
-    """Whether a line that could not be split names one of an array of users."""
-    return F.coalesce(F.arrays_overlap(F.split(line, _BETWEEN_WORDS), user_ids), F.lit(False))
+def names_user(line: str, user_id: str) -> Column:
+    """Whether a line that could not be split names a user: the id stands in it, and is no part of a longer word."""
+    before, after = r"(?<![\p{L}\p{N}])\Q", r"\E(?![\p{L}\p{N}])"
+    named = F.regexp_like(line, F.concat(F.lit(before), user_id, F.lit(after)))
+    return F.coalesce(named, F.lit(False))

@@ -131,8 +131,9 @@ def _let_the_first_stand(
     judged = np.zeros_like(evidence.is_compared[:, 0])
     for t in range(proposal.shape[1]):
         compared = evidence.is_compared[:, t]
-        # A decision falls with the arm it is for, and with arms that it did not know.
-        gone = np.where(state == _SHIP, ~compared[rows, arm], (compared & ~judged).any(axis=1))
+        # A decision falls with the arm that it is for; one for the control also with arms that it did not know.
+        is_other = (compared & ~judged).any(axis=1) | ~compared.any(axis=1)
+        gone = np.where(state == _SHIP, ~compared[rows, arm], is_other)
         state = np.where(is_valid[:, t] & ~gone, state, _NONE)
         against = _turned(state, arm, evidence.lower[:, t], evidence.upper[:, t], rows)
         contradicted[:, t] = against

@@ -158,9 +158,10 @@ def _boundaries(
             panel.is_first[planned],
             fraction[planned],
             alpha[planned],
-            may_test[planned],
+            (may_test & ~panel.is_before_start[:, :, None])[planned],
             information[planned],
             (counts[0][planned], counts[1][planned]),
+            rules.alpha,
         )
     return boundary, has_ended
 
@@ -183,8 +184,9 @@ def _planned_boundaries(
     may_test: Bools,
     information: Floats,
     counts: tuple[Floats, Floats],
+    level: float,
 ) -> tuple[Floats, Bools]:
-    """Boundaries of planned experiments; what one period has spent, the next no longer has."""
+    """Boundaries of planned experiments; what one period has spent, on whichever arm, the next no longer has."""
     arms = may_test.shape[2]
     period = np.cumsum(is_first, axis=1)
 
@@ -193,18 +195,18 @@ def _planned_boundaries(
         return np.swapaxes(spread, 1, 2).reshape(-1, may_test.shape[1])
 
     boundary, has_ended = np.full(by_pair(information).shape, np.nan), by_pair(np.zeros_like(may_test))
-    spent, together = np.zeros((len(boundary), 1)), Counts(by_pair(counts[0]), by_pair(counts[1]))
+    spent, together = np.zeros((len(may_test), 1)), Counts(by_pair(counts[0]), by_pair(counts[1]))
     for number in range(1, int(period.max(initial=0)) + 1):
         within = by_pair(np.asarray(period == number))
         looks = plan_looks(
             np.where(within, by_pair(information), 0.0),
             np.where(within, by_pair(fraction), 0.0),
-            by_pair(alpha) - spent,
+            by_pair(alpha * (1.0 - np.minimum(spent / level, 1.0))),
             within & by_pair(may_test),
             together,
         )
         boundary = np.where(looks.is_look, looks.boundary, boundary)
         has_ended = np.where(within, looks.has_ended, has_ended)
-        spent = spent + looks.spent[:, -1:]
+        spent = spent + looks.spent[:, -1].reshape(-1, arms).sum(axis=1, keepdims=True)
     shape = (-1, arms, may_test.shape[1])
     return np.swapaxes(boundary.reshape(shape), 1, 2), np.swapaxes(has_ended.reshape(shape), 1, 2)

@@ -27,6 +27,7 @@ class Facts:
         lower: Lower end of the difference's interval, a proportion; 95 % of that day before the first look, and
             the one intersected over looks after it.
         upper: Upper end of it.
+        is_look: Whether a look was made in this period, so that the interval proves what it excludes.
         arms: Arms with users, the control among them.
         decided_on: The day of the decision that stands.
         counts: Arm, its users and its expected users, in order of id.
@@ -45,6 +46,7 @@ class Facts:
     control_purchases: float
     lower: float | None
     upper: float | None
+    is_look: bool
     arms: int
     decided_on: date | None
     counts: Sequence[tuple[str, float, float]]
@@ -57,7 +59,7 @@ def explain(facts: Facts) -> str:
 
     Examples:
         >>> explain(Facts(date(2021, 8, 9), "ship", ["proven_gain"], "B", "A", 10_000, 600, 10_000, 500, 0.0012, 0.0190,
-        ...               2, date(2021, 8, 9), [], None, None))
+        ...               True, 2, date(2021, 8, 9), [], None, None))
         'Ship B: it converts 6.00 % against 5.00 % for the control A (+20.0 %), and a gain of at least 0.12 percentage
         points is proven.'
     """
@@ -72,9 +74,10 @@ def _keep(facts: Facts) -> str:
     start = f"Keep the control {facts.control}{_standing(facts)}: "
     if "proven_loss" in facts.reasons:
         others = "every other arm is proven worse; the best of them, " if facts.arms > 2 else ""  # noqa: PLR2004  a pair
-        loss = (
-            "" if others else f", and a loss of at least {_points(-(facts.upper or 0.0))} percentage points is proven"
-        )
+        proven = facts.upper if facts.is_look and not others else None
+        loss = ""
+        if proven is not None and proven < 0:
+            loss = f", and a loss of at least {_points(-proven)} percentage points is proven"
         return f"{start}{others}{facts.arm} {_rates(facts)}{loss}."
     return (
         f"{start}the planned end was reached and no arm was proven better; {facts.arm} {_rates(facts)}{_range(facts)}."
@@ -135,7 +138,7 @@ def _range(facts: Facts) -> str:
 
 
 def _proof(facts: Facts) -> str:
-    if facts.lower is None or facts.lower <= 0:
+    if not facts.is_look or facts.lower is None or facts.lower <= 0:
         return ""
     return f", and a gain of at least {_points(facts.lower)} percentage points is proven"
 

@@ -178,6 +178,7 @@ class Judgement:
             control_purchases.tolist(),
             _nullable(lower),
             _nullable(upper),
+            looked.tolist(),
             panel.is_active[e, t].sum(axis=1).tolist(),
             decided,
             listed,

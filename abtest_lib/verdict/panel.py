@@ -102,6 +102,13 @@ class Panel:
         return np.asarray(self.users > 0)
 
     @property
+    def is_before_start(self) -> Bools:
+        """Whether a day lies before the registered start, (E, T)."""
+        starts = [None if item is None else item.start for item in self.declared]
+        start = np.array([np.datetime64("NaT" if day is None else day, "D") for day in starts])
+        return np.asarray(self.day < start[:, None])
+
+    @property
     def is_control(self) -> Bools:
         """Whether an arm is the control, (E, 1, K)."""
         return np.asarray(np.arange(self.users.shape[2]) == self.control[:, None, None])

@@ -55,7 +55,7 @@ def check_validity(panel: Panel, rules: Rules) -> Validity:
         "sample_ratio_mismatch_before_exclusion": panel.is_declared & mismatch_before & ~mismatch_after,
         "cross_exposure_imbalanced": uneven,
         "cross_exposure_too_high": share > rules.cross_exposed_limit,
-        "not_started": _not_started(panel),
+        "not_started": panel.is_before_start,
         "allocation_undeclared": ~panel.is_declared & is_mismatch,
         "allocation_changed": _allocation_changed(panel, before, rules),
         "arm_started_late": _arm_started_late(panel, before, rules),
@@ -78,12 +78,6 @@ def _cross_exposed_share(panel: Panel) -> Floats:
     counted = divide(panel.cross_exposed_users.sum(axis=2), users)
     of_people = divide(panel.cross_exposed_users_to_date, panel.participants_to_date)
     return np.where(np.isnan(of_people), counted, of_people)
-
-
-def _not_started(panel: Panel) -> Bools:
-    starts = [None if item is None else item.start for item in panel.declared]
-    start = np.array([np.datetime64("NaT", "D") if day is None else np.datetime64(day, "D") for day in starts])
-    return np.asarray(panel.day < start[:, None])
 
 
 def _allocation_changed(panel: Panel, users: Floats, rules: Rules) -> Bools:

@@ -1,10 +1,13 @@
 """Whatever people send: quarantine or one clear line, and the lake as it was."""
 
 import gzip
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -15,8 +18,17 @@ from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.ingest_bronze import JOB
 from abtest_lib.pipeline.run import ingesting, run_steps
 from abtest_lib.spark.tables import read_table
+from abtest_lib.transforms.forgotten import Forgotten, mark_forgotten, names_user
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id"
+_EVENT = {
+    "event_name": "SEARCH",
+    "item_id": None,
+    "timestamp": "2021-08-01T18:55:36.299-0400",
+    "site": "MLA",
+    "experiments": "{a=1}",
+    "user_id": "1",
+}
 GOOD = 'SEARCH,,2021-08-01T18:55:36.299-0400,MLA,"{a=1, b/c=DEFAULT}",1'
 Ingest = Callable[[Path], StepReport]
 
@@ -58,6 +70,7 @@ def row(**fields: str) -> str:
         ("no_user.csv", b"event_name,item_id,timestamp,site,experiments\n", "lacks column user_id"),
         ("twice.csv", f"{HEADER},site\n".encode(), "has column site 2 times"),
         ("events.xls", b"x", "its format is not one of"),
+        ("packed.csv.gzip", gzip.compress(f"{HEADER}\n{GOOD}\n".encode()), "its format is not one of"),
         ("cut.csv.gz", gzip.compress(b"x" * 1000)[:15], "truncated or damaged gzip"),
     ],
 )
@@ -84,6 +97,42 @@ def test_a_line_that_does_not_split_comes_once_under_whatever_header(
     assert (first.rows_quarantined, first.duplicates) == (1, 1)
     assert (again.rows_quarantined, again.duplicates) == (0, 2)
     assert [row["raw_record"] for row in read_table(spark, QUARANTINE, lake).collect()] == [line]
+
+
+def test_files_are_read_by_their_very_names(spark: SparkSession, ingest: Ingest, lake: str, tmp_path: Path) -> None:
+    """A name may look like a pattern; files that another program has not finished are no input."""
+    folder = tmp_path / "events"
+    for name, user in (("e[1].csv", "1"), ("e1.csv", "2"), ("e{a,b}?*.csv", "3"), ("_temporary/0/part.csv", "4")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write(folder / name, row(user_id=user))
+    (folder / "e[2].jsonl").write_text(json.dumps(_EVENT | {"user_id": "5"}))
+    assert ingest(folder).rows_written == 4
+    assert {item["user_id"] for item in read_table(spark, EVENTS, lake).collect()} == {"1", "2", "3", "5"}
+
+
+def test_whole_numbers_that_became_fractional_are_the_same_users(
+    spark: SparkSession, ingest: Ingest, lake: str, tmp_path: Path
+) -> None:
+    """pandas keeps whole numbers as fractional ones where some are missing."""
+    columns = {name: [value] * 3 for name, value in _EVENT.items()} | {
+        "item_id": [12345678.0, None, 1.5],
+        "user_id": [6673381.0, 2.0, 7.0],
+    }
+    pq.write_table(pa.table(columns), tmp_path / "events.parquet")
+    assert ingest(tmp_path / "events.parquet").rows_written == 3
+    found = {(item["user_id"], item["item_id"]) for item in read_table(spark, EVENTS, lake).collect()}
+    assert found == {("6673381", "12345678"), ("2", None), ("7", "1.5")}
+
+
+@pytest.mark.parametrize("user", ["12345", "a.b@c", "ab/c=="])
+@pytest.mark.parametrize("line", ['{"user_id":%s,"time', '{"user_id":"%s","ti', "SEARCH,,x,MLA,{},%s,more", "id:%s;"])
+def test_a_line_that_does_not_split_may_name_a_person(spark: SparkSession, user: str, line: str) -> None:
+    lines = [line % user, line % f"9{user}9"]
+    rows = spark.createDataFrame([(None, text, user) for text in lines], "user_id string, raw_record string, id string")
+    known = Forgotten("salt", {hashlib.sha256(f"salt{user}".encode()).hexdigest()})
+    assert [item["is_forgotten"] for item in mark_forgotten(rows, known).collect()] == [True, False]
+    named = rows.select(names_user("raw_record", "id").alias("named"))
+    assert [item["named"] for item in named.collect()] == [True, False]
 
 
 def test_a_gzip_that_breaks_off_late_leaves_the_lake_as_it_was(ingest: Ingest, lake: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from abtest_lib.errors import LakeError, LakeHeldError
-from abtest_lib.spark.lease import LEASE_NAME, writer_lease
+from abtest_lib.spark.lease import LEASE_NAME, Holder, Keeper, writer_lease
 from abtest_lib.spark.slot import LocalSlot, ObjectSlot, Slot
 
 _HOLD = """
@@ -118,3 +119,31 @@ def test_a_slot_belongs_to_the_first_and_changes_only_for_who_has_seen_it(kind: 
     slot.remove(second)
     assert slot.read() is None
     assert slot.swap("five", second) is None
+
+
+class _HangingSlot(LocalSlot):
+    """Answers nothing for half a minute, as a network can."""
+
+    def swap(self, text: str, tag: str) -> str | None:
+        time.sleep(30)
+        return super().swap(text, tag)
+
+
+def test_a_heartbeat_that_hangs_is_noticed_before_others_may_take_over(tmp_path: Path) -> None:
+    slot, told = _HangingSlot(tmp_path / "slot"), threading.Event()
+    moments: list[float] = []
+
+    def lost(reason: str) -> None:
+        moments.append(time.monotonic())
+        assert "no heartbeat for 2 s" in reason
+        told.set()
+
+    now = datetime.now(UTC).isoformat()
+    holder = Holder("token", "somebody", now, now, lasts_seconds=3)
+    began = time.monotonic()
+    keeper = Keeper(slot, "lake", holder, "tag", began, beat=timedelta(seconds=0.1), on_loss=lost)
+    keeper._watch.start()
+    keeper._thread.start()
+    assert told.wait(10)
+    keeper._done.set()
+    assert 2 <= moments[0] - began < 3

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 
 from abtest_lib.config import CrossExposed
@@ -239,3 +240,56 @@ def test_a_small_proven_gain_is_below_the_minimum_effect(story: Make, last: Last
     assert "below_minimum_effect" in last(story({"A": LONG, "B": BETTER}, registry=registry)).reasons
     small = "experiments: {NAME: {minimum_effect: 0.05}}"
     assert "below_minimum_effect" not in last(story({"A": LONG, "B": BETTER}, registry=small)).reasons
+
+
+SPLIT = "experiments: {NAME: {%s allocation: [{arms: {A: .5, B: .25, C: .25}}, {from: 2021-08-03, arms: {%s}}]}}"
+
+
+@pytest.mark.parametrize(("shares", "users"), [("B: .5, C: .5", 3000), ("A: .02, B: .49, C: .49", 6)])
+def test_a_control_without_users_is_no_decision_and_no_error(story: Make, last: Last, shares: str, users: int) -> None:
+    arms = {
+        "A": [(10_000, 1000), (20_000, 2000), (0, 0)],
+        "B": [(5000, 300), (10_000, 600), (users, 1)],
+        "C": [(5000, 300), (10_000, 600), (users, 1)],
+    }
+    verdict = last(story(arms, registry=SPLIT % ("", shares), period_starts=(0, 2)))
+    assert verdict.decision == "inconclusive"
+    assert verdict.decided_on is None
+
+
+def test_days_before_the_start_spend_nothing(story: Make, judged: All) -> None:
+    registry = (
+        "experiments: {NAME: {control: A, start: 2021-08-%s, planned_users: 20000, "
+        "allocation: [{arms: {A: .5, B: .5}}]}}"
+    )
+    early = {"A": [(6000, 300), (12_000, 600)], "B": [(6000, 300), (12_000, 600)]}
+    counted = {"A": [(5000, 250), (10_000, 500)], "B": [(5000, 350), (10_000, 700)]}
+    both = {arm: early[arm] + counted[arm] for arm in early}
+    with_early = judged(story(both, registry=registry % "03", period_starts=(0, 2))).evidence.boundary[0]
+    alone = judged(story(counted, registry=registry % "01")).evidence.boundary[0]
+    assert np.isnan(with_early[:2]).all()
+    np.testing.assert_allclose(with_early[2:, 1], alone[:, 1])
+
+
+def test_an_arm_that_comes_later_finds_what_the_others_have_left(story: Make, judged: All) -> None:
+    """All of the level is spent on B at the planned end; C, in the next period, has none."""
+    registry = (
+        "experiments: {NAME: {control: A, planned_users: 4000, "
+        "allocation: [{arms: {A: .5, B: .5}}, {from: 2021-08-02, arms: {A: .5, C: .5}}]}}"
+    )
+    arms = {"A": [(2000, 90), (2000, 90)], "B": [(2000, 95), (0, 0)], "C": [(0, 0), (2000, 130)]}
+    evidence = judged(story(arms, registry=registry, period_starts=(0, 1))).evidence
+    assert evidence.boundary[0, 0, 1] == pytest.approx(1.95996, abs=1e-4)
+    assert np.isnan(evidence.boundary[0, 1, 2])
+
+
+def test_nothing_is_called_proven_that_this_period_has_not_proven(story: Make, last: Last) -> None:
+    ramp = SPLIT.replace(".5, B: .25, C: .25", ".9, B: .1") % ("control: A,", "A: .5, B: .5")
+    worse = {
+        "A": [(18_000, 1800), (36_000, 3600), (1000, 100)],
+        "B": [(2000, 100), (4000, 200), (1000, 90)],
+    }
+    verdict = last(story(worse, registry=ramp, period_starts=(0, 2)))
+    assert verdict.decision == "keep_control"
+    assert "decided_in_earlier_period" in verdict.reasons
+    assert "is proven" not in verdict.explanation
