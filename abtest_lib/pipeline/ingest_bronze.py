@@ -19,7 +19,7 @@ from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.spark.tables import append, read_table
 from abtest_lib.spark.tap import Tap
-from abtest_lib.storage import local_folder
+from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey, together
 
@@ -111,7 +111,8 @@ def reject_overlap(path: str, lake: str) -> None:
     """
     source, target = local_folder(path), local_folder(lake)
     if source is None or target is None:
-        overlap = f"{lake.rstrip('/')}/" in f"{path.rstrip('/')}/"
+        inner, outer = (f"{delta_rs_location(place).rstrip('/')}/" for place in (path, lake))
+        overlap = inner.startswith(outer) or outer.startswith(inner)
     else:
         source, target = source.resolve(), target.resolve()
         overlap = source.is_relative_to(target) or (source.is_dir() and target.is_relative_to(source))

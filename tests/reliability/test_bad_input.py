@@ -15,7 +15,7 @@ from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, QUARANTINE, RUNS
 from abtest_lib.errors import AbtestError, ConfigError, InputError, LakeError
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.ingest_bronze import JOB
+from abtest_lib.pipeline.ingest_bronze import JOB, reject_overlap
 from abtest_lib.pipeline.run import ingesting, run_steps
 from abtest_lib.spark.tables import read_table
 from abtest_lib.transforms.forgotten import Forgotten, mark_forgotten, names_user
@@ -97,6 +97,23 @@ def test_a_line_that_does_not_split_comes_once_under_whatever_header(
     assert (first.rows_quarantined, first.duplicates) == (1, 1)
     assert (again.rows_quarantined, again.duplicates) == (0, 2)
     assert [row["raw_record"] for row in read_table(spark, QUARANTINE, lake).collect()] == [line]
+
+
+@pytest.mark.parametrize(
+    ("path", "lake", "is_refused"),
+    [
+        ("s3a://b/lake/raw", "s3://b/lake", True),
+        ("s3a://b/", "s3a://b/lake", True),
+        ("s3a://b/lake-raw/*.csv", "s3a://b/lake", False),
+        ("/data/events", "s3a://b/lake", False),
+    ],
+)
+def test_input_and_lake_lie_apart(path: str, lake: str, is_refused: bool) -> None:  # noqa: FBT001  a table of cases
+    if is_refused:
+        with pytest.raises(InputError, match="overlap"):
+            reject_overlap(path, lake)
+    else:
+        reject_overlap(path, lake)
 
 
 def test_files_are_read_by_their_very_names(spark: SparkSession, ingest: Ingest, lake: str, tmp_path: Path) -> None:
