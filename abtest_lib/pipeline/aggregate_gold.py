@@ -70,13 +70,8 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
         raise LakeError(f"lake {run.lake} has no silver tables that this run may build upon: run build_silver first")
     inputs = {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
     _refuse_others(run, silver)
-    last = run.history.last(JOB)
-    if last is None:
-        return _report(inputs, _rebuild(run))
-    if last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
-        run.announce(JOB)
-        return _report(inputs, _rebuild(run))
-    return _catch_up(run, inputs, last)
+    last = run.last_by(JOB, REGISTRY, inputs)
+    return _report(inputs, _rebuild(run)) if last is None else _catch_up(run, inputs, last)
 
 
 def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str, Any]:

@@ -53,11 +53,8 @@ def build_silver(run: Run) -> Mapping[str, Any]:
     if bronze is None:
         raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze first")
     inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
-    last = run.history.last(JOB)
+    last = run.last_by(JOB, REGISTRY, inputs)
     if last is None:
-        return _report(inputs, _rebuild(run))
-    if last.input_versions.get(REGISTRY) != inputs[REGISTRY]:
-        run.announce(JOB)
         return _report(inputs, _rebuild(run))
     consumed = last.input_versions[EVENTS.full_name]
     if consumed == bronze.version:

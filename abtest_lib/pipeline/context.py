@@ -81,9 +81,22 @@ class Run:
         declared = {name: item.fallback_variants for name, item in self.registry.experiments.items()}
         return {name: variants for name, variants in declared.items() if variants}
 
-    def announce(self, job: str) -> None:
-        """Note that a step is about to build its tables by other declarations than those of its last success."""
+    def last_by(self, job: str, declared: str, inputs: Mapping[str, int]) -> StepReport | None:
+        """The last success of a step, if it had the same declarations.
+
+        With others its tables are about to change their meaning, which is noted first: should this run die halfway, the
+        next builds them anew, whatever is declared then.
+
+        Args:
+            job: The step.
+            declared: The name in `inputs` under which the fingerprint of its declarations stands.
+            inputs: What the step is about to consume.
+        """
+        last = self.history.last(job)
+        if last is None or last.input_versions.get(declared) == inputs[declared]:
+            return last
         announce(self.spark, self.settings, self.lake, self.run_id, __version__, job)
+        return None
 
     def fallback_fingerprint(self) -> int:
         """A number that changes with the declared fallback variants."""

@@ -7,8 +7,6 @@ from datetime import date
 from functools import partial, reduce
 from typing import Any
 
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -24,7 +22,8 @@ from abtest_lib.contracts import (
     TableContract,
 )
 from abtest_lib.errors import AbtestError, LakeError
-from abtest_lib.pipeline.context import Run, concurrently, fingerprint, kept
+from abtest_lib.pipeline.context import Run, concurrently, fingerprint, kept, versions_of
+from abtest_lib.spark.faults import told_in_one_line
 from abtest_lib.spark.log import Commit, last_commit
 from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.verdict.mapper import COMPARISON, VERDICT, judge_partition, output_ddl
@@ -77,21 +76,16 @@ def decide(run: Run) -> Mapping[str, Any]:
         LakeError: The counts have not been built.
     """
     inputs = _inputs(run)
-    last = run.history.last(JOB)
+    last = run.last_by(JOB, DECLARED, inputs.as_mapping())
     if last is not None and dict(last.input_versions) == inputs.as_mapping():
         return {"input_versions": inputs.as_mapping(), "output_versions": last.output_versions}
-    is_known = last is not None and last.input_versions.get(DECLARED) == inputs.declarations
-    if last is not None and not is_known:
-        run.announce(JOB)
-    since = _changed_since(run, inputs, last.input_versions) if is_known and last is not None else None
+    since = None if last is None else _changed_since(run, inputs, last.input_versions)
     commits = _rebuild(run, inputs) if since is None else _extend(run, inputs, since)
     return _report(run, inputs, commits)
 
 
 def _inputs(run: Run) -> Inputs:
-    tables = (*_COUNTS, POSTERIORS, EVENTS, QUARANTINE)
-    commits = {contract.full_name: last_commit(run.spark, contract, run.lake) for contract in tables}
-    versions = {name: commit.version for name, commit in commits.items() if commit is not None}
+    versions = versions_of(run, *_COUNTS, POSTERIORS, EVENTS, QUARANTINE)
     missing = [contract.full_name for contract in _COUNTS if contract.full_name not in versions]
     if missing:
         raise LakeError(f"lake {run.lake} has no {missing[0]}: run aggregate_gold first")
@@ -191,8 +185,10 @@ def _changed_since(run: Run, inputs: Inputs, known: Mapping[str, int]) -> Since 
         ]
         changes.append(_warned_differently(run, inputs))
         frames = [frame for frame in changes if frame is not None]
-        rows = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day")).collect()
-    except (AbtestError, PySparkException, Py4JError):
+        by_experiment = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day"))
+        with told_in_one_line("comparing the counts with those last judged"):
+            rows = by_experiment.collect()
+    except AbtestError:
         # An old version is vacuumed after a week: then everything is judged anew, which gives the same.
         return None
     return {row["experiment_name"]: row["day"] for row in rows}

@@ -50,11 +50,9 @@ def fit_bayes(run: Run) -> Mapping[str, Any]:
     """
     plan = Plan(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
     inputs = {contract.full_name: _version(run, contract) for contract in _INPUTS} | {BELIEFS: _fingerprint(run, plan)}
-    last = run.history.last(JOB)
+    last = run.last_by(JOB, BELIEFS, inputs)
     if last is not None and last.input_versions == inputs:
         return {"input_versions": inputs, "output_versions": last.output_versions}
-    if last is not None and last.input_versions.get(BELIEFS) != inputs[BELIEFS]:
-        run.announce(JOB)
     groups = _groups(run)
     if run.full_refresh or last_commit(run.spark, POSTERIORS, run.lake) is None:
         commit: Commit | None = overwrite(_fit(groups, groups.count(), plan), POSTERIORS, run.lake)

@@ -17,6 +17,7 @@ from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import read_table
 from abtest_lib.spark.upkeep import (
+    SAFE_RETENTION,
     Inventory,
     checkpoint,
     compact,
@@ -95,7 +96,8 @@ def maintain(
             delete_rows(spark, QUARANTINE, lake, f"quarantined_at < TIMESTAMP '{since:%Y-%m-%d %H:%M:%S} UTC'")
         stock = {item.table: item.before for item in before}
         log_keep = max(keep.log, keep.versions)
-        concurrently(*(partial(remember_removed, spark, item, lake, keep.versions) for item in tables))
+        if keep.versions > SAFE_RETENTION:
+            concurrently(*(partial(remember_removed, spark, item, lake, keep.versions) for item in tables))
         concurrently(*(partial(_tidy, spark, item, lake, stock[item.full_name], log_keep) for item in tables))
         # Compaction made new versions: the steps take note of them, and the last one publishes them together.
         run_steps(spark, settings, lake, all_steps(None), progress=progress)

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import GOLD_TABLES, RELEASES
-from abtest_lib.pipeline.context import Run
+from abtest_lib.pipeline.context import Run, versions_of
 from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import append, read_table
@@ -21,8 +21,7 @@ def publish_release(run: Run) -> Mapping[str, Any]:
     Returns:
         The fields of the step's report.
     """
-    commits = {contract.full_name: last_commit(run.spark, contract, run.lake) for contract in GOLD_TABLES}
-    versions = {name: commit.version for name, commit in commits.items() if commit is not None}
+    versions = versions_of(run, *GOLD_TABLES)
     if versions == _published(run):
         return {"input_versions": versions}
     row = (run.run_id, datetime.now(UTC), versions)

@@ -1,6 +1,7 @@
 """The whole pipeline, and each of its steps on its own."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -80,10 +81,16 @@ def run_steps(
         fit_shuffles(spark, settings, _bronze_bytes(lake) if full_refresh else 0)
         if full_refresh:
             announce(spark, settings, lake, run.run_id, __version__, FULL_REFRESH)
+        remember = partial(write_history, spark, settings, lake, run.run_id, __version__, run.history)
         try:
-            return [perform(run, job, step) for job, step in steps.items()]
-        finally:
-            write_history(spark, settings, lake, run.run_id, __version__, run.history)
+            done = [perform(run, job, step) for job, step in steps.items()]
+        except BaseException:
+            # What stopped the step may stop this too, and the step's is the error worth telling.
+            with suppress(Exception):
+                remember()
+            raise
+        remember()
+        return done
 
 
 def _bronze_bytes(lake: str) -> int:

@@ -9,12 +9,23 @@ from pyspark.errors import PySparkException
 
 from abtest_lib.errors import InputError, LakeError, one_line
 
+# How py4j speaks of a JVM that is no more: in the call under way, and when it opens the next connection.
+_DEAD_JVM = (
+    r"^An error occurred while calling \S+$|^Answer from Java side is empty|^Error while (sending|receiving)"
+    r"|^\[Errno \d+\] Connection refused"
+)
+
 # What stands in the chain of causes, and what a person is told. The first that matches wins.
 _DAMAGED_GZIP = (
     "EOFException: Unexpected end of input stream|Unexpected end of ZLIB|incorrect (header|data) check"
     "|invalid (stored|distance|code|block)|not a gzip file"
 )
 _KNOWN = (
+    (
+        _DEAD_JVM,
+        LakeError,
+        "Spark's JVM ended before its time, most likely killed for want of memory: free some and run again",
+    ),
     (_DAMAGED_GZIP, InputError, "the input is a truncated or damaged gzip file: nothing was written; send it again"),
     ("No space left on device|Disk quota exceeded", LakeError, "the disk is full: free some space and run again"),
     (
@@ -47,11 +58,11 @@ def told_in_one_line(doing: str) -> Iterator[None]:
 
     Raises:
         InputError: The input is damaged.
-        LakeError: Anything else that Spark raised.
+        LakeError: Anything else that Spark raised, or the JVM is gone.
     """
     try:
         yield
-    except (Py4JError, PySparkException) as error:
+    except (Py4JError, PySparkException, ConnectionRefusedError) as error:
         raise _translate(error, doing) from error
 
 

@@ -1,5 +1,6 @@
 """What the JVM prints while it starts is kept from people, and shown when it fails."""
 
+import logging
 import os
 import sys
 import tempfile
@@ -36,6 +37,12 @@ def jvm_output_set_aside() -> Iterator[None]:
             os.close(kept)
             # The JVM holds the file open; nobody needs its name any more.
             Path(log.name).unlink(missing_ok=True)
+
+
+def no_trace_of_a_dead_jvm() -> None:
+    """Keep py4j from printing a stack trace through the root logger when the JVM is gone: an exception says so too."""
+    if not os.environ.get("ABTEST_DEBUG"):
+        logging.getLogger().addFilter(lambda record: record.msg != "Exception while sending command.")
 
 
 def _last_line(name: str) -> str:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import Settings
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
 from abtest_lib.spark.java import java_version
-from abtest_lib.spark.quiet import jvm_output_set_aside
+from abtest_lib.spark.quiet import jvm_output_set_aside, no_trace_of_a_dead_jvm
 from abtest_lib.storage import is_s3, s3a_conf, use_object_store
 
 # What keeps a small local run from paying for a cluster's defaults.
@@ -41,8 +41,9 @@ _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
 _LOCAL_JAVA_OPTIONS = "-XX:+UseParallelGC -XX:-UsePerfData"
-# A short run is over before the optimising compiler has earned back what it costs.
-_QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+# A short run is over before the optimising compiler has earned back what it costs. Without that compiler the JVM keeps
+# 48 MB for compiled code, which a run on S3 fills: it goes on interpreted, or dies for want of room for an adapter.
+_QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 # In a longer one it spends a third of its time on inlining deeply into code that Spark generates for one query.
 _THRIFTY_COMPILER = "-XX:MaxInlineLevel=6 -XX:FreqInlineSize=120 -XX:InlineSmallCode=1000"
 _SMALL_RUN = 128 * 2**20
@@ -69,6 +70,7 @@ def build_session(
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
         java_version()
+        no_trace_of_a_dead_jvm()
         # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         uses_s3 = any(map(is_s3, paths))

@@ -14,8 +14,11 @@ from abtest_lib.spark.log import last_commit
 from abtest_lib.storage import again, local_folder, object_store, sizes_under
 
 _LOG = "_delta_log/"
-_SAFE_RETENTION = timedelta(days=7)
+SAFE_RETENTION = timedelta(days=7)
+"""For how long Delta keeps what it removed, unless it is told otherwise."""
+
 _SAFETY = "spark.databricks.delta.retentionDurationCheck.enabled"
+_REMEMBERS = "delta.deletedFileRetentionDuration"
 _HOUR = timedelta(hours=1)
 
 
@@ -94,20 +97,18 @@ def remember_removed(spark: SparkSession, contract: TableContract, lake: str, ke
 
     Delta forgets them after a week, and takes a file that it has forgotten for one that nobody needs.
     """
-    days = math.ceil(max(keep, _SAFE_RETENTION) / timedelta(days=1))
-    path, name, wanted = contract.path(lake), "delta.deletedFileRetentionDuration", f"interval {days} days"
+    path, wanted = contract.path(lake), f"interval {math.ceil(keep / timedelta(days=1))} days"
     with told_in_one_line(f"reading {contract.full_name}"):
-        row = spark.sql(f"DESCRIBE DETAIL delta.`{path}`").select("properties").first()
-    now = "interval 7 days" if row is None else row["properties"].get(name, "interval 7 days")
-    if now != wanted:
-        _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{name}' = '{wanted}')")
+        row = spark.sql(f"SHOW TBLPROPERTIES delta.`{path}` ('{_REMEMBERS}')").first()
+    if row is None or row["value"] != wanted:
+        _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{_REMEMBERS}' = '{wanted}')")
 
 
 @contextmanager
 def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
     """Let `vacuum` keep less than Delta's week, which is safe only while no one else writes: the lease sees to that."""
     before = spark.conf.get(_SAFETY, "true")
-    if keep >= _SAFE_RETENTION:
+    if keep >= SAFE_RETENTION:
         yield
         return
     spark.conf.set(_SAFETY, "false")

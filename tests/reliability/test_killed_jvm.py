@@ -1,0 +1,48 @@
+"""The system takes Spark's JVM away in the middle of a run."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.reliability.test_storage import write
+
+ROOT = Path(__file__).parents[2]
+PIPELINE = (sys.executable, "-c", "from abtest_lib.cli import main; main()", "run")
+ENVIRONMENT = os.environ | {"ABTEST_DRIVER_MEMORY": "2g"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the JVM is found in /proc, which is not there")
+def test_a_killed_jvm_is_one_clear_line_and_the_step_can_run_again(tmp_path: Path) -> None:
+    source, lake = str(write(tmp_path / "events.csv", 2_000)), str(tmp_path / "lake")
+    command = [*PIPELINE, "--input", source, "--lake", lake]
+    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        assert any("job=build_silver" in line for line in run.stderr)
+        os.kill(jvm_of(run.pid), signal.SIGKILL)
+        said = run.stderr.read().splitlines()
+    assert run.returncode == 1
+    assert len(said) == 1
+    assert re.search("^error: .*Spark's JVM ended before its time, most likely killed for want of memory", said[0])
+    step = [sys.executable, str(ROOT / "jobs" / "build_silver.py"), "--lake", lake]
+    again = subprocess.run(step, env=ENVIRONMENT, check=False, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert "rows_written=4000" in again.stderr
+
+
+def jvm_of(pid: int) -> int:
+    """The Java process among those that a process has started."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        waiting = [pid]
+        while waiting:
+            process = waiting.pop()
+            if Path(f"/proc/{process}/comm").read_text().strip() == "java":
+                return process
+            waiting += map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+    raise TimeoutError(f"process {pid} has started no JVM")
