@@ -25,6 +25,7 @@ _COMPRESSED = {"gz", "bz2", "zst", "snappy"}
 PACKED_RATIO = 20
 """Events repeat themselves: the sample shrinks to a 26th by gzip, and about as much in Parquet."""
 _HEADER_LIMIT = 1_000_000
+_FILE_PATH = "_metadata.file_path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +214,25 @@ def _extra_columns(columns: Iterable[str], name: str) -> list[str]:
 
 
 def _read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
+    text = spark.read.text(_literal(names)).where(r"value RLIKE '\\S'")
+    lines = text.select(F.regexp_replace("value", "^\ufeff", "").alias("line"), F.col(_FILE_PATH).alias("source_file"))
     columns = ", ".join(f"`{name}` string" for name in RAW_FIELDS)
-    frame = spark.read.schema(f"{columns}, _corrupt_record string").option("mode", "PERMISSIVE").json(_literal(names))
+    # An object is read as an array of one. The parser stops after a line's first value and is silent about the rest.
+    events = F.when(~_is_glued(F.col("line")), F.from_json("line", f"array<struct<{columns}>>"))
+    frame = lines.select("*", F.explode_outer(events).alias("event")).select("*", "event.*")
     # A string column takes a JSON object as its text; the map in it becomes the text of the CSV form.
     as_map = F.from_json("experiments", "map<string,string>")
     is_object = F.col("experiments").rlike(r'^\{\s*("|\}$)')
     as_text = F.coalesce(_map_as_text(as_map), F.col("experiments"))
     converted = F.when(is_object, as_text).otherwise(F.col("experiments"))
     fields = {**dict.fromkeys(RAW_FIELDS), "experiments": converted}
-    return RawEvents(_six_fields(frame, fields, F.col("_corrupt_record")))
+    return RawEvents(_six_fields(frame, fields, F.when(F.col("event").isNull(), F.col("line")), "source_file"))
+
+
+def _is_glued(line: Column) -> Column:
+    """Whether something follows the first object of a line; texts in quotes are looked at only where it may be so."""
+    may_be = line.rlike(r"\}\s*[^\s,}\]\"]")
+    return may_be & F.regexp_replace(line, r'"(?:\\.|[^"\\])*+"', "").rlike(r"\}\s*[^\s,}\]]")
 
 
 def _read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
@@ -261,14 +272,20 @@ def _parquet_fields(schema: StructType) -> dict[str, Column | None]:
 
 
 def _map_as_text(experiments: Column) -> Column:
-    """`{name=variant, name=variant}`, sorted by name."""
+    """`{name=variant, name=variant}`, sorted by name; a map that this cannot say becomes text that breaks a rule."""
     pairs = F.array_sort(F.map_entries(experiments))
-    texts = F.transform(pairs, lambda pair: F.concat(pair["key"], F.lit("="), F.coalesce(pair["value"], F.lit(""))))
-    return F.when(experiments.isNotNull(), F.concat(F.lit("{"), F.array_join(texts, ", "), F.lit("}")))
+    texts = F.transform(pairs, lambda pair: F.concat(pair["key"], F.lit("="), F.ifnull(pair["value"], F.lit(""))))
+    text = F.concat(F.lit("{"), F.array_join(texts, ", "), F.lit("}"))
+    in_names = F.array_join(F.map_keys(experiments), "").contains(",")
+    in_variants = F.array_join(F.map_values(experiments), "").rlike("[=,]")
+    refused = F.concat(F.lit("map "), F.to_json(experiments))
+    return F.when(in_names | in_variants, refused).when(experiments.isNotNull(), text)
 
 
-def _six_fields(frame: DataFrame, fields: dict[str, Column | None], raw_record: Column) -> DataFrame:
+def _six_fields(
+    frame: DataFrame, fields: dict[str, Column | None], raw_record: Column, source_file: str = _FILE_PATH
+) -> DataFrame:
     columns = [
         (F.col(name) if column is None else column).cast("string").alias(name) for name, column in fields.items()
     ]
-    return frame.select(*columns, raw_record.alias("raw_record"), F.col("_metadata.file_path").alias("source_file"))
+    return frame.select(*columns, raw_record.alias("raw_record"), F.col(source_file).alias("source_file"))
