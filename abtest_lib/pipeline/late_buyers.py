@@ -75,14 +75,11 @@ def late_buyers(run: Run, bought: DataFrame, arrived: tuple[date, ...]) -> Itera
     events = timed_events(run, *reach).where(F.col("day").between(*reach) & ~F.col("day").isin(list(arrived)))
     purchases = of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
     before = anti_join_keys(purchases, bought, ["row_id"])
-    with kept(of_same_users(events, bought)) as theirs, kept(assignments(theirs)) as assigned:
-
-        def buyers_with(known: DataFrame, sign: int) -> DataFrame:
-            counts = daily_counts(flag_purchases(theirs, attribution_spans(known, window)), assigned)
-            return counts.select(*_KEYS, (F.col("purchases") * sign).alias("purchases"))
-
-        both = buyers_with(purchases, 1).unionByName(buyers_with(before, -1))
-        more = both.groupBy(*_KEYS).agg(F.sum("purchases").alias("more_purchases")).where("more_purchases > 0")
-        with kept(more) as more:
+    after = flag_purchases(of_same_users(events, bought), attribution_spans(purchases, window))
+    with kept(after.where("flag_purchase").drop("flag_purchase")) as flagged, kept(assignments(flagged)) as assigned:
+        # Of events that are flagged now, the users are the buyers now, and those flagged before the buyers before.
+        counts = daily_counts(flag_purchases(flagged, attribution_spans(before, window)), assigned)
+        more = counts.select(*_KEYS, (F.col("users") - F.col("purchases")).alias("more_purchases"))
+        with kept(more.where("more_purchases > 0")) as more:
             days = tuple(sorted(row["day"] for row in more.select("day").distinct().collect()))
             yield LateBuyers(days, more) if days else NOBODY
