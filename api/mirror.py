@@ -1,4 +1,4 @@
-"""The mirror process, `python -m api.mirror`: watches the lake and copies each new release into the cache.
+"""The mirror process, `python -m api.mirror SERVER`: watches the lake and copies each new release into the cache.
 
 A process of its own, because packing a day would hold up requests for tens of milliseconds, and so that whatever
 befalls a native reader of broken files does not befall the server. It ends after each release, which gives its memory
@@ -22,22 +22,25 @@ _LOCK_PAUSE = 1.0
 log = structlog.get_logger("api.mirror")
 
 
-def main() -> int:
-    """Mirror until a release was copied or the server that started this process is gone."""
+def main(server: int) -> int:
+    """Mirror until a release was copied or the server that started this process is gone.
+
+    Args:
+        server: The server's process id: asking for the parent here would be too late, should it die meanwhile.
+    """
     settings = load_api_settings()
     configure_logs(settings.log_level)
     os.nice(5)
     cache = Cache(settings.cache_dir, settings.lake)
     cache.prepare()
-    parent = os.getppid()
     with cache.path("lock").open("w") as lock:
-        while os.getppid() == parent:
+        while os.getppid() == server:
             if not _try_lock(lock):
                 time.sleep(_LOCK_PAUSE)
             elif mirror_once(settings, cache):
                 return 0
             else:
-                _sleep(settings.refresh_seconds, parent)
+                _sleep(settings.refresh_seconds, server)
     return 0
 
 
@@ -49,9 +52,9 @@ def _try_lock(lock: IO[str]) -> bool:
     return True
 
 
-def _sleep(seconds: float, parent: int) -> None:
+def _sleep(seconds: float, server: int) -> None:
     end = time.monotonic() + seconds
-    while os.getppid() == parent and (left := end - time.monotonic()) > 0:
+    while os.getppid() == server and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, _LOCK_PAUSE))
 
 
@@ -81,4 +84,4 @@ def mirror_once(settings: ApiSettings, cache: Cache) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

@@ -105,8 +105,9 @@ class Service:
             "ABTEST_API_LOG_LEVEL": self.settings.log_level,
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
+        command = (sys.executable, "-m", "api.mirror", str(os.getpid()))
         while True:
-            process = await asyncio.create_subprocess_exec(sys.executable, "-m", "api.mirror", env=environment)
+            process = await asyncio.create_subprocess_exec(*command, env=environment)
             try:
                 code = await self._supervise(process)
             finally:

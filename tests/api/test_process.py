@@ -110,6 +110,15 @@ def test_a_killed_mirror_is_replaced(tmp_path: Path) -> None:
         assert killed not in children_of(process.pid)
 
 
+def test_a_mirror_whose_server_died_while_it_started_ends(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as server:
+        gone = server.pid
+    lake = build_lake(tmp_path / "lake")
+    settings = os.environ | {"ABTEST_LAKE": str(lake), "ABTEST_API_CACHE_DIR": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "api.mirror", str(gone)]
+    assert subprocess.run(command, env=settings, timeout=PATIENCE, check=False).returncode == 0
+
+
 @pytest.fixture
 def application() -> typer.Typer:
     app = typer.Typer()
