@@ -91,6 +91,9 @@ class Run:
             job: The step.
             declared: The name in `inputs` under which the fingerprint of its declarations stands.
             inputs: What the step is about to consume.
+
+        Returns:
+            The report of that success; None where the tables are to be built anew.
         """
         last = self.history.last(job)
         if last is None or last.input_versions.get(declared) == inputs[declared]:
