@@ -231,3 +231,9 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     name = ".".join(str(part) for part in problem["loc"])
     return f"setting {name} = {problem['input']!r}: {one_line(problem['msg'].removeprefix('Value error, '))}"
+
+
+def memory_bytes(size: str) -> int:
+    """What Spark's notation for memory, such as `6g` or `512MB`, says in bytes; 0 where it says nothing."""
+    found = re.fullmatch(r"(\d+)([kmgt])b?", size.strip().lower())
+    return int(found[1]) * 1024 ** (" kmgt".index(found[2])) if found else 0

@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from zoneinfo import ZoneInfo
 
-from abtest_lib.config import Settings
+from abtest_lib.config import Settings, memory_bytes
 from abtest_lib.contracts import ALL_TABLES, TableContract
 from abtest_lib.errors import AbtestError, one_line
 from abtest_lib.storage import delta_rs_location, delta_rs_options, is_s3, local_folder
@@ -124,17 +124,11 @@ def _time_zone(name: str) -> Finding:
 
 def _memory(driver_memory: str | None) -> Finding:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    wanted = _bytes(driver_memory) if driver_memory else 0
+    wanted = memory_bytes(driver_memory) if driver_memory else 0
     found = f"{total / 2**30:.0f} GiB, driver_memory {driver_memory or 'left to spark-submit'}"
     if wanted <= 0.8 * total:
         return Finding("memory", Health.OK, found)
     return Finding("memory", Health.FAILED, found, f"set ABTEST_DRIVER_MEMORY to at most {0.8 * total / 2**30:.0f}g")
-
-
-def _bytes(size: str) -> float:
-    units = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-    digits, unit = size.lower().removesuffix("b")[:-1], size.lower().removesuffix("b")[-1:]
-    return float(digits) * units[unit] if unit in units and digits.isdigit() else 0
 
 
 def _hadoop() -> Finding:

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from abtest_lib.cache import cache_folder
+
 
 @cache
 def prepare_jax() -> None:
@@ -26,13 +28,13 @@ def prepare_jax() -> None:
 
 
 def _cache_folder() -> Path:
-    """The user's cache folder, or a temporary one where the user has no home that can be written (YARN containers)."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
-    for folder in (home / "abtest-suite" / "xla", Path(tempfile.gettempdir()) / f"abtest-suite-xla-{os.getuid()}"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
-    return Path(tempfile.mkdtemp(prefix="abtest-suite-xla-"))
+    """The user's cache folder, or a temporary one where there is none."""
+    kept = cache_folder("xla")
+    if kept is not None:
+        return kept
+    folder = Path(tempfile.gettempdir()) / f"abtest-suite-xla-{os.getuid()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="abtest-suite-xla-"))
+    return folder if os.access(folder, os.W_OK) else Path(tempfile.mkdtemp(prefix="abtest-suite-xla-"))

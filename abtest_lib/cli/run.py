@@ -57,7 +57,7 @@ def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: 
     from abtest_lib.cli.summary import print_summary
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.pipeline.run import run_pipeline
-    from abtest_lib.spark.session import build_session
+    from abtest_lib.spark.session import build_session, keep_classes
     from abtest_lib.spark.source import local_text_bytes
 
     console = Console(stderr=True)
@@ -68,3 +68,5 @@ def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: 
     progress = progress_for(sys.stderr)
     reports = run_pipeline(spark, settings, input_path, lake, full_refresh=full_refresh, progress=progress)
     print_summary(lake, reports, perf_counter() - began)
+    with console.status("keeping Spark's classes for faster starts (once)"):
+        keep_classes(spark)

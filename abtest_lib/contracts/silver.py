@@ -1,6 +1,6 @@
 """Silver: exposures, purchases and participants, one person at a time."""
 
-from abtest_lib.contracts.table import STATISTICS, Column, TableContract
+from abtest_lib.contracts.table import READABLE_BY_DELTA_RS, STATISTICS, Column, TableContract
 
 EXPOSURES = TableContract(
     layer="silver",
@@ -39,6 +39,7 @@ PURCHASES = TableContract(
         Column("timestamp", "timestamp", "the instant of the purchase, UTC"),
     ),
     key=("row_id",),
+    properties={**READABLE_BY_DELTA_RS, STATISTICS: "timestamp"},
 )
 
 PARTICIPANTS = TableContract(

@@ -21,6 +21,9 @@ STATISTICS = "delta.dataSkippingStatsColumns"
 """The columns whose smallest and largest value each file's log entry tells; gathering them for texts costs a fifth of a
 write, and nobody looks for a range of hashes."""
 
+SMALL: Mapping[str, str] = MappingProxyType({**READABLE_BY_DELTA_RS, "delta.dataSkippingNumIndexedCols": "0"})
+"""For tables of few files, which are told apart by their partition alone: no statistics but the number of rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -54,7 +57,7 @@ class TableContract:
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
-    properties: Mapping[str, str] = field(default_factory=lambda: READABLE_BY_DELTA_RS)
+    properties: Mapping[str, str] = field(default_factory=lambda: SMALL)
 
     @property
     def full_name(self) -> str:

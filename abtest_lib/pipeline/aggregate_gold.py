@@ -1,6 +1,6 @@
 """bronze and silver → gold: counts by day, counts to date, health."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,13 +20,14 @@ from abtest_lib.contracts import (
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
 from abtest_lib.pipeline.context import Run, concurrently, kept, versions_of
-from abtest_lib.pipeline.events import ONE_DAY, days_of, purchases_of, timed_events
+from abtest_lib.pipeline.events import ONE_DAY, all_assignments, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.late_buyers import NOBODY, LateBuyers, late_buyers
 from abtest_lib.spark.log import Commit, log_reaches
 from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace_days
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts
+from abtest_lib.transforms.crowd import gather
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments
 from abtest_lib.transforms.health import health, people_changes
@@ -71,7 +72,7 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
     inputs = {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
     _refuse_others(run, silver)
     last = run.last_by(JOB, REGISTRY, inputs)
-    return _report(inputs, _rebuild(run)) if last is None else _catch_up(run, inputs, last)
+    return _report(inputs, _rebuild(run, inputs[EVENTS.full_name])) if last is None else _catch_up(run, inputs, last)
 
 
 def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str
     if upto == after:
         return unchanged
     if not log_reaches(EVENTS, run.lake, after + 1):
-        return _report(inputs, _rebuild(run))
+        return _report(inputs, _rebuild(run, inputs[EVENTS.full_name]))
     new = read_inserts(run.spark, EVENTS, run.lake, after, upto)
     arrived = days_of(run, new)
     if not arrived:
@@ -113,20 +114,20 @@ def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
     return all(versions.get(name) == version for name, version in found.items())
 
 
-def _rebuild(run: Run) -> dict[str, Commit]:
+def _rebuild(run: Run, bronze_version: int) -> dict[str, Commit]:
     people = read_table(run.spark, PARTICIPANTS, run.lake)
-    events = timed_events(run)
-    with kept(assignments(events)) as assigned, kept(_counts(run, events, assigned, None)) as counts:
-        assigned.count()  # once it is there, its size is known: rows meet it without a shuffle
+    crowd = gather(people, _with_fallback(run, people), run.settings.reporting_timezone)
+    counts = _counts(run, timed_events(run), all_assignments(run, bronze_version), None)
+    with kept(counts) as counts, kept(crowd) as crowd:
+        concurrently(counts.count, crowd.count)
         daily = _per_variant(counts)
-        # The first write fills what is kept; the others then share it.
-        first = overwrite(_one_sorted_file_a_day(daily), EXPERIMENT_DAILY, run.lake)
-        others = concurrently(
+        commits = concurrently(
+            lambda: overwrite(_one_sorted_file_a_day(daily), EXPERIMENT_DAILY, run.lake),
             lambda: overwrite(_one_sorted_file_a_day(_per_event(counts)), FUNNEL_DAILY, run.lake),
-            lambda: overwrite(_to_date(run, people, daily, None, None), EXPERIMENT_TO_DATE, run.lake),
-            lambda: overwrite(_health(run, people, _per_experiment(counts), None, None), EXPERIMENT_HEALTH, run.lake),
+            lambda: overwrite(_to_date(run, crowd, daily, None, None), EXPERIMENT_TO_DATE, run.lake),
+            lambda: overwrite(_health(crowd, _per_experiment(counts), None, None), EXPERIMENT_HEALTH, run.lake),
         )
-    return _by_table([first, *others])
+    return _by_table(commits)
 
 
 def _extend(run: Run, counted: tuple[date, ...], since: date, late: LateBuyers) -> dict[str, Commit]:
@@ -137,18 +138,20 @@ def _extend(run: Run, counted: tuple[date, ...], since: date, late: LateBuyers) 
         daily = _beside(stored, _per_variant(counts), counted)
         with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
         later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
-        known = _known(run, daily, since)
+        with_fallback = _with_fallback(run, daily)
+        known = _known(run, with_fallback, since)
         checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
         stored_people = checked_before.select("day", "experiment_name", "participants")
         everybody = _beside(stored_people, _per_experiment(counts), counted)
         people = _with_news(read_table(run.spark, PARTICIPANTS, run.lake), known, run.settings.reporting_timezone)
-        to_date = _to_date(run, people, daily, known, since)
-        checked = _health(run, people, everybody, known, since)
-        # Counts to date are written before the days that they are derived from, which must not change under them.
-        last_two = concurrently(
-            lambda: replace_days(to_date, EXPERIMENT_TO_DATE, run.lake, later),
-            lambda: replace_days(checked, EXPERIMENT_HEALTH, run.lake, later),
-        )
+        with kept(gather(people, with_fallback, run.settings.reporting_timezone)) as crowd:
+            to_date = _to_date(run, crowd, daily, known, since)
+            checked = _health(crowd, everybody, known, since)
+            # Counts to date are written before the days that they are derived from, which must not change under them.
+            last_two = concurrently(
+                lambda: replace_days(to_date, EXPERIMENT_TO_DATE, run.lake, later),
+                lambda: replace_days(checked, EXPERIMENT_HEALTH, run.lake, later),
+            )
         per_variant = late.per_variant(stored, _per_variant(counts))
         per_event = late.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake), _per_event(counts))
         days = (*counted, *late.days)
@@ -181,18 +184,24 @@ def _per_experiment(counts: DataFrame) -> DataFrame:
     return rows.select("day", "experiment_name", F.col("users").alias("participants"))
 
 
-def _known(run: Run, daily: DataFrame, since: date) -> Known:
+def _with_fallback(run: Run, rows: DataFrame) -> list[str]:
+    """The experiments that have rows of a fallback variant."""
+    if not run.settings.fallback_variants and not run.fallback_by_experiment:
+        return []
+    fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
+    return [row["experiment_name"] for row in rows.where(fallback).select("experiment_name").distinct().collect()]
+
+
+def _known(run: Run, with_fallback: Collection[str], since: date) -> Known:
     """Stored counts of each experiment's last day before `since`.
 
     An experiment with a fallback variant is added up from its start: whether a person is new there can hang on rows
     that the filter on news would leave out.
     """
-    fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
-    with_fallback = daily.where(fallback).select("experiment_name").distinct()
     before = F.col("day") < F.lit(since)
     people = read_table(run.spark, EXPERIMENT_HEALTH, run.lake).where(before)
     until = people.groupBy("experiment_name").agg(F.max("day").alias("known_until"))
-    until = until.join(with_fallback, "experiment_name", "left_anti")
+    until = until.where(~F.col("experiment_name").isin(sorted(with_fallback)))
     variants = read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).where(before)
     return Known(until, _on_last_day(variants, until), _on_last_day(people, until))
 
@@ -214,11 +223,10 @@ def _after_known(changes: DataFrame, known: Known) -> DataFrame:
     return joined.where("known_until IS NULL OR day > known_until").drop("known_until")
 
 
-def _to_date(run: Run, people: DataFrame, daily: DataFrame, known: Known | None, since: date | None) -> DataFrame:
+def _to_date(run: Run, crowd: DataFrame, daily: DataFrame, known: Known | None, since: date | None) -> DataFrame:
     policy = run.settings.cross_exposed
     fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
-    entered = entries(people, policy, fallback, run.settings.reporting_timezone)
-    changes = daily_changes(entered, policy, run.periods)
+    changes = daily_changes(entries(crowd, policy, fallback), policy, run.periods)
     if known is not None:
         stored = with_period(known.variants, run.periods)
         news = _after_known(changes, known)
@@ -226,8 +234,8 @@ def _to_date(run: Run, people: DataFrame, daily: DataFrame, known: Known | None,
     return _one_sorted_file_a_day(as_of_days(changes, daily, run.periods, since))
 
 
-def _health(run: Run, people: DataFrame, everybody: DataFrame, known: Known | None, since: date | None) -> DataFrame:
-    changes = people_changes(people, run.settings.reporting_timezone)
+def _health(crowd: DataFrame, everybody: DataFrame, known: Known | None, since: date | None) -> DataFrame:
+    changes = people_changes(crowd)
     if known is not None:
         stored = known.people.select(
             "experiment_name",

@@ -1,6 +1,7 @@
 """bronze/events → silver: exposures, purchases, participants."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -10,7 +11,7 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline.context import Run, concurrently, kept, versions_of
-from abtest_lib.pipeline.events import days_of, days_reached, of_same_users, purchases_of
+from abtest_lib.pipeline.events import all_assignments, days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
     anti_join_keys,
@@ -55,22 +56,22 @@ def build_silver(run: Run) -> Mapping[str, Any]:
     inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
     last = run.last_by(JOB, REGISTRY, inputs)
     if last is None:
-        return _report(inputs, _rebuild(run))
+        return _report(inputs, _rebuild(run, bronze.version))
     consumed = last.input_versions[EVENTS.full_name]
     if consumed == bronze.version:
         return _report(inputs, []) | {"output_versions": versions_of(run, *_CONTRACTS)}
     if not log_reaches(EVENTS, run.lake, consumed + 1):
-        return _report(inputs, _rebuild(run))
+        return _report(inputs, _rebuild(run, bronze.version))
     with kept(read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)) as new:
         return _report(inputs, _extend(run, new))
 
 
-def _rebuild(run: Run) -> list[Written]:
+def _rebuild(run: Run, bronze_version: int) -> list[Written]:
     events = read_table(run.spark, EVENTS, run.lake)
-    bought = purchases_of(events, run.settings.conversion_event)
-    spans = attribution_spans(bought, run.settings.attribution_window)
-    with kept(assignments(events)) as assigned:
-        assigned.count()  # once it is there, its size is known: rows meet it without a shuffle
+    with kept(purchases_of(events, run.settings.conversion_event)) as bought:
+        # Once both are there, their sizes are known: rows meet them without a shuffle.
+        assigned, _ = concurrently(partial(all_assignments, run, bronze_version), bought.count)
+        spans = attribution_spans(bought, run.settings.attribution_window)
         firsts = first_exposures(events, assigned)
         writes = concurrently(
             lambda: overwrite(_exposures(run, events, assigned, spans), EXPOSURES, run.lake),

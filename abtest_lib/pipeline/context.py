@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -44,6 +44,28 @@ class Silent:
         """Say nothing."""
 
 
+class Shared:
+    """Frames that several steps of a run use: computed by the first, kept until the run's end."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self._frames: dict[str, DataFrame] = {}
+        self._room = ExitStack()
+
+    def get(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
+        """The frame of a name that tells what it is and of which version of a table; made where it is not there yet."""
+        if name not in self._frames:
+            frame = self._room.enter_context(kept(make()))
+            frame.count()  # once it is there, its size is known: rows meet it without a shuffle
+            self._frames[name] = frame
+        return self._frames[name]
+
+    def close(self) -> None:
+        """Give up what is kept."""
+        self._frames.clear()
+        self._room.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One pipeline run.
@@ -58,6 +80,7 @@ class Run:
         started_at: When the run started, UTC; `ingested_at` of its rows.
         full_refresh: Whether everything after bronze is rebuilt.
         progress: Who is told.
+        shared: What several steps use.
     """
 
     spark: SparkSession
@@ -69,6 +92,7 @@ class Run:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     full_refresh: bool = False
     progress: Progress = field(default_factory=Silent)
+    shared: Shared = field(default_factory=Shared)
 
     @property
     def periods(self) -> Periods:

@@ -9,6 +9,7 @@ from abtest_lib.contracts import EVENTS
 from abtest_lib.pipeline.context import Run
 from abtest_lib.spark.tables import read_table
 from abtest_lib.transforms.days import day_of
+from abtest_lib.transforms.experiments import assignments
 
 ONE_DAY = timedelta(days=1)
 """A day in any time zone touches at most the UTC dates beside it."""
@@ -39,6 +40,12 @@ def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
     if row is None or row["last"] is None:
         return None
     return row["first"], row["last"]
+
+
+def all_assignments(run: Run, bronze_version: int) -> DataFrame:
+    """What each distinct map of experiments in bronze says; steps of one run share it."""
+    events = read_table(run.spark, EVENTS, run.lake)
+    return run.shared.get(f"assignments of {EVENTS.full_name} {bronze_version}", lambda: assignments(events))
 
 
 def timed_events(run: Run, first: date | None = None, last: date | None = None) -> DataFrame:

@@ -21,7 +21,7 @@ from abtest_lib.spark.tables import append, read_table
 from abtest_lib.spark.tap import Tap
 from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
-from abtest_lib.transforms.raw import as_bronze, as_quarantine, identify, judge, number_copies, survey, together
+from abtest_lib.transforms.raw import as_bronze, as_quarantine, examine, identify, judge, number_copies, survey, together
 
 JOB = "ingest_bronze"
 
@@ -81,8 +81,9 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
     source = find_source(run.spark, path)
     fit_shuffles(run.spark, run.settings, source.text_bytes)
     raw = read_raw_events(run.spark, source)
-    rows = mark_forgotten(identify(together(raw.frame)), forgotten_people(run.spark, run.lake))
-    # Parsing text costs more than keeping what comes of it, and it is looked at twice.
+    rows = mark_forgotten(examine(together(raw.frame)), forgotten_people(run.spark, run.lake))
+    # Parsing text costs more than keeping what comes of it, and it is looked at twice; hashes take longer to keep than to
+    # compute.
     with kept(rows) as rows, kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
@@ -133,9 +134,9 @@ def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, 
     """Write the valid rows; also tells how many rows there were at all, and how many of people forgotten."""
     accepted = F.col("is_valid") & ~F.col("is_forgotten")
     read = Tap(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
-    valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "raw_record")
+    valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "is_sound")
     known, shape = partial(_known_rows, run, found.dates), partial(as_bronze, ingested_at=run.started_at)
-    tally = _write_new(run, number_copies(valid, "user_id", "event_time"), known, EVENTS, shape)
+    tally = _write_new(run, number_copies(identify(valid), "user_id", "event_time"), known, EVENTS, shape)
     seen = read.counts()
     return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"], seen["forgotten"]
 
@@ -154,9 +155,9 @@ def _make_quarantine(run: Run) -> None:
 def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
     if rejected == 0:
         return Tally(0, 0, 0, 0)
-    invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten")
+    invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten", "is_sound")
     known, shape = partial(_known_rejects, run), partial(as_quarantine, quarantined_at=run.started_at)
-    tally = _write_new(run, number_copies(invalid), known, QUARANTINE, shape)
+    tally = _write_new(run, number_copies(identify(invalid)), known, QUARANTINE, shape)
     return Tally(rejected, tally.copies, tally.known, tally.written)
 
 

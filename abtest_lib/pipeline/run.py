@@ -89,6 +89,9 @@ def run_steps(
             with suppress(Exception):
                 remember()
             raise
+        finally:
+            with suppress(Exception):  # the same
+                run.shared.close()
         remember()
         return done
 

@@ -13,10 +13,10 @@ from abtest_lib.errors import MachineError, one_line
 
 @contextmanager
 def jvm_output_set_aside() -> Iterator[None]:
-    """Send the standard error of processes started inside to a file of this session.
+    """Send the output of processes started inside to a file of this session.
 
-    The JVM announces incubator modules, its log profile and its host name on every start, and keeps the stream that it
-    was born with. ABTEST_DEBUG=1 leaves the stream alone.
+    The JVM announces incubator modules, its log profile and its host name on every start, and keeps the streams that it
+    was born with. ABTEST_DEBUG=1 leaves them alone.
 
     Raises:
         MachineError: Whatever is raised inside, with the last line that the JVM printed.
@@ -25,16 +25,19 @@ def jvm_output_set_aside() -> Iterator[None]:
         yield
         return
     with tempfile.NamedTemporaryFile(prefix="abtest-spark-", suffix=".log", delete=False) as log:
+        sys.stdout.flush()
         sys.stderr.flush()
-        kept = os.dup(2)
-        os.dup2(log.fileno(), 2)
+        kept = {stream: os.dup(stream) for stream in (1, 2)}
+        for stream in kept:
+            os.dup2(log.fileno(), stream)
         try:
             yield
         except Exception as error:
             raise MachineError(f"Spark did not start: {_last_line(log.name) or one_line(error)}") from error
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            for stream, copy in kept.items():
+                os.dup2(copy, stream)
+                os.close(copy)
             # The JVM holds the file open; nobody needs its name any more.
             Path(log.name).unlink(missing_ok=True)
 

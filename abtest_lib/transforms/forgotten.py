@@ -34,7 +34,7 @@ def mark_forgotten(rows: DataFrame, forgotten: Forgotten | None) -> DataFrame:
     """Add `is_forgotten`: the row is of someone forgotten, or a line that did not split and names one of them.
 
     Args:
-        rows: What `identify` gives.
+        rows: Rows with user_id and raw_record.
         forgotten: Who; None when nobody is.
     """
     if forgotten is None:

@@ -5,26 +5,26 @@ from datetime import date
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from abtest_lib.transforms.days import day_of
 
-
-def people_changes(participants: DataFrame, timezone: str) -> DataFrame:
+def people_changes(crowd: DataFrame) -> DataFrame:
     """How many people are new, and how many see a second arm, on each day.
 
     Args:
-        participants: Rows of silver/participants; all the rows of each experiment × user among them.
-        timezone: The reporting time zone.
+        crowd: What `gather` gives; all the rows of each experiment × user among them.
 
     Returns:
         experiment_name, day, new_people, newly_crossed.
     """
-    people = participants.groupBy("experiment_name", "user_id").agg(
-        day_of(F.min("first_exposed_at"), timezone).alias("entered"),
-        day_of(F.min("cross_exposed_at"), timezone).alias("crossed"),
-    )
+    # The days of a person with several rows are those of the earliest instants, also where a clock goes back over midnight.
+    first = F.min_by("entered", "first_exposed_at")
+    by_user = crowd.where("user_id IS NOT NULL").groupBy("experiment_name", "user_id")
+    others = by_user.agg(first.alias("entered"), F.min("crossed").alias("crossed"), F.lit(1).cast("bigint").alias("people"))
+    alone = crowd.where("user_id IS NULL").select("experiment_name", "entered", "crossed", "people")
+    people = alone.unionByName(others.drop("user_id"))
+    nobody = F.lit(0).cast("bigint")
     changes = F.array(
-        F.struct(F.col("entered").alias("day"), F.lit(1).alias("new_people"), F.lit(0).alias("newly_crossed")),
-        F.struct(F.col("crossed").alias("day"), F.lit(0).alias("new_people"), F.lit(1).alias("newly_crossed")),
+        F.struct(F.col("entered").alias("day"), F.col("people").alias("new_people"), nobody.alias("newly_crossed")),
+        F.struct(F.col("crossed").alias("day"), nobody.alias("new_people"), F.col("people").alias("newly_crossed")),
     )
     flat = people.select("experiment_name", F.explode(changes).alias("change")).select("experiment_name", "change.*")
     return (

@@ -58,15 +58,14 @@ def participants(exposures: DataFrame, purchases: DataFrame, fallback: Column, w
     """
     times = purchases.groupBy("user_id").agg(F.collect_list("timestamp").alias("purchase_times"))
     converted = first_conversion(F.col("first_exposed_at"), F.col("purchase_times"), window)
-    arms = F.collect_list(F.when(~fallback, F.col("first_exposed_at"))).over(
-        Window.partitionBy("user_id", "experiment_name").rowsBetween(
-            Window.unboundedPreceding, Window.unboundedFollowing
-        )
+    arms = Window.partitionBy("user_id", "experiment_name", "is_fallback").orderBy("first_exposed_at")
+    second_arm = F.nth_value("first_exposed_at", 2).over(
+        arms.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
     )
-    second_arm = F.get(F.array_sort(arms), F.lit(1))
+    marked = exposures.withColumn("is_fallback", fallback)
     return (
-        exposures.withColumn("cross_exposed_at", F.when(~fallback, second_arm))
+        marked.withColumn("cross_exposed_at", F.when(~F.col("is_fallback"), second_arm))
         .join(times, "user_id", "left")
         .withColumn("converted_at", converted)
-        .drop("purchase_times")
+        .drop("purchase_times", "is_fallback")
     )

@@ -15,59 +15,70 @@ def together(raw: DataFrame) -> DataFrame:
     return raw.repartition("user_id")
 
 
-def identify(raw: DataFrame) -> DataFrame:
-    """Give every raw row its `row_id` and its `event_time`.
+def examine(raw: DataFrame) -> DataFrame:
+    """Find the instant of every raw row, and whether the row is sound by itself.
 
     Args:
         raw: The six raw fields as text, raw_record and source_file.
 
     Returns:
+        The same rows with event_time (the instant, NULL where there is none) and is_sound (breaks no rule over one row).
+    """
+    timed = raw.withColumn("event_time", F.expr(EVENT_TIME))
+    return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES))
+
+
+def identify(rows: DataFrame) -> DataFrame:
+    """Give every raw row its `row_id`.
+
+    Args:
+        rows: Rows with the six raw fields and raw_record.
+
+    Returns:
         The same rows with row_id (SHA-256 in hexadecimal; equal for rows equal in all six fields, and for lines that
-        could not be split equal for equal lines) and event_time (the instant, NULL where there is none).
+        could not be split equal for equal lines).
     """
     whole_line = F.concat(F.lit("line:"), F.col("raw_record"))
     fields = F.concat(*(_length_prefixed(name) for name in RAW_FIELDS))
-    return raw.withColumns({"row_id": F.sha2(F.coalesce(whole_line, fields), 256), "event_time": F.expr(EVENT_TIME)})
+    return rows.withColumn("row_id", F.sha2(F.coalesce(whole_line, fields), 256))
 
 
 def survey(rows: DataFrame) -> DataFrame:
-    """How many identified rows there are, and how many break a rule, by map of experiments and date.
+    """How many rows there are, and how many break a rule, by map of experiments and date.
 
     Args:
-        rows: What `identify` gives.
+        rows: What `examine` gives.
 
     Returns:
         experiments, event_date, rows, sound (rows that break no rule over one row), map_faults (the names of the rules
         that the map breaks).
     """
     # A field that is far too long is told so by its own rule, and never becomes a key.
-    experiments = F.when(F.length("experiments") <= LONGEST_FIELD, F.col("experiments"))
-    is_sound = F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES)
-    judged = rows.select(
-        experiments.alias("experiments"), F.to_date("event_time").alias("event_date"), is_sound.alias("is_sound")
-    )
+    is_short = (F.octet_length("experiments") <= LONGEST_FIELD) | (F.length("experiments") <= LONGEST_FIELD)
+    experiments = F.when(is_short, F.col("experiments"))
+    judged = rows.select(experiments.alias("experiments"), F.to_date("event_time").alias("event_date"), "is_sound")
     groups = judged.groupBy("experiments", "event_date")
     counts = groups.agg(F.count(F.lit(1)).alias("rows"), F.count_if("is_sound").alias("sound"))
     return counts.withColumn("map_faults", _faults(MAP_RULES))
 
 
 def judge(rows: DataFrame, surveyed: DataFrame) -> DataFrame:
-    """Add `is_valid` to identified rows, and `map_faults` (NULL where the map breaks no rule).
+    """Add `is_valid` to rows, and `map_faults` (NULL where the map breaks no rule).
 
     Args:
-        rows: What `identify` gives.
+        rows: What `examine` gives.
         surveyed: What `survey` gives for them.
     """
     faulty = surveyed.where("size(map_faults) > 0").select("experiments", "map_faults").distinct()
     joined = rows.join(faulty, "experiments", "left")
-    breaks_none = F.col("raw_record").isNull() & F.col("map_faults").isNull() & ~_breaks_any(EVENT_RULES)
-    return joined.withColumn("is_valid", breaks_none)
+    return joined.withColumn("is_valid", F.col("is_sound") & F.col("map_faults").isNull())
 
 
 def failed_rules() -> Column:
     """The names of all the rules that a judged row breaks; a line that did not split is told nothing else."""
     only_malformed = F.array(F.lit(MALFORMED_ROW.name))
-    every = F.concat(_faults(EVENT_RULES), F.coalesce("map_faults", F.array().cast("array<string>")))
+    in_map = F.coalesce("map_faults", F.array().cast("array<string>"))
+    every = F.array_union(_faults(EVENT_RULES), in_map)
     return F.when(F.expr(MALFORMED_ROW.broken), only_malformed).otherwise(every)
 
 

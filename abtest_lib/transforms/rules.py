@@ -8,7 +8,7 @@ LONGEST_FIELD = 100_000
 EARLIEST, LATEST = "2000-01-01", "2100-01-01"
 
 _INSTANT = r"^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?(Z|[+-]\\d{2}:?\\d{2})\\z"
-_IS_INSTANT = f"length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}'"
+_IS_INSTANT = f"octet_length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}'"
 EVENT_TIME = f"CASE WHEN {_IS_INSTANT} THEN try_cast(timestamp AS timestamp) END"
 """SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
 
@@ -36,26 +36,47 @@ class Rule:
     meaning: str
 
 
-def _any_field(condition: str) -> str:
-    fields = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
+_OTHERS = ("event_name", "item_id", "timestamp", "site", "user_id")
+
+
+def _is_too_long(field: str) -> str:
+    # Bytes are told at once, characters must be counted, and there are at most as many.
+    return f"(octet_length({field}) > {LONGEST_FIELD} AND length({field}) > {LONGEST_FIELD})"
+
+
+def _any(fields: tuple[str, ...], condition: str) -> str:
     return " OR ".join(f"coalesce({condition.format(field)}, false)" for field in fields)
 
 
 def _blank(field: str) -> str:
     """SQL for a field that is missing, empty or nothing but white space."""
-    return rf"(NOT coalesce({field} RLIKE '\\S', false))"
+    # All white space and control characters come before `!`: most fields need no look beyond their first character.
+    return rf"(NOT coalesce({field} >= '!' OR {field} RLIKE '\\S', false))"
 
 
-_SHORT = f"length(experiments) <= {LONGEST_FIELD}"
+def _somewhere(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]:
+    """A rule over a row and its twin over a map: searching a map takes longer than all the other fields together."""
+    in_long_map = f"{_TOO_LONG_MAP} AND {condition.format('experiments')}"
+    in_row = f"{_any(_OTHERS, condition)} OR coalesce({in_long_map}, false)"
+    return Rule(name, in_row, meaning), Rule(name, f"{_SHORT} AND {condition.format('experiments')}", meaning)
+
+
+_TOO_LONG_MAP = _is_too_long("experiments")
+_SHORT = f"NOT {_TOO_LONG_MAP}"
 
 MALFORMED_ROW = Rule("malformed_row", "raw_record IS NOT NULL", "the line does not split into the header's columns")
 
+_BAD_ENCODING = _somewhere("bad_encoding", "contains({}, '\ufffd')", "a field is not valid UTF-8")
+_NULL_BYTE = _somewhere("null_byte", "contains({}, char(0))", "a field holds a null byte")
+
 EVENT_RULES = (
     Rule(
-        "field_too_long", _any_field(f"length({{}}) > {LONGEST_FIELD}"), f"a field is over {LONGEST_FIELD:,} characters"
+        "field_too_long",
+        " OR ".join(f"coalesce({_is_too_long(field)}, false)" for field in (*_OTHERS, "experiments")),
+        f"a field is over {LONGEST_FIELD:,} characters",
     ),
-    Rule("bad_encoding", _any_field("contains({}, '\ufffd')"), "a field is not valid UTF-8"),
-    Rule("null_byte", _any_field("contains({}, char(0))"), "a field holds a null byte"),
+    _BAD_ENCODING[0],
+    _NULL_BYTE[0],
     Rule("event_name_missing", _blank("event_name"), "the event has no name"),
     Rule("user_id_missing", _blank("user_id"), "the event has no user"),
     Rule("timestamp_missing", _blank("timestamp"), "the event has no time"),
@@ -74,6 +95,8 @@ EVENT_RULES = (
 """Rules over one row."""
 
 MAP_RULES = (
+    _BAD_ENCODING[1],
+    _NULL_BYTE[1],
     Rule(
         "experiments_malformed",
         f"NOT {_blank('experiments')} AND {_SHORT} AND NOT ({_IS_MAP})",

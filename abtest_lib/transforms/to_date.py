@@ -8,7 +8,6 @@ from pyspark.sql import functions as F
 
 from abtest_lib.config import CrossExposed
 from abtest_lib.spark.literal import literal_rows
-from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.participants import variant_order
 
 COUNTS = ("users", "purchases", "cross_exposed_users", "cross_exposed_purchases")
@@ -32,35 +31,27 @@ def with_period(frame: DataFrame, periods: Periods) -> DataFrame:
     )
 
 
-def entries(participants: DataFrame, policy: CrossExposed, fallback: Column, timezone: str) -> DataFrame:
+def entries(crowd: DataFrame, policy: CrossExposed, fallback: Column) -> DataFrame:
     """Who counts in which variant, and on which days that changes.
 
     Args:
-        participants: Rows of silver/participants; all the rows of a user who is cross-exposed.
+        crowd: What `gather` gives; all the rows of a user who is cross-exposed.
         policy: Under `first` and `exclude` a user belongs to the first arm seen, under `include` to each.
         fallback: Whether a variant means "not assigned": its row counts everybody who was exposed to it.
-        timezone: The reporting time zone.
 
     Returns:
         experiment_name, variant_id, entered, converted, crossed (days; the last two may be NULL, and none is
-        before `entered`).
+        before `entered`) and people.
     """
-    in_order = Window.partitionBy("user_id", "experiment_name", "is_fallback").orderBy(
-        "first_exposed_at", *variant_order()
-    )
-    counted = participants.withColumn("is_fallback", fallback)
+    is_crossed = F.col("crossed").isNotNull() & ~fallback
+    crossed = F.when(is_crossed, F.greatest("crossed", "entered"))
+    counted = crowd.withColumn("crossed", crossed)
     if policy is not CrossExposed.INCLUDE:
-        is_first_arm = F.row_number().over(in_order) == 1
-        counted = counted.withColumn("is_first", is_first_arm).where("is_first OR is_fallback")
-    entered = day_of("first_exposed_at", timezone)
-    crossed = F.when(~F.col("is_fallback"), day_of("cross_exposed_at", timezone))
-    return counted.select(
-        "experiment_name",
-        "variant_id",
-        entered.alias("entered"),
-        day_of("converted_at", timezone).alias("converted"),
-        F.when(crossed.isNotNull(), F.greatest(crossed, entered)).alias("crossed"),
-    )
+        arms = counted.where("crossed IS NOT NULL")
+        in_order = Window.partitionBy("user_id", "experiment_name").orderBy("first_exposed_at", *variant_order())
+        first_arms = arms.withColumn("place", F.row_number().over(in_order)).where("place = 1").drop("place")
+        counted = counted.where("crossed IS NULL").unionByName(first_arms)
+    return counted.select("experiment_name", "variant_id", "entered", "converted", "crossed", "people")
 
 
 def daily_changes(entered: DataFrame, policy: CrossExposed, periods: Periods) -> DataFrame:
@@ -131,4 +122,4 @@ def _grid(daily: DataFrame, periods: Periods, since: date | None) -> DataFrame:
 
 
 def _change(day: Column, **counts: int) -> Column:
-    return F.struct(day.alias("day"), *(F.lit(counts.get(name, 0)).cast("bigint").alias(name) for name in COUNTS))
+    return F.struct(day.alias("day"), *((F.lit(counts.get(name, 0)) * F.col("people")).alias(name) for name in COUNTS))

@@ -14,7 +14,7 @@ from abtest_lib.pipeline.build_silver import JOB as BUILD
 from abtest_lib.pipeline.build_silver import build_silver
 from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
 from abtest_lib.pipeline.run import ingesting, run_steps
-from abtest_lib.spark.session import build_session
+from abtest_lib.spark.session import build_session, keep_classes
 from abtest_lib.spark.source import local_text_bytes
 
 
@@ -28,6 +28,7 @@ def main() -> None:
     began = time.perf_counter()
     reports = run_steps(spark, settings, lake, steps)
     seconds = time.perf_counter() - began
+    keep_classes(spark)
     print(json.dumps({"seconds": seconds, "steps": {report.job: report.seconds for report in reports}}))
 
 
