@@ -1,8 +1,10 @@
 """bronze and silver → gold: counts by day, counts to date, health."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -19,7 +21,7 @@ from abtest_lib.contracts import (
 )
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
-from abtest_lib.pipeline.context import Run, concurrently, kept, versions_of
+from abtest_lib.pipeline.context import Room, Run, concurrently, versions_of
 from abtest_lib.pipeline.events import ONE_DAY, all_assignments, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.late_buyers import NOBODY, LateBuyers, late_buyers
@@ -88,11 +90,14 @@ def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str
     if not arrived:
         return unchanged
     bought = purchases_of(new, run.settings.conversion_event)
-    with late_buyers(run, bought, arrived) as late:
+    with closing(Room()) as room:
+        late = partial(late_buyers, run, room, bought, arrived)
         if _are_as_left(run, last.output_versions):
-            return _report(inputs, _extend(run, arrived, min(arrived), late))
+            return _report(inputs, _extend(run, room, arrived, min(arrived), late))
         # A run before this one was cut short between two tables: days that it may have corrected are counted anew.
-        return _report(inputs, _extend(run, tuple(sorted({*arrived, *late.days})), min(arrived), NOBODY))
+        return _report(
+            inputs, _extend(run, room, tuple(sorted({*arrived, *late().days})), min(arrived), lambda: NOBODY)
+        )
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
@@ -115,11 +120,11 @@ def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
 
 
 def _rebuild(run: Run, bronze_version: int) -> dict[str, Commit]:
-    people = read_table(run.spark, PARTICIPANTS, run.lake)
-    crowd = gather(people, _with_fallback(run, people), run.settings.reporting_timezone)
-    counts = _counts(run, timed_events(run), all_assignments(run, bronze_version), None)
-    with kept(counts) as counts, kept(crowd) as crowd:
-        concurrently(counts.count, crowd.count)
+    with closing(Room()) as room:
+        counts, crowd = concurrently(
+            lambda: room.fill(lambda: _counts(run, timed_events(run), all_assignments(run, bronze_version), None)),
+            lambda: room.fill(lambda: _everybody(run)),
+        )
         daily = _per_variant(counts)
         commits = concurrently(
             lambda: overwrite(_one_sorted_file_a_day(daily), EXPERIMENT_DAILY, run.lake),
@@ -130,36 +135,49 @@ def _rebuild(run: Run, bronze_version: int) -> dict[str, Commit]:
     return _by_table(commits)
 
 
-def _extend(run: Run, counted: tuple[date, ...], since: date, late: LateBuyers) -> dict[str, Commit]:
+def _everybody(run: Run) -> DataFrame:
+    people = read_table(run.spark, PARTICIPANTS, run.lake)
+    return gather(people, _with_fallback(run, people), run.settings.reporting_timezone)
+
+
+def _extend(
+    run: Run, room: Room, counted: tuple[date, ...], since: date, find_late: Callable[[], LateBuyers]
+) -> dict[str, Commit]:
     """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
-    events = timed_events(run, counted[0], counted[-1]).where(F.col("day").isin(list(counted)))
-    with kept(_counts(run, events, assignments(events), counted[0])) as counts:
-        stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
-        daily = _beside(stored, _per_variant(counts), counted)
-        with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
-        later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
-        with_fallback = _with_fallback(run, daily)
-        known = _known(run, with_fallback, since)
-        checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
-        stored_people = checked_before.select("day", "experiment_name", "participants")
-        everybody = _beside(stored_people, _per_experiment(counts), counted)
-        people = _with_news(read_table(run.spark, PARTICIPANTS, run.lake), known, run.settings.reporting_timezone)
-        with kept(gather(people, with_fallback, run.settings.reporting_timezone)) as crowd:
-            to_date = _to_date(run, crowd, daily, known, since)
-            checked = _health(crowd, everybody, known, since)
-            # Counts to date are written before the days that they are derived from, which must not change under them.
-            last_two = concurrently(
-                lambda: replace_days(to_date, EXPERIMENT_TO_DATE, run.lake, later),
-                lambda: replace_days(checked, EXPERIMENT_HEALTH, run.lake, later),
-            )
-        per_variant = late.per_variant(stored, _per_variant(counts))
-        per_event = late.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake), _per_event(counts))
-        days = (*counted, *late.days)
-        first_two = concurrently(
-            lambda: replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days),
-            lambda: replace_days(_one_sorted_file_a_day(per_event), FUNNEL_DAILY, run.lake, days),
-        )
-    return _by_table([*first_two, *last_two])
+    late, counts, (known, crowd) = concurrently(
+        find_late, lambda: room.fill(lambda: _counts_of_days(run, counted)), lambda: _news(run, room, since)
+    )
+    stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
+    daily = _beside(stored, _per_variant(counts), counted)
+    with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
+    later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
+    checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
+    stored_people = checked_before.select("day", "experiment_name", "participants")
+    everybody = _beside(stored_people, _per_experiment(counts), counted)
+    per_event = late.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake), _per_event(counts))
+    days = (*counted, *late.days)
+    funnel, to_date, checked = concurrently(
+        lambda: replace_days(_one_sorted_file_a_day(per_event), FUNNEL_DAILY, run.lake, days),
+        lambda: replace_days(_to_date(run, crowd, daily, known, since), EXPERIMENT_TO_DATE, run.lake, later),
+        lambda: replace_days(_health(crowd, everybody, known, since), EXPERIMENT_HEALTH, run.lake, later),
+    )
+    # Counts to date have been derived from these days, which must not change under them.
+    per_variant = late.per_variant(stored, _per_variant(counts))
+    first = replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days)
+    return _by_table([first, funnel, to_date, checked])
+
+
+def _counts_of_days(run: Run, days: tuple[date, ...]) -> DataFrame:
+    events = timed_events(run, days[0], days[-1]).where(F.col("day").isin(list(days)))
+    return _counts(run, events, assignments(events), days[0])
+
+
+def _news(run: Run, room: Room, since: date) -> tuple[Known, DataFrame]:
+    """What is known by the day before `since`, and the people of whom there is something new."""
+    people, timezone = read_table(run.spark, PARTICIPANTS, run.lake), run.settings.reporting_timezone
+    with_fallback = _with_fallback(run, people)
+    known = _known(run, with_fallback, since)
+    return known, room.fill(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
 
 
 def _counts(run: Run, events: DataFrame, assigned: DataFrame, since: date | None) -> DataFrame:
@@ -259,7 +277,7 @@ def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
     return rows.repartition("day").sortWithinPartitions(*order)
 
 
-def _by_table(commits: list[Commit]) -> dict[str, Commit]:
+def _by_table(commits: Sequence[Commit]) -> dict[str, Commit]:
     return {contract.full_name: commit for contract, commit in zip(_CONTRACTS, commits, strict=True)}
 
 

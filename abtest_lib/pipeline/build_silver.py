@@ -1,7 +1,7 @@
 """bronze/events → silver: exposures, purchases, participants."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from contextlib import closing
 from itertools import chain
 from typing import Any
 
@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Run, concurrently, kept, versions_of
+from abtest_lib.pipeline.context import Room, Run, concurrently, kept, versions_of
 from abtest_lib.pipeline.events import all_assignments, days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
@@ -68,9 +68,11 @@ def build_silver(run: Run) -> Mapping[str, Any]:
 
 def _rebuild(run: Run, bronze_version: int) -> list[Written]:
     events = read_table(run.spark, EVENTS, run.lake)
-    with kept(purchases_of(events, run.settings.conversion_event)) as bought:
-        # Once both are there, their sizes are known: rows meet them without a shuffle.
-        assigned, _ = concurrently(partial(all_assignments, run, bronze_version), bought.count)
+    with closing(Room()) as room:
+        assigned, bought = concurrently(
+            lambda: all_assignments(run, bronze_version),
+            lambda: room.fill(lambda: purchases_of(events, run.settings.conversion_event)),
+        )
         spans = attribution_spans(bought, run.settings.attribution_window)
         firsts = first_exposures(events, assigned)
         writes = concurrently(
@@ -94,13 +96,13 @@ def _extend(run: Run, new: DataFrame) -> list[Written]:
 
 
 def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> list[Written]:
-    flagged = _flag_earlier_events(run, bought)
+    marked = _flag_earlier_events(run, bought)
     theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     days = days_of(run, new)
     known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(list(days))).select("row_id").distinct()
     added = _exposures(run, anti_join_keys(new, known, ["row_id"]), assigned, spans)
-    return [(EXPOSURES, commit) for commit in (*flagged, append(added, EXPOSURES, run.lake))]
+    return [(EXPOSURES, commit) for commit in (*marked, append(added, EXPOSURES, run.lake))]
 
 
 def _flag_earlier_events(run: Run, bought: DataFrame) -> list[Commit]:

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -22,6 +22,8 @@ from abtest_lib.spark.log import last_commit
 from abtest_lib.transforms.to_date import Periods
 
 T = TypeVar("T")
+U = TypeVar("U")
+V = TypeVar("V")
 
 
 class Progress(Protocol):
@@ -44,26 +46,34 @@ class Silent:
         """Say nothing."""
 
 
-class Shared:
-    """Frames that several steps of a run use: computed by the first, kept until the run's end."""
+class Room:
+    """Where frames are kept that are used more than once."""
 
     def __init__(self) -> None:
         """Hold nothing yet."""
-        self._frames: dict[str, DataFrame] = {}
-        self._room = ExitStack()
+        self._named: dict[str, DataFrame] = {}
+        self._kept = ExitStack()
 
-    def get(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
-        """The frame of a name that tells what it is and of which version of a table; made where it is not there yet."""
-        if name not in self._frames:
-            frame = self._room.enter_context(kept(make()))
-            frame.count()  # once it is there, its size is known: rows meet it without a shuffle
-            self._frames[name] = frame
-        return self._frames[name]
+    def fill(self, make: Callable[[], DataFrame]) -> DataFrame:
+        """Compute a frame and keep it; once it is there, its size is known, and rows meet it without a shuffle.
+
+        Args:
+            make: Makes the frame; planning it takes a while, which several threads may spend side by side.
+        """
+        frame = self._kept.enter_context(kept(make()))
+        frame.count()
+        return frame
+
+    def fill_once(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
+        """The frame of a name that tells what it is and of which version of a table; computed where it is not there."""
+        if name not in self._named:
+            self._named[name] = self.fill(make)
+        return self._named[name]
 
     def close(self) -> None:
-        """Give up what is kept."""
-        self._frames.clear()
-        self._room.close()
+        """Give it up."""
+        self._named.clear()
+        self._kept.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +90,7 @@ class Run:
         started_at: When the run started, UTC; `ingested_at` of its rows.
         full_refresh: Whether everything after bronze is rebuilt.
         progress: Who is told.
-        shared: What several steps use.
+        room: What several steps use; it is given up at the run's end.
     """
 
     spark: SparkSession
@@ -92,7 +102,7 @@ class Run:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     full_refresh: bool = False
     progress: Progress = field(default_factory=Silent)
-    shared: Shared = field(default_factory=Shared)
+    room: Room = field(default_factory=Room)
 
     @property
     def periods(self) -> Periods:
@@ -184,7 +194,13 @@ def versions_of(run: Run, *contracts: TableContract) -> dict[str, int]:
     return {name: commit.version for name, commit in commits.items() if commit is not None}
 
 
-def concurrently(*tasks: Callable[[], T]) -> list[T]:
+@overload
+def concurrently(first: Callable[[], T], second: Callable[[], U], /) -> tuple[T, U]: ...
+@overload
+def concurrently(first: Callable[[], T], second: Callable[[], U], third: Callable[[], V], /) -> tuple[T, U, V]: ...
+@overload
+def concurrently(*tasks: Callable[[], T]) -> tuple[T, ...]: ...
+def concurrently(*tasks: Callable[[], Any]) -> tuple[Any, ...]:
     """Run independent Spark actions side by side: planning and committing one overlaps with computing another."""
     futures = [_threads().submit(task) for task in tasks]
     try:
@@ -194,7 +210,7 @@ def concurrently(*tasks: Callable[[], T]) -> list[T]:
             future.cancel()
         wait(futures)
         raise
-    return [future.result() for future in futures]
+    return tuple(future.result() for future in futures)
 
 
 @contextmanager
@@ -210,8 +226,11 @@ def meanwhile(task: Callable[[], object]) -> Iterator[None]:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Threads that live as long as the process: py4j keeps a connection for each and never closes it."""
-    return ThreadPoolExecutor(max_workers=4)
+    """Threads that live as long as the process: py4j keeps a connection for each and never closes it.
+
+    A task that waits for two others takes up three of them.
+    """
+    return ThreadPoolExecutor(max_workers=8)
 
 
 @contextmanager

@@ -126,10 +126,11 @@ def _extend(run: Run, inputs: Inputs, since: Since) -> list[Commit]:
         verdicts = _rows(judged, VERDICTS).unionByName(kept_verdicts).unionByName(_absent_rows(run, still_absent))
         others = _others(run, read_table(run.spark, COMPARISONS, run.lake), since, days)
         comparisons = _rows(judged, COMPARISONS).unionByName(others)
-        return concurrently(
+        written = concurrently(
             lambda: replace_days(_sorted_days(verdicts), VERDICTS, run.lake, days),
             lambda: replace_days(_sorted_days(comparisons), COMPARISONS, run.lake, days),
         )
+        return list(written)
 
 
 def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:

@@ -44,8 +44,8 @@ def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
 
 def all_assignments(run: Run, bronze_version: int) -> DataFrame:
     """What each distinct map of experiments in bronze says; steps of one run share it."""
-    events = read_table(run.spark, EVENTS, run.lake)
-    return run.shared.get(f"assignments of {EVENTS.full_name} {bronze_version}", lambda: assignments(events))
+    name = f"assignments of {EVENTS.full_name} {bronze_version}"
+    return run.room.fill_once(name, lambda: assignments(read_table(run.spark, EVENTS, run.lake)))
 
 
 def timed_events(run: Run, first: date | None = None, last: date | None = None) -> DataFrame:

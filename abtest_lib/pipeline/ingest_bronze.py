@@ -21,7 +21,16 @@ from abtest_lib.spark.tables import append, read_table
 from abtest_lib.spark.tap import Tap
 from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
-from abtest_lib.transforms.raw import as_bronze, as_quarantine, examine, identify, judge, number_copies, survey, together
+from abtest_lib.transforms.raw import (
+    as_bronze,
+    as_quarantine,
+    examine,
+    identify,
+    judge,
+    number_copies,
+    survey,
+    together,
+)
 
 JOB = "ingest_bronze"
 
@@ -82,8 +91,7 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
     fit_shuffles(run.spark, run.settings, source.text_bytes)
     raw = read_raw_events(run.spark, source)
     rows = mark_forgotten(examine(together(raw.frame)), forgotten_people(run.spark, run.lake))
-    # Parsing text costs more than keeping what comes of it, and it is looked at twice; hashes take longer to keep than to
-    # compute.
+    # Parsing text costs more than keeping what comes of it, and it is looked at twice. With hashes it is the other way.
     with kept(rows) as rows, kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))

@@ -1,7 +1,5 @@
 """Who has become a buyer on a day that is over, because a purchase has arrived that follows events of that day."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import PURCHASES
-from abtest_lib.pipeline.context import Run, kept
+from abtest_lib.pipeline.context import Room, Run
 from abtest_lib.pipeline.events import days_reached, of_same_users, timed_events
 from abtest_lib.spark.tables import anti_join_keys, read_table
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases, reach_of_each
@@ -53,33 +51,32 @@ class LateBuyers:
 NOBODY = LateBuyers()
 
 
-@contextmanager
-def late_buyers(run: Run, bought: DataFrame, arrived: tuple[date, ...]) -> Iterator[LateBuyers]:
+def late_buyers(run: Run, room: Room, bought: DataFrame, arrived: tuple[date, ...]) -> LateBuyers:
     """Find the users whom new purchases make buyers on days without new events.
 
     Only the events of those who bought are looked at: counted with all their purchases, and with those known before.
 
     Args:
         run: The run; silver holds the new purchases already.
+        room: Where the counts are kept.
         bought: The new purchases: row_id, user_id, timestamp.
         arrived: The days with new events, which are counted anew anyway.
 
-    Yields:
-        What changes; its counts are kept meanwhile.
+    Returns:
+        What changes.
     """
     window = run.settings.attribution_window
     reach = days_reached(run, reach_of_each(bought, window))
     if reach is None:
-        yield NOBODY
-        return
+        return NOBODY
     events = timed_events(run, *reach).where(F.col("day").between(*reach) & ~F.col("day").isin(list(arrived)))
     purchases = of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
     before = anti_join_keys(purchases, bought, ["row_id"])
     after = flag_purchases(of_same_users(events, bought), attribution_spans(purchases, window))
-    with kept(after.where("flag_purchase").drop("flag_purchase")) as flagged, kept(assignments(flagged)) as assigned:
-        # Of events that are flagged now, the users are the buyers now, and those flagged before the buyers before.
-        counts = daily_counts(flag_purchases(flagged, attribution_spans(before, window)), assigned)
-        more = counts.select(*_KEYS, (F.col("users") - F.col("purchases")).alias("more_purchases"))
-        with kept(more.where("more_purchases > 0")) as more:
-            days = tuple(sorted(row["day"] for row in more.select("day").distinct().collect()))
-            yield LateBuyers(days, more) if days else NOBODY
+    flagged = room.fill(lambda: after.where("flag_purchase").drop("flag_purchase"))
+    # Of events that are flagged now, the users are the buyers now, and those flagged before the buyers before.
+    counts = daily_counts(flag_purchases(flagged, attribution_spans(before, window)), assignments(flagged))
+    more = counts.select(*_KEYS, (F.col("users") - F.col("purchases")).alias("more_purchases"))
+    gained = room.fill(lambda: more.where("more_purchases > 0"))
+    days = tuple(sorted(row["day"] for row in gained.select("day").distinct().collect()))
+    return LateBuyers(days, gained) if days else NOBODY

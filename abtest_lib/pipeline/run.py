@@ -91,7 +91,7 @@ def run_steps(
             raise
         finally:
             with suppress(Exception):  # the same
-                run.shared.close()
+                run.room.close()
         remember()
         return done
 

@@ -13,8 +13,8 @@ def gather(participants: DataFrame, with_fallback: Collection[str], timezone: st
 
     Args:
         participants: Rows of silver/participants; all the rows of each experiment × user among them.
-        with_fallback: The experiments in which somebody saw a variant that means "not assigned": there a person may have
-            several rows and be in one arm.
+        with_fallback: The experiments in which somebody saw a variant that means "not assigned": a person may have
+            several rows there and be in one arm.
         timezone: The reporting time zone.
 
     Returns:

@@ -15,10 +15,10 @@ def people_changes(crowd: DataFrame) -> DataFrame:
     Returns:
         experiment_name, day, new_people, newly_crossed.
     """
-    # The days of a person with several rows are those of the earliest instants, also where a clock goes back over midnight.
-    first = F.min_by("entered", "first_exposed_at")
+    # The earliest instant decides: a clock that goes back over midnight gives a later one an earlier day.
+    entered, one = F.min_by("entered", "first_exposed_at").alias("entered"), F.lit(1).cast("bigint").alias("people")
     by_user = crowd.where("user_id IS NOT NULL").groupBy("experiment_name", "user_id")
-    others = by_user.agg(first.alias("entered"), F.min("crossed").alias("crossed"), F.lit(1).cast("bigint").alias("people"))
+    others = by_user.agg(entered, F.min("crossed").alias("crossed"), one)
     alone = crowd.where("user_id IS NULL").select("experiment_name", "entered", "crossed", "people")
     people = alone.unionByName(others.drop("user_id"))
     nobody = F.lit(0).cast("bigint")

@@ -22,7 +22,8 @@ def examine(raw: DataFrame) -> DataFrame:
         raw: The six raw fields as text, raw_record and source_file.
 
     Returns:
-        The same rows with event_time (the instant, NULL where there is none) and is_sound (breaks no rule over one row).
+        The same rows with event_time (the instant, NULL where there is none) and is_sound (the row breaks no rule over
+        one row).
     """
     timed = raw.withColumn("event_time", F.expr(EVENT_TIME))
     return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES))
