@@ -32,6 +32,7 @@ _LOCAL_CONF = {
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
     # Plans are for people who ask for them: printing each one costs a tenth of a small run.
+    "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "2000",
     "spark.sql.debug.maxToStringFields": "10",
     # Sorts and hash maps take memory in pages; by default each takes 64 MB, zeroed first, however few rows it holds.
