@@ -32,7 +32,8 @@ def archive_for(class_path: str) -> Path | None:
         class_path: What the JVM has on its class path beside Spark's own jars.
 
     Returns:
-        The file's name, to which `write_archive` adds its size; None where nothing can be kept.
+        The file's name, to which `write_archive` adds its size; None where nothing can be kept, or where spark-submit has
+        started the JVM and Spark's jars are not beside its Python.
     """
     folder = cache_folder("classes")
     if folder is None:
@@ -40,6 +41,8 @@ def archive_for(class_path: str) -> Path | None:
     import pyspark  # noqa: PLC0415  where Spark's jars lie
 
     java, jars = Path(find_java()).resolve(), Path(pyspark.__file__).parent / "jars"
+    if not jars.is_dir():
+        return None
     parts = [class_path, *(f"{path} {path.stat().st_mtime_ns}" for path in (java, jars))]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return folder / f"{digest[:16]}.jsa"
