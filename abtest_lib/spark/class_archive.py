@@ -32,8 +32,8 @@ def archive_for(class_path: str) -> Path | None:
         class_path: What the JVM has on its class path beside Spark's own jars.
 
     Returns:
-        The file's name, to which `write_archive` adds its size; None where nothing can be kept, or where spark-submit has
-        started the JVM and Spark's jars are not beside its Python.
+        The file's name, to which `write_archive` adds its size; None where nothing can be kept, or where spark-submit
+        has started the JVM and Spark's jars are not beside its Python.
     """
     folder = cache_folder("classes")
     if folder is None:
