@@ -53,6 +53,7 @@ def test_classes_are_kept_for_the_next_run(tmp_path: Path) -> None:
     (archive,) = (tmp_path / "abtest-suite" / "classes").iterdir()
     assert archive.suffix == ".jsa"
     assert run() == "7 True"
-    archive.chmod(0o600)
-    os.truncate(archive, archive.stat().st_size // 2)
+    content = archive.read_bytes()
+    archive.unlink()  # a JVM that is still shutting down keeps the whole file
+    archive.write_bytes(content[: len(content) // 2])
     assert run() == "7 False"
