@@ -36,7 +36,7 @@ def archive_for(class_path: str) -> Path | None:
         has started the JVM and Spark's jars are not beside its Python.
     """
     folder = cache_folder("classes")
-    if folder is None:
+    if folder is None or " " in str(folder):  # a space would end the JVM's option
         return None
     import pyspark  # noqa: PLC0415  where Spark's jars lie
 
