@@ -21,7 +21,7 @@ from abtest_lib.contracts import (
 )
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
-from abtest_lib.pipeline.context import Room, Run, concurrently, versions_of
+from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
 from abtest_lib.pipeline.events import ONE_DAY, all_assignments, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.late_buyers import NOBODY, LateBuyers, late_buyers
@@ -49,11 +49,13 @@ class Known:
         until: experiment_name, known_until: the last stored day; experiments to be added up from the start are absent.
         variants: Stored rows of gold/experiment_to_date of these days.
         people: Stored rows of gold/experiment_health of these days.
+        health: All stored rows of gold/experiment_health.
     """
 
     until: DataFrame
     variants: DataFrame
     people: DataFrame
+    health: DataFrame
 
 
 def aggregate_gold(run: Run) -> Mapping[str, Any]:
@@ -144,27 +146,28 @@ def _extend(
     run: Run, room: Room, counted: tuple[date, ...], since: date, find_late: Callable[[], LateBuyers]
 ) -> dict[str, Commit]:
     """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
-    late, counts, (known, crowd) = concurrently(
-        find_late, lambda: room.fill(lambda: _counts_of_days(run, counted)), lambda: _news(run, room, since)
+    late, counts, (known, crowd), others = concurrently(
+        find_late,
+        lambda: room.fill(lambda: _counts_of_days(run, counted)),
+        lambda: _news(run, room, since),
+        lambda: room.fill(lambda: as_it_is(run, EXPERIMENT_DAILY).where(~F.col("day").isin(list(counted)))),
     )
-    stored = read_table(run.spark, EXPERIMENT_DAILY, run.lake)
-    daily = _beside(stored, _per_variant(counts), counted)
+    daily = others.unionByName(_per_variant(counts).select(*others.columns))
     with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
     later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
-    checked_before = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
-    stored_people = checked_before.select("day", "experiment_name", "participants")
-    everybody = _beside(stored_people, _per_experiment(counts), counted)
+    counted_people = _per_experiment(counts)
+    stored_people = known.health.where(~F.col("day").isin(list(counted))).select(*counted_people.columns)
+    everybody = stored_people.unionByName(counted_people)
     per_event = late.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake), _per_event(counts))
+    per_variant = late.per_variant(others, _per_variant(counts))
     days = (*counted, *late.days)
-    funnel, to_date, checked = concurrently(
+    commits = concurrently(
+        lambda: replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days),
         lambda: replace_days(_one_sorted_file_a_day(per_event), FUNNEL_DAILY, run.lake, days),
         lambda: replace_days(_to_date(run, crowd, daily, known, since), EXPERIMENT_TO_DATE, run.lake, later),
         lambda: replace_days(_health(crowd, everybody, known, since), EXPERIMENT_HEALTH, run.lake, later),
     )
-    # Counts to date have been derived from these days, which must not change under them.
-    per_variant = late.per_variant(stored, _per_variant(counts))
-    first = replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days)
-    return _by_table([first, funnel, to_date, checked])
+    return _by_table(commits)
 
 
 def _counts_of_days(run: Run, days: tuple[date, ...]) -> DataFrame:
@@ -176,7 +179,7 @@ def _news(run: Run, room: Room, since: date) -> tuple[Known, DataFrame]:
     """What is known by the day before `since`, and the people of whom there is something new."""
     people, timezone = read_table(run.spark, PARTICIPANTS, run.lake), run.settings.reporting_timezone
     with_fallback = _with_fallback(run, people)
-    known = _known(run, with_fallback, since)
+    known = _known(run, room, with_fallback, since)
     return known, room.fill(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
 
 
@@ -210,18 +213,18 @@ def _with_fallback(run: Run, rows: DataFrame) -> list[str]:
     return [row["experiment_name"] for row in rows.where(fallback).select("experiment_name").distinct().collect()]
 
 
-def _known(run: Run, with_fallback: Collection[str], since: date) -> Known:
+def _known(run: Run, room: Room, with_fallback: Collection[str], since: date) -> Known:
     """Stored counts of each experiment's last day before `since`.
 
     An experiment with a fallback variant is added up from its start: whether a person is new there can hang on rows
     that the filter on news would leave out.
     """
     before = F.col("day") < F.lit(since)
-    people = read_table(run.spark, EXPERIMENT_HEALTH, run.lake).where(before)
+    checked = room.fill(lambda: as_it_is(run, EXPERIMENT_HEALTH))
+    people = checked.where(before & ~F.col("experiment_name").isin(sorted(with_fallback)))
     until = people.groupBy("experiment_name").agg(F.max("day").alias("known_until"))
-    until = until.where(~F.col("experiment_name").isin(sorted(with_fallback)))
     variants = read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).where(before)
-    return Known(until, _on_last_day(variants, until), _on_last_day(people, until))
+    return Known(until, _on_last_day(variants, until), _on_last_day(people, until), checked)
 
 
 def _on_last_day(rows: DataFrame, until: DataFrame) -> DataFrame:
@@ -263,12 +266,6 @@ def _health(crowd: DataFrame, everybody: DataFrame, known: Known | None, since: 
         )
         changes = _after_known(changes, known).unionByName(stored)
     return _one_sorted_file_a_day(health(changes, everybody, since))
-
-
-def _beside(stored: DataFrame, counted: DataFrame, days: tuple[date, ...]) -> DataFrame:
-    """Stored rows of the other days, and the new rows of these days."""
-    others = stored.where(~F.col("day").isin(list(days)))
-    return others.unionByName(counted.select(*stored.columns))
 
 
 def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:

@@ -10,13 +10,12 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Room, Run, concurrently, kept, versions_of
+from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, kept, versions_of
 from abtest_lib.pipeline.events import all_assignments, days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
     anti_join_keys,
     append,
-    merge,
     overwrite,
     read_inserts,
     read_table,
@@ -31,11 +30,10 @@ JOB = "build_silver"
 REGISTRY = "registry"
 _CONTRACTS = (EXPOSURES, PURCHASES, PARTICIPANTS)
 Written = tuple[TableContract, Commit]
-_PARTICIPANT_CHANGED = """
-    target.first_exposed_at <> source.first_exposed_at
-    OR NOT (target.converted_at <=> source.converted_at)
-    OR NOT (target.cross_exposed_at <=> source.cross_exposed_at)
-"""
+_SAME_PARTICIPANT = " AND ".join(f"target.{name} = source.{name}" for name in PARTICIPANTS.key)
+_PARTICIPANT_IS = ", ".join(
+    f"{name} = source.{name}" for name in PARTICIPANTS.column_names if name not in PARTICIPANTS.key
+)
 
 
 def build_silver(run: Run) -> Mapping[str, Any]:
@@ -89,14 +87,16 @@ def _extend(run: Run, new: DataFrame) -> list[Written]:
     known = read_table(run.spark, PURCHASES, run.lake)
     purchases = append(anti_join_keys(bought, known, ["row_id"]), PURCHASES, run.lake)
     assigned = assignments(new)
-    others = concurrently(
-        lambda: _extend_exposures(run, new, assigned, bought), lambda: _extend_participants(run, new, assigned)
-    )
+    with closing(Room()) as room:
+        others = concurrently(
+            lambda: _extend_exposures(run, room, new, assigned, bought),
+            lambda: _extend_participants(run, room, new, assigned),
+        )
     return [(PURCHASES, purchases), *chain.from_iterable(others)]
 
 
-def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> list[Written]:
-    marked = _flag_earlier_events(run, bought)
+def _extend_exposures(run: Run, room: Room, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> list[Written]:
+    marked = _flag_earlier_events(run, room, bought)
     theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     days = days_of(run, new)
@@ -105,41 +105,47 @@ def _extend_exposures(run: Run, new: DataFrame, assigned: DataFrame, bought: Dat
     return [(EXPOSURES, commit) for commit in (*marked, append(added, EXPOSURES, run.lake))]
 
 
-def _flag_earlier_events(run: Run, bought: DataFrame) -> list[Commit]:
+def _flag_earlier_events(run: Run, room: Room, bought: DataFrame) -> list[Commit]:
     """Purchases that have just arrived flag events that were there before: these rows, and only these."""
-    with kept(_new_spans(run, bought)) as spans:
-        spans.count()  # once they are there, their size is known: a table of exposures meets them without a shuffle
-        reach = days_reached(run, spans)
-        if reach is None:
-            return []
-        first, last = reach
-        commit = update_matches(
-            spans,
-            EXPOSURES,
-            run.lake,
-            f"target.day BETWEEN DATE '{first}' AND DATE '{last}' AND target.user_id = source.buyer_id "
-            "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
-            "flag_purchase = true",
-        )
-        return [commit]
+    spans = room.fill(lambda: attribution_spans(bought, run.settings.attribution_window))
+    reach = days_reached(run, spans)
+    if reach is None:
+        return []
+    first, last = reach
+    commit = update_matches(
+        spans,
+        EXPOSURES,
+        run.lake,
+        f"target.day BETWEEN DATE '{first}' AND DATE '{last}' AND target.user_id = source.buyer_id "
+        "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
+        "flag_purchase = true",
+    )
+    return [commit]
 
 
-def _new_spans(run: Run, bought: DataFrame) -> DataFrame:
-    """The stretches of time in which purchases that have just arrived may flag earlier events."""
-    theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), bought)
-    spans = attribution_spans(theirs, run.settings.attribution_window)
-    arrived = bought.select(F.col("user_id").alias("buyer_id"), F.col("timestamp").alias("bought_at"))
-    inside = F.col("bought_at").between(F.col("span_start"), F.col("span_end"))
-    return spans.join(arrived, "buyer_id").where(inside).drop("bought_at").distinct()
+def _extend_participants(run: Run, room: Room, new: DataFrame, assigned: DataFrame) -> list[Written]:
+    """Add those who are new, and correct those of whom there is something new."""
+    news = room.fill(lambda: _participants_with_news(run, new, assigned))
+    commits = [append(news.where("stored IS NULL"), PARTICIPANTS, run.lake)]
+    changed = news.where("stored IS NOT NULL")
+    if not changed.isEmpty():
+        commits.append(update_matches(changed, PARTICIPANTS, run.lake, _SAME_PARTICIPANT, _PARTICIPANT_IS))
+    return [(PARTICIPANTS, commit) for commit in commits]
 
 
-def _extend_participants(run: Run, new: DataFrame, assigned: DataFrame) -> list[Written]:
-    stored = of_same_users(read_table(run.spark, PARTICIPANTS, run.lake), new)
-    columns = ["experiment_name", "user_id", "variant_id", "first_exposed_at"]
-    both = stored.select(*columns).unionByName(first_exposures(new, assigned).select(*columns))
-    exposures = both.groupBy(*columns[:3]).agg(F.min("first_exposed_at").alias("first_exposed_at"))
+def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> DataFrame:
+    """Participants as they are now, where the table has them otherwise or not at all; `stored` is what it has."""
+    table = of_same_users(as_it_is(run, PARTICIPANTS), new)
+    keys, state = PARTICIPANTS.key, ("first_exposed_at", "converted_at", "cross_exposed_at")
+    known = table.select(*keys, "first_exposed_at", F.struct(*state).alias("stored"))
+    first_seen = first_exposures(new, assigned).withColumn("stored", F.lit(None).cast(known.schema["stored"].dataType))
+    exposures = (
+        known.unionByName(first_seen)
+        .groupBy(*keys)
+        .agg(F.min("first_exposed_at").alias("first_exposed_at"), F.max("stored").alias("stored"))
+    )
     theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
-    return [(PARTICIPANTS, merge(_participants(run, exposures, theirs), PARTICIPANTS, run.lake, _PARTICIPANT_CHANGED))]
+    return _participants(run, exposures, theirs).where(~F.struct(*state).eqNullSafe(F.col("stored")))
 
 
 def _exposures(run: Run, events: DataFrame, assigned: DataFrame, spans: DataFrame) -> DataFrame:

@@ -19,11 +19,13 @@ from abtest_lib.pipeline.history import History, StepReport, announce, open_hist
 from abtest_lib.registry import Registry, load_registry
 from abtest_lib.spark.faults import told_in_one_line
 from abtest_lib.spark.log import last_commit
+from abtest_lib.spark.tables import read_table
 from abtest_lib.transforms.to_date import Periods
 
 T = TypeVar("T")
 U = TypeVar("U")
 V = TypeVar("V")
+W = TypeVar("W")
 
 
 class Progress(Protocol):
@@ -132,7 +134,7 @@ class Run:
         last = self.history.last(job)
         if last is None or last.input_versions.get(declared) == inputs[declared]:
             return last
-        announce(self.spark, self.settings, self.lake, self.run_id, __version__, job)
+        announce(self.spark, self.settings, self.lake, self.run_id, __version__, job, self.history)
         return None
 
     def fallback_fingerprint(self) -> int:
@@ -194,10 +196,19 @@ def versions_of(run: Run, *contracts: TableContract) -> dict[str, int]:
     return {name: commit.version for name, commit in commits.items() if commit is not None}
 
 
+def as_it_is(run: Run, contract: TableContract) -> DataFrame:
+    """A table as it is now, whatever is committed to it later; what is kept of it stays valid."""
+    return read_table(run.spark, contract, run.lake, versions_of(run, contract)[contract.full_name])
+
+
 @overload
 def concurrently(first: Callable[[], T], second: Callable[[], U], /) -> tuple[T, U]: ...
 @overload
 def concurrently(first: Callable[[], T], second: Callable[[], U], third: Callable[[], V], /) -> tuple[T, U, V]: ...
+@overload
+def concurrently(
+    first: Callable[[], T], second: Callable[[], U], third: Callable[[], V], fourth: Callable[[], W], /
+) -> tuple[T, U, V, W]: ...
 @overload
 def concurrently(*tasks: Callable[[], T]) -> tuple[T, ...]: ...
 def concurrently(*tasks: Callable[[], Any]) -> tuple[Any, ...]:

@@ -70,12 +70,12 @@ def forget(
     with held_for_run(settings, lake):
         if last_commit(spark, EVENTS, lake) is None:
             raise LakeError(f"lake {lake} has no bronze/events: there is nobody in it")
-        open_history(spark, settings, lake, full_refresh=False)
+        history = open_history(spark, settings, lake, full_refresh=False)
         users = spark.createDataFrame([(item,) for item in wanted], f"{_ID} string")
         there = [contract for contract in _PERSONAL if last_commit(spark, contract, lake) is not None]
         rows = {contract.full_name: _rows_of(spark, contract, lake, users).count() for contract in there}
         # From here on no run builds upon silver and gold that still hold them.
-        announce(spark, settings, lake, uuid.uuid4().hex, __version__, FULL_REFRESH)
+        announce(spark, settings, lake, uuid.uuid4().hex, __version__, FULL_REFRESH, history)
         _remember(spark, lake, users)
         for contract in (EVENTS, QUARANTINE):
             _delete(spark, contract, lake, users)

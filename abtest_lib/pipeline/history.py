@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from abtest_lib.config import Settings
 from abtest_lib.contracts import CONTRACT_VERSION, FORGOTTEN, RUNS
@@ -18,6 +17,7 @@ from abtest_lib.spark.tables import append, read_table
 from abtest_lib.transforms.forgotten import Forgotten
 
 SUCCEEDED, FAILED, STARTED = "succeeded", "failed", "started"
+_STEPS = "steps"
 FULL_REFRESH = "full_refresh"
 
 
@@ -77,6 +77,10 @@ class History:
         """The last success of a step, or None when its tables must be built anew."""
         return self.succeeded.get(job)
 
+    def without(self, job: str) -> "History":
+        """What of the successes may be built upon once the tables of a step, or with FULL_REFRESH of all, are over."""
+        return History({name: last for name, last in self.succeeded.items() if job not in (name, FULL_REFRESH)})
+
     def add(self, report: StepReport) -> None:
         """Take in what a step of this run did."""
         self.unwritten.append(report)
@@ -107,21 +111,29 @@ def open_history(spark: SparkSession, settings: Settings, lake: str, *, full_ref
     if full_refresh:
         return History()
     _check_settings(remembered, settings.table_settings(), lake)
-    return History(_last_successes(spark, lake, settings.config_hash()))
+    return History({job: _from_note(job, **last) for job, last in remembered.get(_STEPS, {}).items()})
 
 
 def write_history(
     spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, history: History
 ) -> None:
-    """Append this run's reports to ops/runs, in one commit that also carries the settings."""
+    """Append this run's reports to ops/runs, in one commit.
+
+    Its note carries the settings, and which versions each step's last success read and made: the next run then knows
+    without a query where it goes on.
+    """
     if not history.unwritten:
         return
+    steps = {job: _as_note(report) for job, report in history.succeeded.items()}
+    note = json.dumps({**settings.table_settings(), _STEPS: steps})
     rows = [_as_row(report, run_id, settings.config_hash(), code_version) for report in history.unwritten]
-    append(literal_rows(spark, rows, RUNS.types), RUNS, lake, note=json.dumps(settings.table_settings()))
+    append(literal_rows(spark, rows, RUNS.types), RUNS, lake, note=note)
     history.unwritten.clear()
 
 
-def announce(spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, job: str) -> None:
+def announce(
+    spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, job: str, history: History
+) -> None:
     """Note that tables are about to be rebuilt, so that a crash halfway cannot leave a mixed lake behind.
 
     What the step succeeded in before counts no more: if this run dies, the next one builds these tables anew, whatever
@@ -134,11 +146,13 @@ def announce(spark: SparkSession, settings: Settings, lake: str, run_id: str, co
         run_id: This run.
         code_version: The suite's version.
         job: The step whose tables they are; FULL_REFRESH for all of them.
+        history: What the steps have done so far.
     """
     if last_note(spark, RUNS, lake) is None:
         return
     now = datetime.now(UTC)
-    marker = History(unwritten=[StepReport(job, now, now, status=STARTED)])
+    marker = history.without(job)
+    marker.unwritten.append(StepReport(job, now, now, status=STARTED))
     write_history(spark, settings, lake, run_id, code_version, marker)
 
 
@@ -150,7 +164,7 @@ def forgotten_people(spark: SparkSession, lake: str) -> Forgotten | None:
     return Forgotten(rows[0]["salt"], {row["user_hash"] for row in rows}) if rows else None
 
 
-def _check_version(remembered: Mapping[str, str], lake: str) -> None:
+def _check_version(remembered: Mapping[str, Any], lake: str) -> None:
     version = int(remembered.get("contract_version", CONTRACT_VERSION))
     if version > CONTRACT_VERSION:
         raise ConfigError(
@@ -159,30 +173,13 @@ def _check_version(remembered: Mapping[str, str], lake: str) -> None:
         )
 
 
-def _check_settings(remembered: Mapping[str, str], current: Mapping[str, str], lake: str) -> None:
+def _check_settings(remembered: Mapping[str, Any], current: Mapping[str, str], lake: str) -> None:
     for name, value in current.items():
         if remembered.get(name) != value:
             raise ConfigError(
                 f"lake {lake} was built with {name} = {remembered.get(name)}, this run has {value}: "
                 "keep the lake's setting, or rebuild its tables with --full-refresh"
             )
-
-
-def _last_successes(spark: SparkSession, lake: str, config_hash: str) -> dict[str, StepReport]:
-    is_usable = (F.col("status") == SUCCEEDED) & (F.col("config_hash") == config_hash)
-    latest = F.max_by(F.struct("*"), F.when(is_usable, F.col("finished_at"))).alias("latest")
-    announced_at = F.max(F.when(F.col("status") == STARTED, F.col("started_at"))).alias("announced_at")
-    by_job = {
-        row["job"]: row for row in read_table(spark, RUNS, lake).groupBy("job").agg(latest, announced_at).collect()
-    }
-
-    def is_over(job: str, moment: datetime) -> bool:
-        """Whether the tables of a step were to be built anew after this moment."""
-        announced = [by_job[name]["announced_at"] for name in (job, FULL_REFRESH) if name in by_job]
-        return any(moment < at for at in announced if at is not None)
-
-    successes = {job: row["latest"] for job, row in by_job.items() if row["latest"] is not None}
-    return {job: _as_report(row.asDict()) for job, row in successes.items() if not is_over(job, row["finished_at"])}
 
 
 def _as_row(report: StepReport, run_id: str, config_hash: str, code_version: str) -> tuple[Any, ...]:
@@ -204,11 +201,17 @@ def _as_row(report: StepReport, run_id: str, config_hash: str, code_version: str
     )
 
 
-def _as_report(row: Mapping[str, Any]) -> StepReport:
-    names = ("job", "started_at", "finished_at", "rows_read", "rows_written", "rows_quarantined", "duplicates")
-    return StepReport(
-        **{name: row[name] for name in names},
-        input_versions=dict(row["input_versions"]),
-        output_versions=dict(row["output_versions"]),
-        status=row["status"],
-    )
+def _as_note(report: StepReport) -> dict[str, Any]:
+    return {
+        "started_at": report.started_at.isoformat(),
+        "finished_at": report.finished_at.isoformat(),
+        "input_versions": dict(report.input_versions),
+        "output_versions": dict(report.output_versions),
+    }
+
+
+def _from_note(
+    job: str, started_at: str, finished_at: str, input_versions: Mapping[str, int], output_versions: Mapping[str, int]
+) -> StepReport:
+    began, ended = datetime.fromisoformat(started_at), datetime.fromisoformat(finished_at)
+    return StepReport(job, began, ended, input_versions=input_versions, output_versions=output_versions)

@@ -80,7 +80,7 @@ def run_steps(
         run = open_run(spark, settings, lake, full_refresh=full_refresh, progress=progress)
         fit_shuffles(spark, settings, _bronze_bytes(lake) if full_refresh else 0)
         if full_refresh:
-            announce(spark, settings, lake, run.run_id, __version__, FULL_REFRESH)
+            announce(spark, settings, lake, run.run_id, __version__, FULL_REFRESH, run.history)
         remember = partial(write_history, spark, settings, lake, run.run_id, __version__, run.history)
         try:
             done = [perform(run, job, step) for job, step in steps.items()]

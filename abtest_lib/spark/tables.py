@@ -104,23 +104,6 @@ def replace_days(frame: DataFrame, contract: TableContract, lake: str, days: Col
     return _write(frame, contract, lake, mode="overwrite", replaceWhere=f"day IN ({literals})")
 
 
-def merge(frame: DataFrame, contract: TableContract, lake: str, changed: str, scope: str = "true") -> Commit:
-    """Insert the rows whose key is new and update those whose content differs.
-
-    Args:
-        frame: The rows as they should be, at most one a key.
-        contract: Which table.
-        lake: The lake's directory or object-store prefix.
-        changed: SQL over `target` and `source` that says whether a matched row differs.
-        scope: SQL over `target` that bounds where matches may lie, for partition pruning.
-
-    Returns:
-        The commit.
-    """
-    same_key = " AND ".join(f"target.`{name}` = source.`{name}`" for name in contract.key)
-    return _merge(frame, contract, lake, f"{same_key} AND {scope}", changed)
-
-
 def update_matches(frame: DataFrame, contract: TableContract, lake: str, condition: str, assignment: str) -> Commit:
     """Set columns of the rows of a table that match a row of `frame`.
 
@@ -134,7 +117,7 @@ def update_matches(frame: DataFrame, contract: TableContract, lake: str, conditi
     Returns:
         The commit.
     """
-    view = "abtest_update_source"
+    view = f"abtest_matches_of_{contract.layer}_{contract.name}"
     frame.createOrReplaceTempView(view)
     statement = (
         f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "
@@ -146,17 +129,6 @@ def update_matches(frame: DataFrame, contract: TableContract, lake: str, conditi
 def anti_join_keys(frame: DataFrame, existing: DataFrame, keys: Collection[str]) -> DataFrame:
     """Leave out the rows whose keys are in `existing`."""
     return frame.join(existing.select(*keys), list(keys), "left_anti")
-
-
-def _merge(frame: DataFrame, contract: TableContract, lake: str, condition: str, changed: str) -> Commit:
-    rows = conform(frame, contract)
-    view = f"abtest_merge_{contract.layer}_{contract.name}"
-    rows.createOrReplaceTempView(view)
-    statement = (
-        f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "
-        f"ON {condition} WHEN MATCHED AND ({changed}) THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
-    )
-    return _run_statement(frame.sparkSession, contract, lake, statement)
 
 
 def _run_statement(spark: SparkSession, contract: TableContract, lake: str, statement: str) -> Commit:
