@@ -1,10 +1,9 @@
 """bronze and silver → gold: counts by day, counts to date, health."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -22,16 +21,15 @@ from abtest_lib.contracts import (
 from abtest_lib.errors import LakeError
 from abtest_lib.pipeline import build_silver
 from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
-from abtest_lib.pipeline.events import ONE_DAY, all_assignments, days_of, purchases_of, timed_events
+from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.late_buyers import NOBODY, LateBuyers, late_buyers
+from abtest_lib.pipeline.recount import recount
 from abtest_lib.spark.log import Commit, log_reaches
-from abtest_lib.spark.tables import overwrite, read_inserts, read_table, replace_days
+from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
-from abtest_lib.transforms.counts import daily_counts
+from abtest_lib.transforms.counts import daily_counts, distinct_events
 from abtest_lib.transforms.crowd import gather
 from abtest_lib.transforms.days import day_of
-from abtest_lib.transforms.experiments import assignments
 from abtest_lib.transforms.health import health, people_changes
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
@@ -87,19 +85,17 @@ def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str
         return unchanged
     if not log_reaches(EVENTS, run.lake, after + 1):
         return _report(inputs, _rebuild(run, inputs[EVENTS.full_name]))
-    new = read_inserts(run.spark, EVENTS, run.lake, after, upto)
+    new = arrivals(run, after, upto)
     arrived = days_of(run, new)
     if not arrived:
         return unchanged
     bought = purchases_of(new, run.settings.conversion_event)
     with closing(Room()) as room:
-        late = partial(late_buyers, run, room, bought, arrived)
         if _are_as_left(run, last.output_versions):
-            return _report(inputs, _extend(run, room, arrived, min(arrived), late))
+            return _report(inputs, _extend(run, room, arrived, min(arrived), bought))
         # A run before this one was cut short between two tables: days that it may have corrected are counted anew.
-        return _report(
-            inputs, _extend(run, room, tuple(sorted({*arrived, *late().days})), min(arrived), lambda: NOBODY)
-        )
+        late_days = recount(run, room, arrived, bought).late_days
+        return _report(inputs, _extend(run, room, tuple(sorted({*arrived, *late_days})), min(arrived), None))
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
@@ -124,7 +120,7 @@ def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
 def _rebuild(run: Run, bronze_version: int) -> dict[str, Commit]:
     with closing(Room()) as room:
         counts, crowd = concurrently(
-            lambda: room.fill(lambda: _counts(run, timed_events(run), all_assignments(run, bronze_version), None)),
+            lambda: room.fill(lambda: _counts(run, bronze_version)),
             lambda: room.fill(lambda: _everybody(run)),
         )
         daily = _per_variant(counts)
@@ -143,24 +139,22 @@ def _everybody(run: Run) -> DataFrame:
 
 
 def _extend(
-    run: Run, room: Room, counted: tuple[date, ...], since: date, find_late: Callable[[], LateBuyers]
+    run: Run, room: Room, counted: tuple[date, ...], since: date, bought: DataFrame | None
 ) -> dict[str, Commit]:
     """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
-    late, counts, (known, crowd), others = concurrently(
-        find_late,
-        lambda: room.fill(lambda: _counts_of_days(run, counted)),
+    new, (known, crowd), others = concurrently(
+        lambda: recount(run, room, counted, bought),
         lambda: _news(run, room, since),
         lambda: room.fill(lambda: as_it_is(run, EXPERIMENT_DAILY).where(~F.col("day").isin(list(counted)))),
     )
-    daily = others.unionByName(_per_variant(counts).select(*others.columns))
+    daily = others.unionByName(_per_variant(new.counted))
     with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
     later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
-    counted_people = _per_experiment(counts)
+    counted_people = _per_experiment(new.counted)
     stored_people = known.health.where(~F.col("day").isin(list(counted))).select(*counted_people.columns)
     everybody = stored_people.unionByName(counted_people)
-    per_event = late.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake), _per_event(counts))
-    per_variant = late.per_variant(others, _per_variant(counts))
-    days = (*counted, *late.days)
+    per_variant, per_event = new.per_variant(others), new.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake))
+    days = (*counted, *new.late_days)
     commits = concurrently(
         lambda: replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days),
         lambda: replace_days(_one_sorted_file_a_day(per_event), FUNNEL_DAILY, run.lake, days),
@@ -168,11 +162,6 @@ def _extend(
         lambda: replace_days(_health(crowd, everybody, known, since), EXPERIMENT_HEALTH, run.lake, later),
     )
     return _by_table(commits)
-
-
-def _counts_of_days(run: Run, days: tuple[date, ...]) -> DataFrame:
-    events = timed_events(run, days[0], days[-1]).where(F.col("day").isin(list(days)))
-    return _counts(run, events, assignments(events), days[0])
 
 
 def _news(run: Run, room: Room, since: date) -> tuple[Known, DataFrame]:
@@ -183,13 +172,11 @@ def _news(run: Run, room: Room, since: date) -> tuple[Known, DataFrame]:
     return known, room.fill(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
 
 
-def _counts(run: Run, events: DataFrame, assigned: DataFrame, since: date | None) -> DataFrame:
-    """Counts of some events by day; `since` is the first of their days, or None for all that there are."""
-    purchases = read_table(run.spark, PURCHASES, run.lake)
-    if since is not None:
-        purchases = purchases.where(F.col("timestamp") >= F.lit(since - ONE_DAY))  # earlier ones follow no event here
-    spans = attribution_spans(purchases, run.settings.attribution_window)
-    return daily_counts(flag_purchases(events, spans), assigned)
+def _counts(run: Run, bronze_version: int) -> DataFrame:
+    """Counts of all events by day."""
+    spans = attribution_spans(read_table(run.spark, PURCHASES, run.lake), run.settings.attribution_window)
+    events = distinct_events(flag_purchases(timed_events(run), spans))
+    return daily_counts(events, all_assignments(run, bronze_version))
 
 
 def _per_variant(counts: DataFrame) -> DataFrame:

@@ -10,14 +10,13 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, kept, versions_of
-from abtest_lib.pipeline.events import all_assignments, days_of, days_reached, of_same_users, purchases_of
+from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
+from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.spark.log import Commit, last_commit, log_reaches
 from abtest_lib.spark.tables import (
     anti_join_keys,
     append,
     overwrite,
-    read_inserts,
     read_table,
     update_matches,
 )
@@ -60,8 +59,8 @@ def build_silver(run: Run) -> Mapping[str, Any]:
         return _report(inputs, []) | {"output_versions": versions_of(run, *_CONTRACTS)}
     if not log_reaches(EVENTS, run.lake, consumed + 1):
         return _report(inputs, _rebuild(run, bronze.version))
-    with kept(read_inserts(run.spark, EVENTS, run.lake, consumed, bronze.version)) as new:
-        return _report(inputs, _extend(run, new))
+    is_as_left = versions_of(run, *_CONTRACTS) == last.output_versions
+    return _report(inputs, _extend(run, arrivals(run, consumed, bronze.version), is_as_left=is_as_left))
 
 
 def _rebuild(run: Run, bronze_version: int) -> list[Written]:
@@ -81,27 +80,40 @@ def _rebuild(run: Run, bronze_version: int) -> list[Written]:
     return list(zip(_CONTRACTS, writes, strict=True))
 
 
-def _extend(run: Run, new: DataFrame) -> list[Written]:
-    """Add what new events bring; each write leaves out what is there, so that repeating one does no harm."""
+def _extend(run: Run, new: DataFrame, *, is_as_left: bool) -> list[Written]:
+    """Add what new events bring.
+
+    Args:
+        run: The run.
+        new: The new events.
+        is_as_left: Whether the tables are those that the last success left behind. Otherwise a run before this one may
+            have been cut short, and each write leaves out what is there, so that repeating one does no harm.
+    """
     bought = purchases_of(new, run.settings.conversion_event)
-    known = read_table(run.spark, PURCHASES, run.lake)
-    purchases = append(anti_join_keys(bought, known, ["row_id"]), PURCHASES, run.lake)
+    purchases = append(bought if is_as_left else _without_known(run, bought, PURCHASES), PURCHASES, run.lake)
     assigned = assignments(new)
     with closing(Room()) as room:
         others = concurrently(
-            lambda: _extend_exposures(run, room, new, assigned, bought),
+            lambda: _extend_exposures(run, room, new, assigned, bought, is_as_left=is_as_left),
             lambda: _extend_participants(run, room, new, assigned),
         )
     return [(PURCHASES, purchases), *chain.from_iterable(others)]
 
 
-def _extend_exposures(run: Run, room: Room, new: DataFrame, assigned: DataFrame, bought: DataFrame) -> list[Written]:
+def _without_known(run: Run, rows: DataFrame, contract: TableContract) -> DataFrame:
+    known = read_table(run.spark, contract, run.lake)
+    if "day" in contract.partition_by:
+        known = known.where(F.col("day").isin(list(days_of(run, rows))))
+    return anti_join_keys(rows, known, ["row_id"])
+
+
+def _extend_exposures(
+    run: Run, room: Room, new: DataFrame, assigned: DataFrame, bought: DataFrame, *, is_as_left: bool
+) -> list[Written]:
     marked = _flag_earlier_events(run, room, bought)
     theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
-    days = days_of(run, new)
-    known = read_table(run.spark, EXPOSURES, run.lake).where(F.col("day").isin(list(days))).select("row_id").distinct()
-    added = _exposures(run, anti_join_keys(new, known, ["row_id"]), assigned, spans)
+    added = _exposures(run, new if is_as_left else _without_known(run, new, EXPOSURES), assigned, spans)
     return [(EXPOSURES, commit) for commit in (*marked, append(added, EXPOSURES, run.lake))]
 
 

@@ -1,13 +1,16 @@
 """What several steps ask of events: their days, their purchases, and whose they are."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS
 from abtest_lib.pipeline.context import Run
-from abtest_lib.spark.tables import read_table
+from abtest_lib.spark.tables import read_inserts, read_table
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments
 
@@ -48,10 +51,22 @@ def all_assignments(run: Run, bronze_version: int) -> DataFrame:
     return run.room.fill_once(name, lambda: assignments(read_table(run.spark, EVENTS, run.lake)))
 
 
-def timed_events(run: Run, first: date | None = None, last: date | None = None) -> DataFrame:
-    """Bronze events with their `day`: of all time, or at least those of some days."""
+def arrivals(run: Run, after: int, upto: int) -> DataFrame:
+    """The events that bronze gained in the versions after `after`, up to `upto`; steps of one run share them."""
+    name = f"what {EVENTS.full_name} gained from {after} to {upto}"
+    return run.room.fill_once(name, lambda: read_inserts(run.spark, EVENTS, run.lake, after, upto))
+
+
+def timed_events(run: Run, stretches: Sequence[tuple[date, date]] | None = None) -> DataFrame:
+    """Bronze events with their `day`.
+
+    Args:
+        run: The run.
+        stretches: First and last days; at least all the events of these are there. None for all events.
+    """
     events = read_table(run.spark, EVENTS, run.lake)
-    if first is not None and last is not None:
-        events = events.where(F.col("event_date").between(F.lit(first - ONE_DAY), F.lit(last + ONE_DAY)))
+    if stretches is not None:
+        reached = [F.col("event_date").between(first - ONE_DAY, last + ONE_DAY) for first, last in stretches]
+        events = events.where(reduce(or_, reached))
     timed = events.withColumn("day", day_of("timestamp", run.settings.reporting_timezone))
     return timed.select("day", "user_id", "timestamp", "event_name", "experiments")

@@ -1,0 +1,92 @@
+"""Counts by day after events have arrived: of days with new events anew, elsewhere of who has become a buyer."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import PURCHASES
+from abtest_lib.pipeline.context import Room, Run
+from abtest_lib.pipeline.events import ONE_DAY, days_reached, timed_events
+from abtest_lib.spark.tables import anti_join_keys, read_table
+from abtest_lib.transforms.attribution import attribution_spans, flag_purchases, reach_of_each
+from abtest_lib.transforms.counts import daily_counts, distinct_events
+from abtest_lib.transforms.experiments import assignments
+
+_KEYS = ("day", "experiment_name", "variant_id", "event_name")
+_FLAGS = {"flag_purchase": "purchases", "was_flagged": "purchases_before"}
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What has become of the counts by day.
+
+    Attributes:
+        counted: What `daily_counts` gives for the days counted anew.
+        late_days: Other days, on which somebody has become a buyer.
+        late: day, experiment_name, variant_id, event_name and more_purchases of these days, at the same levels; None
+            where there are none.
+    """
+
+    counted: DataFrame
+    late_days: tuple[date, ...] = ()
+    late: DataFrame | None = None
+
+    def per_variant(self, stored: DataFrame) -> DataFrame:
+        """Rows of gold/experiment_daily: those counted anew, and those of the late days, corrected."""
+        return self._beside(stored, "event_name IS NULL AND variant_id IS NOT NULL")
+
+    def per_event(self, stored: DataFrame) -> DataFrame:
+        """Rows of gold/funnel_daily: those counted anew, and those of the late days, corrected."""
+        return self._beside(stored, "event_name IS NOT NULL")
+
+    def _beside(self, stored: DataFrame, level: str) -> DataFrame:
+        counted = self.counted.where(level).select(*stored.columns)
+        if self.late is None:
+            return counted
+        keys = [name for name in _KEYS if name in stored.columns]
+        more = self.late.where(level).select(*keys, "more_purchases")
+        gained = F.col("purchases") + F.coalesce("more_purchases", F.lit(0))
+        corrected = stored.where(F.col("day").isin(list(self.late_days))).join(more, keys, "left")
+        return counted.unionByName(corrected.withColumn("purchases", gained).select(*stored.columns))
+
+
+def recount(run: Run, room: Room, days: Collection[date], bought: DataFrame | None) -> Recount:
+    """Count some days anew, and find the users whom new purchases make buyers on other days.
+
+    On these only the events of those who bought are looked at: counted with all their purchases, and with those known
+    before.
+
+    Args:
+        run: The run; silver holds the new purchases already.
+        room: Where the counts are kept.
+        days: The days to be counted anew.
+        bought: The new purchases: row_id, user_id, timestamp; None where no other day is to be looked at.
+
+    Returns:
+        What changes.
+    """
+    window = run.settings.attribution_window
+    reach = None if bought is None else days_reached(run, reach_of_each(bought, window))
+    stretches = [(day, day) for day in sorted(days)] + ([] if reach is None else [reach])
+    events, is_counted = timed_events(run, stretches), F.col("day").isin(list(days))
+    earliest = min(first for first, _ in stretches) - ONE_DAY  # earlier purchases follow no event here
+    purchases = read_table(run.spark, PURCHASES, run.lake).where(F.col("timestamp") >= F.lit(earliest))
+    after = attribution_spans(purchases, window)
+    if bought is None or reach is None:
+        seen = room.fill(lambda: distinct_events(flag_purchases(events.where(is_counted), after), ["flag_purchase"]))
+        return Recount(room.fill(lambda: daily_counts(seen, assignments(seen), {"flag_purchase": "purchases"})))
+    buyers = bought.select("user_id", F.lit(True).alias("has_bought")).distinct()
+    wanted = events.join(buyers, "user_id", "left").where(
+        is_counted | (F.col("has_bought") & F.col("day").between(*reach))
+    )
+    before = attribution_spans(anti_join_keys(purchases, bought, ["row_id"]), window)
+    were = flag_purchases(wanted, before).withColumnRenamed("flag_purchase", "was_flagged")
+    seen = room.fill(lambda: distinct_events(flag_purchases(were, after), _FLAGS))
+    counts = room.fill(lambda: daily_counts(seen, assignments(seen), _FLAGS))
+    more = (F.col("purchases") - F.col("purchases_before")).alias("more_purchases")
+    late = counts.where(~is_counted).select(*_KEYS, more).where("more_purchases > 0")
+    late_days = tuple(sorted(row["day"] for row in late.select("day").distinct().collect()))
+    return Recount(counts.where(is_counted).drop("purchases_before"), late_days, late if late_days else None)
