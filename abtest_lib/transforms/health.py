@@ -15,12 +15,14 @@ def people_changes(crowd: DataFrame) -> DataFrame:
     Returns:
         experiment_name, day, new_people, newly_crossed.
     """
+    is_alone = F.col("user_id").isNull()
+    alone = [F.when(is_alone, F.col(day)).alias(f"alone_{day}") for day in ("entered", "crossed")]
     # The earliest instant decides: a clock that goes back over midnight gives a later one an earlier day.
-    entered, one = F.min_by("entered", "first_exposed_at").alias("entered"), F.lit(1).cast("bigint").alias("people")
-    by_user = crowd.where("user_id IS NOT NULL").groupBy("experiment_name", "user_id")
-    others = by_user.agg(entered, F.min("crossed").alias("crossed"), one)
-    alone = crowd.where("user_id IS NULL").select("experiment_name", "entered", "crossed", "people")
-    people = alone.unionByName(others.drop("user_id"))
+    people = crowd.groupBy(F.col("experiment_name"), F.col("user_id"), *alone).agg(
+        F.coalesce("alone_entered", F.min_by("entered", "first_exposed_at")).alias("entered"),
+        F.min("crossed").alias("crossed"),
+        F.when(is_alone, F.sum("people")).otherwise(F.lit(1)).alias("people"),
+    )
     nobody = F.lit(0).cast("bigint")
     changes = F.array(
         F.struct(F.col("entered").alias("day"), F.col("people").alias("new_people"), nobody.alias("newly_crossed")),
@@ -49,7 +51,13 @@ def health(changes: DataFrame, daily_people: DataFrame, since: date | None) -> D
     so_far = (
         Window.partitionBy("experiment_name").orderBy("day").rangeBetween(Window.unboundedPreceding, Window.currentRow)
     )
-    joined = daily_people.join(changes, ["experiment_name", "day"], "full")
+    none = F.lit(None).cast("bigint")
+    present = daily_people.select(
+        "experiment_name", "day", "participants", none.alias("new_people"), none.alias("newly_crossed")
+    )
+    changed = changes.select("experiment_name", "day", none.alias("participants"), "new_people", "newly_crossed")
+    by_day = present.unionByName(changed).repartition("experiment_name").groupBy("experiment_name", "day")
+    joined = by_day.agg(*(F.sum(name).alias(name) for name in ("participants", "new_people", "newly_crossed")))
     summed = joined.withColumns(
         {
             "participants_to_date": F.coalesce(F.sum("new_people").over(so_far), F.lit(0)),

@@ -47,10 +47,10 @@ def entries(crowd: DataFrame, policy: CrossExposed, fallback: Column) -> DataFra
     crossed = F.when(is_crossed, F.greatest("crossed", "entered"))
     counted = crowd.withColumn("crossed", crossed)
     if policy is not CrossExposed.INCLUDE:
-        arms = counted.where("crossed IS NOT NULL")
-        in_order = Window.partitionBy("user_id", "experiment_name").orderBy("first_exposed_at", *variant_order())
-        first_arms = arms.withColumn("place", F.row_number().over(in_order)).where("place = 1").drop("place")
-        counted = counted.where("crossed IS NULL").unionByName(first_arms)
+        has_several = F.col("crossed").isNotNull()
+        rows_of_user = Window.partitionBy("experiment_name", has_several, "user_id")
+        place = F.row_number().over(rows_of_user.orderBy("first_exposed_at", *variant_order()))
+        counted = counted.withColumn("place", place).where(~has_several | (F.col("place") == 1))
     return counted.select("experiment_name", "variant_id", "entered", "converted", "crossed", "people")
 
 
@@ -109,16 +109,23 @@ def as_of_days(changes: DataFrame, daily: DataFrame, periods: Periods, since: da
 
 def _grid(daily: DataFrame, periods: Periods, since: date | None) -> DataFrame:
     """Each day with exposures × the variants seen by then in the day's period."""
-    shown = with_period(daily.select("day", "experiment_name", "variant_id"), periods)
-    experiment = Window.partitionBy("experiment_name")
-    shown = shown.withColumn("first_day", F.min("day").over(experiment))
-    keys = ["experiment_name", "period", "variant_id"]
-    seen = shown.groupBy(*keys).agg(F.min("day").alias("seen_from"))
+    shown = with_period(daily.select("day", "experiment_name", "variant_id").repartition("experiment_name"), periods)
+    shown = shown.withColumn("first_day", F.min("day").over(Window.partitionBy("experiment_name")))
+    per_arm = shown.groupBy("experiment_name", "period", "declared_start", "first_day", "variant_id").agg(
+        F.min("day").alias("seen_from"), F.collect_set("day").alias("days")
+    )
+    per_period = per_arm.groupBy("experiment_name", "period", "declared_start", "first_day").agg(
+        F.collect_list(F.struct("variant_id", "seen_from")).alias("arms"),
+        F.array_distinct(F.flatten(F.collect_list("days"))).alias("days"),
+    )
     start = F.coalesce("declared_start", "first_day").alias("period_start")
-    active = shown.select("experiment_name", "period", "day", start).distinct()
+    active = per_period.select("experiment_name", "period", start, "arms", F.explode("days").alias("day"))
     if since is not None:
         active = active.where(F.col("day") >= F.lit(since))
-    return active.join(seen, ["experiment_name", "period"], "inner").where("seen_from <= day")
+    seen = active.select("experiment_name", "period", "period_start", "day", F.explode("arms").alias("arm"))
+    return seen.where("arm.seen_from <= day").select(
+        "experiment_name", "period", "period_start", "day", "arm.variant_id"
+    )
 
 
 def _change(day: Column, **counts: int) -> Column:
