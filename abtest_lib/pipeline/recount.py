@@ -76,8 +76,8 @@ def recount(run: Run, room: Room, days: Collection[date], bought: DataFrame | No
     purchases = read_table(run.spark, PURCHASES, run.lake).where(F.col("timestamp") >= F.lit(earliest))
     after = attribution_spans(purchases, window)
     if bought is None or reach is None:
-        seen = room.fill(lambda: distinct_events(flag_purchases(events.where(is_counted), after), ["flag_purchase"]))
-        return Recount(room.fill(lambda: daily_counts(seen, assignments(seen), {"flag_purchase": "purchases"})))
+        seen = room.fill(lambda: distinct_events(flag_purchases(events.where(is_counted), after)))
+        return Recount(room.fill(lambda: daily_counts(seen, assignments(seen))))
     buyers = bought.select("user_id", F.lit(True).alias("has_bought")).distinct()
     wanted = events.join(buyers, "user_id", "left").where(
         is_counted | (F.col("has_bought") & F.col("day").between(*reach))
