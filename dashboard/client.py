@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from abtest_lib.errors import AbtestError, one_line
-from dashboard import shapes
+from dashboard import shapes, shapes_lake
 
 _TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 Param = str | float | bool | None
@@ -181,18 +181,18 @@ class Client:
         """The funnel of one experiment on one day."""
         return cast("shapes.Funnel", self.get(experiment_path(name, "funnel"), {"day": day}))
 
-    def tables(self) -> list[shapes.TableSummary]:
+    def tables(self) -> list[shapes_lake.TableSummary]:
         """Every table of the lake."""
-        return cast("list[shapes.TableSummary]", self.get("/tables")["tables"])
+        return cast("list[shapes_lake.TableSummary]", self.get("/tables")["tables"])
 
-    def table(self, layer: str, table: str, limit: int = 20) -> shapes.Table:
+    def table(self, layer: str, table: str, limit: int = 20) -> shapes_lake.Table:
         """One table with a sample of its rows."""
         path = f"/tables/{quote(layer, safe='')}/{quote(table, safe='')}"
-        return cast("shapes.Table", self.get(path, {"limit": limit}))
+        return cast("shapes_lake.Table", self.get(path, {"limit": limit}))
 
-    def quality(self) -> shapes.Quality:
+    def quality(self) -> shapes_lake.Quality:
         """Runs, rejected rows and freshness."""
-        return cast("shapes.Quality", self.get("/quality"))
+        return cast("shapes_lake.Quality", self.get("/quality"))
 
     def plan(self, **query: str | float | None) -> shapes.Plan:
         """How many users and days an effect needs."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dashboard import shapes, texts, words
+from dashboard import shapes, shapes_lake, texts, words
 from dashboard.figures import finish, label
 from dashboard.palette import GREY, look
 
@@ -60,7 +60,7 @@ def _middles(rows: Sequence[int]) -> list[float]:
     return [sum(shares[:place]) + _FLOW_GAP * place + share / 2 for place, share in enumerate(shares)]
 
 
-def rules(found: Sequence[shapes.Rule]) -> go.Figure:
+def rules(found: Sequence[shapes_lake.Rule]) -> go.Figure:
     """Rejected rows by the rule that they broke."""
     figure = go.Figure(
         go.Bar(

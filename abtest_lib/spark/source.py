@@ -177,7 +177,10 @@ def _read_csv_files(spark: SparkSession, header: tuple[str, ...], names: list[st
 
 def _csv_header(spark: SparkSession, name: str) -> tuple[str, ...]:
     line = _first_line(name) if local_folder(name) is not None else _first_line_by_spark(spark, name)
-    header = tuple(column.strip() for column in next(csv.reader([line]), []))
+    try:
+        header = tuple(column.strip() for column in next(csv.reader([line]), []))
+    except csv.Error as error:
+        raise InputError(f"input file {name} has a header that is not CSV: {one_line(error)}") from None
     missing = [column for column in RAW_FIELDS if column not in header]
     if missing:
         shown = one_line(line, 120) or "a blank line"
@@ -196,7 +199,8 @@ def _first_line(name: str) -> str:
     opener = gzip.open if name.endswith(".gz") else open
     try:
         with opener(name, "rb") as file:
-            return str(file.readline(_HEADER_LIMIT).decode("utf-8-sig", errors="replace")).rstrip("\r\n")
+            line = str(file.readline(_HEADER_LIMIT).decode("utf-8-sig", errors="replace"))
+            return re.split(r"[\r\n]", line, maxsplit=1)[0]  # a line may end with CR alone, as Spark has it
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"input file {name} is a truncated or damaged gzip file: {one_line(error)}") from None
     except OSError as error:

@@ -131,9 +131,12 @@ def checkpoint(spark: SparkSession, contract: TableContract, lake: str, log_keep
     """
     path, days = contract.path(lake), max(1, log_keep.days)
     wanted = f"'delta.logRetentionDuration' = 'interval {days} days'"
-    _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('delta.checkpointInterval' = '1', {wanted})")
-    commit = last_commit(spark, contract, lake)
-    _run(spark, contract, f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES ('delta.checkpointInterval')")
+    every = "'delta.checkpointInterval'"
+    try:
+        _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ({every} = '1', {wanted})")
+        commit = last_commit(spark, contract, lake)
+    finally:  # also when somebody stops it here: a checkpoint with each commit would slow every later run
+        _run(spark, contract, f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES IF EXISTS ({every})")
     return 0 if commit is None else commit.version
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import figures_lake, page, shapes, texts, words
+from dashboard import figures_lake, page, shapes_lake, texts, words
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
 from dashboard.views import validity
@@ -40,7 +40,7 @@ def show() -> None:
         validity.funnel(api, detail["name"], day, names)
 
 
-def _tiles(quality: shapes.Quality, ingested: shapes.Run | None) -> None:
+def _tiles(quality: shapes_lake.Quality, ingested: shapes_lake.Run | None) -> None:
     fresh = quality["freshness"]
     tiles = (
         (texts.LAST_DAY, fresh["last_day"] or texts.DASH),
@@ -53,7 +53,7 @@ def _tiles(quality: shapes.Quality, ingested: shapes.Run | None) -> None:
             st.metric(label, value, border=True)
 
 
-def _flow(run: shapes.Run | None) -> None:
+def _flow(run: shapes_lake.Run | None) -> None:
     page.section(texts.FLOW_TITLE)
     if run is None or not run["rows_read"]:
         st.write(texts.FLOW_NONE)
@@ -70,7 +70,7 @@ def _flow(run: shapes.Run | None) -> None:
     page.chart(figures_lake.flow(read, new, duplicates, rejected, forgotten), "flow", texts.FLOW_TITLE)
 
 
-def _rules(quarantine: shapes.Quarantine) -> None:
+def _rules(quarantine: shapes_lake.Quarantine) -> None:
     page.section(texts.RULES_TITLE, texts.RULES_NOTE)
     if not quarantine["by_rule"]:
         st.write(texts.RULES_NONE)
@@ -79,7 +79,7 @@ def _rules(quarantine: shapes.Quarantine) -> None:
     page.download("quarantine", quarantine["by_rule"])
 
 
-def _tables(tables: Sequence[shapes.TableSummary]) -> None:
+def _tables(tables: Sequence[shapes_lake.TableSummary]) -> None:
     page.section(texts.TABLES_TITLE)
     rows = [
         {
@@ -99,7 +99,7 @@ def _tables(tables: Sequence[shapes.TableSummary]) -> None:
     page.download("tables", tables)
 
 
-def _sample(api: Client, tables: Sequence[shapes.TableSummary]) -> None:
+def _sample(api: Client, tables: Sequence[shapes_lake.TableSummary]) -> None:
     page.section(texts.SAMPLE_TITLE)
     names = [f"{table['layer']}/{table['table']}" for table in tables]
     chosen: str = st.selectbox(texts.TABLE_LABEL, names, key="table", bind="query-params")
@@ -127,7 +127,7 @@ def _cell(value: object) -> str:
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
-def _runs(runs: Sequence[shapes.Run]) -> None:
+def _runs(runs: Sequence[shapes_lake.Run]) -> None:
     page.section(texts.RUNS_TITLE)
     if not runs:
         st.write(texts.RUNS_NONE)
@@ -151,7 +151,7 @@ def _runs(runs: Sequence[shapes.Run]) -> None:
     page.download("runs", runs)
 
 
-def _seconds(run: shapes.Run) -> str:
+def _seconds(run: shapes_lake.Run) -> str:
     if run["started_at"] is None or run["finished_at"] is None:
         return texts.DASH
     took = datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])

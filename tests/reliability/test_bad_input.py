@@ -67,6 +67,7 @@ def row(**fields: str) -> str:
         ("utf16.csv", f"{HEADER}\n{GOOD}\n".encode("utf-16"), "in UTF-8"),
         ("no_user.csv", b"event_name,item_id,timestamp,site,experiments\n", "lacks column user_id"),
         ("twice.csv", f"{HEADER},site\n".encode(), "has column site 2 times"),
+        ("one_field.csv", b"x" * 200_000, "has a header that is not CSV"),
         ("events.xls", b"x", "its format is not one of"),
         ("packed.csv.gzip", gzip.compress(f"{HEADER}\n{GOOD}\n".encode()), "its format is not one of"),
         ("cut.csv.gz", gzip.compress(b"x" * 1000)[:15], "truncated or damaged gzip"),

@@ -1,4 +1,4 @@
-"""What lines of JSON and maps from JSON or Parquet become."""
+"""What lines of CSV and JSON, and maps from JSON or Parquet become."""
 
 import json
 from pathlib import Path
@@ -27,6 +27,13 @@ def read(spark: SparkSession, path: Path) -> tuple[list[dict[str, str]], list[st
     rows = read_raw_events(spark, find_source(spark, str(path))).frame.collect()
     events = [{name: row[name] for name in RAW_FIELDS} for row in rows if row["raw_record"] is None]
     return events, [row["raw_record"] for row in rows if row["raw_record"] is not None]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "classic mac"])
+def test_a_line_of_csv_ends_in_any_of_three_ways(spark: SparkSession, tmp_path: Path, end: str) -> None:
+    lines = [",".join(RAW_FIELDS), *(",".join(event.values()) for event in (FIRST, SECOND))]
+    (tmp_path / "e.csv").write_bytes("".join(line + end for line in lines).encode())
+    assert read(spark, tmp_path / "e.csv") == ([FIRST, SECOND], [])
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,21 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import FORGOTTEN
+from abtest_lib.spark import upkeep
 from abtest_lib.spark.literal import literal_rows
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import append
-from abtest_lib.spark.upkeep import remember_removed
+from abtest_lib.spark.upkeep import checkpoint, remember_removed
+
+
+def properties(spark: SparkSession, lake: str) -> dict[str, str]:
+    row = spark.sql(f"DESCRIBE DETAIL delta.`{FORGOTTEN.path(lake)}`").select("properties").first()
+    assert row is not None
+    return dict(row[0])
 
 
 def test_removed_files_are_remembered_for_as_long_as_they_are_kept(spark: SparkSession, tmp_path: Path) -> None:
@@ -20,6 +28,20 @@ def test_removed_files_are_remembered_for_as_long_as_they_are_kept(spark: SparkS
     commit = last_commit(spark, FORGOTTEN, lake)
     assert commit is not None
     assert commit.version == made.version + 1  # said once
-    properties = spark.sql(f"DESCRIBE DETAIL delta.`{FORGOTTEN.path(lake)}`").select("properties").first()
-    assert properties is not None
-    assert properties[0]["delta.deletedFileRetentionDuration"] == "interval 30 days"
+    assert properties(spark, lake)["delta.deletedFileRetentionDuration"] == "interval 30 days"
+
+
+def test_a_checkpoint_that_somebody_stops_leaves_no_checkpoint_with_each_commit(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    lake = str(tmp_path)
+    append(literal_rows(spark, [], FORGOTTEN.types), FORGOTTEN, lake)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(upkeep, "last_commit", stopped)
+        checkpoint(spark, FORGOTTEN, lake, timedelta(days=30))
+    found = properties(spark, lake)
+    assert found["delta.logRetentionDuration"] == "interval 30 days"
+    assert "delta.checkpointInterval" not in found
