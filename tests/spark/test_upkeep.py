@@ -39,8 +39,8 @@ def test_a_checkpoint_that_somebody_stops_leaves_no_checkpoint_with_each_commit(
 
     lake = str(tmp_path)
     append(literal_rows(spark, [], FORGOTTEN.types), FORGOTTEN, lake)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(upkeep, "last_commit", stopped)
+    monkeypatch.setattr(upkeep, "last_commit", stopped)
+    with pytest.raises(KeyboardInterrupt):
         checkpoint(spark, FORGOTTEN, lake, timedelta(days=30))
     found = properties(spark, lake)
     assert found["delta.logRetentionDuration"] == "interval 30 days"
