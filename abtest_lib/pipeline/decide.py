@@ -143,10 +143,7 @@ def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
     daily = read_table(run.spark, EXPERIMENT_DAILY, run.lake).select(
         *_KEYS, F.col("users").alias("day_users"), F.col("purchases").alias("day_purchases")
     )
-    health = read_table(run.spark, EXPERIMENT_HEALTH, run.lake).select(
-        *_DAY_KEYS, "participants_to_date", "cross_exposed_users_to_date"
-    )
-    joined = counts.join(daily, list(_KEYS), "left").join(health, list(_DAY_KEYS), "left")
+    joined = counts.join(daily, list(_KEYS), "left")
     if POSTERIORS.full_name in inputs.versions:
         believed = _beliefs(read_table(run.spark, POSTERIORS, run.lake))
         joined = joined.join(believed, [*_KEYS, "users", "purchases"], "left")

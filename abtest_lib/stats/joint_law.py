@@ -4,7 +4,6 @@ Source: Armitage, McPherson and Rowe (1969), JRSS A 132, 235-244; here many sche
 """
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from abtest_lib.stats.arrays import Floats
@@ -15,6 +14,8 @@ _NEWTON_STEPS = 12
 _TOLERANCE = 1e-5  # of the last step; Newton's error after it is of the order of its square
 _REACH = 8.0
 _CHUNK = 512
+_NODES = 64
+"""The same for every schedule: were it for its narrowest step, earlier boundaries would hang on looks to come."""
 
 
 def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:
@@ -31,15 +32,8 @@ def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:
     Raises:
         Nothing; a spend too small for a boundary below 8 is spent against the marginal law, which is no more.
     """
-    boundaries = np.full_like(spends, np.nan)
-    nodes = _nodes_needed(ratios)
-    # Schedules of one size at a time: what a schedule gives must not hang on those beside it.
-    for size in np.unique(nodes):
-        rows = np.flatnonzero(nodes == size)
-        for start in range(0, rows.size, _CHUNK):
-            part = rows[start : start + _CHUNK]
-            boundaries[part] = _follow(ratios[part], spends[part], int(size))
-    return boundaries
+    parts = [slice(start, start + _CHUNK) for start in range(0, len(spends), _CHUNK)]
+    return np.concatenate([_follow(ratios[part], spends[part]) for part in parts]) if parts else spends.copy()
 
 
 def crossing_probability(information: Floats, boundary: Floats, drift: float) -> float:
@@ -67,9 +61,9 @@ def crossing_probability(information: Floats, boundary: Floats, drift: float) ->
     return probability
 
 
-def _follow(ratios: Floats, spends: Floats, size: int) -> Floats:
+def _follow(ratios: Floats, spends: Floats) -> Floats:
     """The recursion: the density of Z among schedules not yet stopped, on nodes of the half line, look by look."""
-    unit_nodes, unit_weights = _half_line_rule(size)
+    unit_nodes, unit_weights = _half_line_rule(_NODES)
     boundaries = np.full_like(spends, np.nan)
     active = np.flatnonzero(np.isfinite(spends[:, 0]))
     boundary = -ndtri(spends[active, 0] / 2)
@@ -90,12 +84,6 @@ def _follow(ratios: Floats, spends: Floats, size: int) -> Floats:
         mass = edge * unit_weights * _move(slope * nodes, mass, spread, new)
         nodes = new
     return boundaries
-
-
-def _nodes_needed(ratios: Floats) -> npt.NDArray[np.int64]:
-    """How many nodes the narrowest step of each schedule needs, in steps of eight."""
-    largest = np.nanmax(ratios, axis=1, initial=0.0)
-    return np.asarray(8 * np.ceil(np.clip(4 + 2.5 / np.sqrt(1 - largest), 16, 40) / 8), dtype=np.int64)
 
 
 def _half_line_rule(size: int) -> tuple[Floats, Floats]:

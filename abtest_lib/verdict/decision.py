@@ -74,7 +74,10 @@ def decide(panel: Panel, validity: Validity, evidence: Evidence, rules: Rules) -
     arm, decided = np.where(state == _SHIP, arm, -1), np.where(state != _NONE, decided, -1)
     winner = _winner(panel, is_valid)
     _explain_state(panel, flags, state, arm, decided, winner)
+    flags["drifted"] = _drifted(panel, evidence) & (state != _NONE)
     _explain_open(evidence, flags, open_day & (state == _NONE))
+    for code in codes_of(Weight.EXPLAINS):  # they tell why there is no decision
+        flags[code] &= state == _NONE
     names = np.array([Decision.INCONCLUSIVE, Decision.SHIP, Decision.KEEP_CONTROL, Decision.KEEP_CONTROL])
     decision = np.where(is_valid, names[state], Decision.INVALID)
     return Decisions(flags, is_valid, decision, arm, decided, best, winner)
@@ -101,23 +104,29 @@ def _propose(panel: Panel, evidence: Evidence, best: Ints, flags: dict[str, Bool
     is_gain, is_loss = evidence.lower > 0, evidence.upper < 0
     best_gains = np.nan_to_num(_at(evidence.lower, best), nan=-1.0) > 0
     belief = _at(panel.probability_beats_control, best)
-    agrees = _at(_other_difference(panel), best) > 0
+    own, other = (_at(difference, best) > 0 for difference in _differences(panel))
     flags["posterior_disagrees"] = best_gains & (belief < rules.ship_probability)
-    flags["policy_sensitive"] = best_gains & ~agrees
+    flags["policy_sensitive"] = best_gains & (own != other)
     flags["best_arm_unproven"] = np.asarray(~best_gains & (is_gain & pairs).any(axis=2))
     flags["posterior_missing"] = np.asarray(pairs.any(axis=2) & np.isnan(panel.probability_beats_control).all(axis=2))
-    ships = best_gains & (belief >= rules.ship_probability) & agrees
+    ships = best_gains & (belief >= rules.ship_probability) & own & other
     loses = pairs.any(axis=2) & (is_loss | ~pairs).all(axis=2)
-    ended = pairs.any(axis=2) & (evidence.has_ended | ~pairs).all(axis=2)
+    # The end decides what was looked at: a period to which earlier ones have left nothing has no look at all.
+    has_looked = evidence.has_ended & ~np.isnan(evidence.lower)
+    ended = pairs.any(axis=2) & (has_looked | ~pairs).all(axis=2)
     # A proven gain that may not be shipped is no reason to keep the control.
     futile = ended & ~(is_gain & pairs).any(axis=2)
     return np.select([ships, loses, futile], [_SHIP, _LOSS, _FUTILE], _NONE)
 
 
-def _other_difference(panel: Panel) -> Floats:
-    users, purchases = panel.with_other_policy("users"), panel.with_other_policy("purchases")
-    rate = divide(purchases, users)
-    return rate - divide(panel.of_control(purchases), panel.of_control(users))
+def _differences(panel: Panel) -> tuple[Floats, Floats]:
+    """Each arm's difference from the control, as counted and under the other policy."""
+    others = (panel.with_other_policy("users"), panel.with_other_policy("purchases"))
+    return _difference(panel, panel.users, panel.purchases), _difference(panel, *others)
+
+
+def _difference(panel: Panel, users: Floats, purchases: Floats) -> Floats:
+    return divide(purchases, users) - divide(panel.of_control(purchases), panel.of_control(users))
 
 
 def _let_the_first_stand(
@@ -152,6 +161,12 @@ def _turned(state: Ints, arm: Ints, lower: Floats, upper: Floats, rows: Ints) ->
     return np.asarray(ship | keep)
 
 
+def _drifted(panel: Panel, evidence: Evidence) -> Bools:
+    """Whether a difference of today lies outside the interval that the looks have left."""
+    today, _ = _differences(panel)
+    return np.asarray(((today < evidence.lower) | (today > evidence.upper)).any(axis=2))
+
+
 def _winner(panel: Panel, is_valid: Bools) -> Ints:
     chance = np.where(panel.is_active & ~np.isnan(panel.probability_best), panel.probability_best, -1.0)
     known = is_valid & (chance.max(axis=2) >= 0)
@@ -172,6 +187,7 @@ def _explain_open(evidence: Evidence, flags: dict[str, Bools], is_open: Bools) -
     pairs = evidence.is_compared
     no_look = pairs & np.isnan(evidence.lower)
     flags["too_few_conversions"] = np.asarray((pairs & ~evidence.may_test).any(axis=2))
-    flags["too_early"] = is_open & ~flags["too_few_conversions"] & no_look.any(axis=2)
+    waits = is_open & ~flags["too_few_conversions"] & no_look.any(axis=2)
+    flags["too_early"], flags["level_spent"] = waits & ~evidence.is_spent, waits & evidence.is_spent
     said = [code for code in codes_of(Weight.EXPLAINS) if code not in {"not_proven", "posterior_missing"}]
     flags["not_proven"] = is_open & ~np.any([flags[code] for code in said], axis=0)

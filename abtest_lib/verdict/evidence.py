@@ -10,7 +10,7 @@ from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.arrays import Bools, Floats
 from abtest_lib.stats.intervals import difference_intervals
 from abtest_lib.stats.proportions import has_enough_conversions, pair_information
-from abtest_lib.stats.spending import Counts, plan_looks
+from abtest_lib.stats.spending import SMALLEST_SPEND, Counts, plan_looks
 from abtest_lib.verdict.panel import A, Days, Panel, accumulate_within
 from abtest_lib.verdict.rules import Rules
 
@@ -25,6 +25,7 @@ class Schedule:
         may_test: Whether the pair has conversions enough, (E, T, K).
         has_ended: Whether the pair's last planned look has been made, (E, T, K).
         is_repeated: Whether the last look was made on an earlier day, (E, T).
+        is_spent: Whether earlier periods have spent the whole level, so that no look is left, (E, T).
         information: Information of the pair in events, (E, T, K); NaN without a pair.
         boundary: Critical |z| of that day's look, (E, T, K); NaN where no look is made.
     """
@@ -34,6 +35,7 @@ class Schedule:
     may_test: Bools
     has_ended: Bools
     is_repeated: Bools
+    is_spent: Bools
     information: Floats
     boundary: Floats
 
@@ -68,7 +70,7 @@ def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
     information = np.where(is_compared, pair_information(x, n, x0, n0), np.nan)
     fraction = plan_fraction(panel)
     known = np.nan_to_num(information, posinf=0.0)
-    boundary, has_ended = _boundaries(panel, rules, fraction, may_test, known, (n + n0, x + x0))
+    boundary, has_ended, is_spent = _boundaries(panel, rules, fraction, may_test, known, (n + n0, x + x0))
     ended_before = np.zeros_like(has_ended)
     ended_before[:, 1:] = has_ended[:, :-1] & ~panel.is_first[:, 1:, None]
     return Schedule(
@@ -77,6 +79,7 @@ def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
         may_test=may_test,
         has_ended=has_ended,
         is_repeated=_all_pairs(ended_before, is_compared),
+        is_spent=is_spent,
         information=np.where(np.isfinite(information), information, np.nan),
         boundary=boundary,
     )
@@ -146,15 +149,16 @@ def _fraction_of(item: Experiment, day: Days, users: Floats, first: np.datetime6
 
 def _boundaries(
     panel: Panel, rules: Rules, fraction: Floats, may_test: Bools, information: Floats, counts: tuple[Floats, Floats]
-) -> tuple[Floats, Bools]:
+) -> tuple[Floats, Bools, Bools]:
     boundary, has_ended = np.full(may_test.shape, np.nan), np.zeros_like(may_test)
+    is_spent = np.zeros(panel.day.shape, dtype=bool)
     alpha = rules.alpha / np.maximum(_number_of_arms(panel) - 1, 1)
     planned = np.array([item is not None and item.is_planned for item in panel.declared])
     periods = np.array([_periods(item) for item in panel.declared])
     always = mixture_boundary(information, alpha[:, :, None] / periods[:, None, None])
     boundary[~planned] = np.where(may_test, always, np.nan)[~planned]
     if planned.any():
-        boundary[planned], has_ended[planned] = _planned_boundaries(
+        boundary[planned], has_ended[planned], is_spent[planned] = _planned_boundaries(
             panel.is_first[planned],
             fraction[planned],
             alpha[planned],
@@ -163,7 +167,7 @@ def _boundaries(
             (counts[0][planned], counts[1][planned]),
             rules.alpha,
         )
-    return boundary, has_ended
+    return boundary, has_ended, is_spent
 
 
 def _number_of_arms(panel: Panel) -> Floats:
@@ -185,7 +189,7 @@ def _planned_boundaries(
     information: Floats,
     counts: tuple[Floats, Floats],
     level: float,
-) -> tuple[Floats, Bools]:
+) -> tuple[Floats, Bools, Bools]:
     """Boundaries of planned experiments; what one period has spent, on whichever arm, the next no longer has."""
     arms = may_test.shape[2]
     period = np.cumsum(is_first, axis=1)
@@ -195,13 +199,16 @@ def _planned_boundaries(
         return np.swapaxes(spread, 1, 2).reshape(-1, may_test.shape[1])
 
     boundary, has_ended = np.full(by_pair(information).shape, np.nan), by_pair(np.zeros_like(may_test))
+    is_spent = np.zeros_like(is_first)
     spent, together = np.zeros((len(may_test), 1)), Counts(by_pair(counts[0]), by_pair(counts[1]))
     for number in range(1, int(period.max(initial=0)) + 1):
         within = by_pair(np.asarray(period == number))
+        left = alpha * (1.0 - np.minimum(spent / level, 1.0))
+        is_spent |= (period == number) & (left < SMALLEST_SPEND)
         looks = plan_looks(
             np.where(within, by_pair(information), 0.0),
             np.where(within, by_pair(fraction), 0.0),
-            by_pair(alpha * (1.0 - np.minimum(spent / level, 1.0))),
+            by_pair(left),
             within & by_pair(may_test),
             together,
         )
@@ -209,4 +216,4 @@ def _planned_boundaries(
         has_ended = np.where(within, looks.has_ended, has_ended)
         spent = spent + looks.spent[:, -1].reshape(-1, arms).sum(axis=1, keepdims=True)
     shape = (-1, arms, may_test.shape[1])
-    return np.swapaxes(boundary.reshape(shape), 1, 2), np.swapaxes(has_ended.reshape(shape), 1, 2)
+    return np.swapaxes(boundary.reshape(shape), 1, 2), np.swapaxes(has_ended.reshape(shape), 1, 2), is_spent

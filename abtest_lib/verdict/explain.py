@@ -24,15 +24,16 @@ class Facts:
         purchases: Those who converted.
         control_users: Users of the control.
         control_purchases: Those who converted.
-        lower: Lower end of the difference's interval, a proportion; 95 % of that day before the first look, and
-            the one intersected over looks after it.
+        lower: Lower end of what the looks have left of the difference, a proportion, by the day of the decision that
+            stands, else by that day; None before the first look, for an interval of one day says nothing about daily
+            looks.
         upper: Upper end of it.
-        is_look: Whether a look was made in this period, so that the interval proves what it excludes.
         arms: Arms with users, the control among them.
         decided_on: The day of the decision that stands.
         counts: Arm, its users and its expected users, in order of id.
         ratio_p_value: p-value of the sample-ratio test.
         cross_exposed_share: Users who saw several arms, of all.
+        small: The smallest arm that has too few conversions for a test, its users and those who converted.
     """
 
     day: date
@@ -46,12 +47,12 @@ class Facts:
     control_purchases: float
     lower: float | None
     upper: float | None
-    is_look: bool
     arms: int
     decided_on: date | None
     counts: Sequence[tuple[str, float, float]]
     ratio_p_value: float | None
     cross_exposed_share: float | None
+    small: tuple[str, float, float] | None = None
 
 
 def explain(facts: Facts) -> str:
@@ -59,29 +60,41 @@ def explain(facts: Facts) -> str:
 
     Examples:
         >>> explain(Facts(date(2021, 8, 9), "ship", ["proven_gain"], "B", "A", 10_000, 600, 10_000, 500, 0.0012, 0.0190,
-        ...               True, 2, date(2021, 8, 9), [], None, None))
+        ...               2, date(2021, 8, 9), [], None, None))
         'Ship B: it converts 6.00 % against 5.00 % for the control A (+20.0 %), and a gain of at least 0.12 percentage
         points is proven.'
     """
     if facts.decision == Decision.SHIP:
-        return f"Ship {facts.arm}{_standing(facts)}: it {_rates(facts)}{_proof(facts)}."
+        return _told(facts, f"Ship {facts.arm}", "it", facts.lower, "gain")
     if facts.decision == Decision.KEEP_CONTROL:
         return _keep(facts)
     return _invalid(facts) if facts.decision == Decision.INVALID else _inconclusive(facts)
 
 
 def _keep(facts: Facts) -> str:
-    start = f"Keep the control {facts.control}{_standing(facts)}: "
-    if "proven_loss" in facts.reasons:
-        others = "every other arm is proven worse; the best of them, " if facts.arms > 2 else ""  # noqa: PLR2004  a pair
-        proven = facts.upper if facts.is_look and not others else None
-        loss = ""
-        if proven is not None and proven < 0:
-            loss = f", and a loss of at least {_points(-proven)} percentage points is proven"
-        return f"{start}{others}{facts.arm} {_rates(facts)}{loss}."
-    return (
-        f"{start}the planned end was reached and no arm was proven better; {facts.arm} {_rates(facts)}{_range(facts)}."
-    )
+    start = f"Keep the control {facts.control}"
+    if "proven_loss" not in facts.reasons:
+        said = "the planned end was reached and no arm was proven better"
+        if _is_standing(facts):
+            today = f"today {facts.arm} {_rates(facts)}"
+            return f"{start}, as decided on {facts.decided_on}: {said}{_range(facts)}; {today}."
+        return f"{start}: {said}; {facts.arm} {_rates(facts)}{_range(facts)}."
+    if facts.arms == 2:  # noqa: PLR2004  a pair
+        return _told(facts, start, str(facts.arm), None if facts.upper is None else -facts.upper, "loss")
+    if _is_standing(facts):
+        worse = f"as decided on {facts.decided_on}, when every other arm was proven worse"
+        return f"{start}, {worse}; today the best of them, {facts.arm} {_rates(facts)}."
+    return f"{start}: every other arm is proven worse; the best of them, {facts.arm} {_rates(facts)}."
+
+
+def _told(facts: Facts, start: str, subject: str, proven: float | None, kind: str) -> str:
+    """A decision with what is proven and today's counts: these may have moved since the day of the decision."""
+    is_proven = proven is not None and proven > 0
+    amount = f"a {kind} of at least {_points(proven)} percentage points" if proven is not None and is_proven else ""
+    if _is_standing(facts):
+        when = f", when {amount} was proven" if amount else ""
+        return f"{start}, as decided on {facts.decided_on}{when}; today {subject} {_rates(facts)}."
+    return f"{start}: {subject} {_rates(facts)}{f', and {amount} is proven' if amount else ''}."
 
 
 def _inconclusive(facts: Facts) -> str:
@@ -93,10 +106,11 @@ def _inconclusive(facts: Facts) -> str:
     told = f"{facts.arm} {_rates(facts)}{_range(facts)}"
     if withheld:
         return f"No decision: {_phrase(withheld[0])}{_detail(facts, withheld[0])}; so far {told}."
-    if "too_few_conversions" in facts.reasons:
-        few = f"{facts.purchases:,.0f} of {facts.users:,.0f} users of {facts.arm} and "
+    if "too_few_conversions" in facts.reasons and facts.small is not None:
+        arm, users, purchases = facts.small
+        few = f"{purchases:,.0f} of {users:,.0f} users of {arm} and "
         few += f"{facts.control_purchases:,.0f} of {facts.control_users:,.0f} of the control {facts.control} converted"
-        return f"No decision yet: {few}, which is too few for a test."
+        return f"No decision yet: {few}, and a test expects 10 in the smaller arm who do, and 10 who do not."
     open_reasons = [
         c for c, w in weights.items() if w is Weight.EXPLAINS and c not in {"not_proven", "posterior_missing"}
     ]
@@ -137,14 +151,8 @@ def _range(facts: Facts) -> str:
     return f"; the true difference may lie anywhere between {ends} percentage points"
 
 
-def _proof(facts: Facts) -> str:
-    if not facts.is_look or facts.lower is None or facts.lower <= 0:
-        return ""
-    return f", and a gain of at least {_points(facts.lower)} percentage points is proven"
-
-
-def _standing(facts: Facts) -> str:
-    return f", as decided on {facts.decided_on}" if facts.decided_on not in {None, facts.day} else ""
+def _is_standing(facts: Facts) -> bool:
+    return facts.decided_on not in {None, facts.day}
 
 
 def _phrase(code: str) -> str:

@@ -66,7 +66,7 @@ class Judgement:
         days, starts = self.panel.day[e, t].tolist(), self.panel.period_start[e, t].tolist()
         decided = _pick_days(self.panel.day, e, self.decisions.decided[e, t])
         decision = self.decisions.decision[e, t].tolist()
-        facts = self._facts(to_date, e, t, reasons, decided)
+        facts = self._facts(e, t, reasons, decided)
         p_value = self.validity.ratio_p_value[e, t]
         status = np.where(np.isnan(p_value), "not_tested", np.where(self.validity.is_mismatch[e, t], "mismatch", "ok"))
         return {
@@ -152,7 +152,6 @@ class Judgement:
 
     def _facts(
         self,
-        to_date: Comparisons,
         e: npt.NDArray[np.intp],
         t: npt.NDArray[np.intp],
         reasons: list[list[str]],
@@ -160,10 +159,9 @@ class Judgement:
     ) -> Iterable[Facts]:
         panel, arm = self.panel, self.decisions.arm[e, t]
         arm = np.where(arm >= 0, arm, self.decisions.best[e, t])
-        row, k = np.arange(e.size), np.maximum(arm, 0)
-        looked = ~np.isnan(self.evidence.lower[e, t, k])
-        lower = np.where(looked, self.evidence.lower[e, t, k], to_date.difference_lower[row, k])
-        upper = np.where(looked, self.evidence.upper[e, t, k], to_date.difference_upper[row, k])
+        k, stands = np.maximum(arm, 0), self.decisions.decided[e, t]
+        proven = np.where(stands >= 0, stands, t)
+        lower, upper = self.evidence.lower[e, proven, k], self.evidence.upper[e, proven, k]
         control_users, control_purchases = (panel.of_control(v)[e, t, 0] for v in (panel.users, panel.purchases))
         listed = self._listed_arms(e, t)
         numbers = zip(
@@ -178,15 +176,26 @@ class Judgement:
             control_purchases.tolist(),
             _nullable(lower),
             _nullable(upper),
-            looked.tolist(),
             panel.is_active[e, t].sum(axis=1).tolist(),
             decided,
             listed,
             _nullable(self.validity.ratio_p_value[e, t]),
             _nullable(self.validity.cross_exposed_share[e, t]),
+            self._smallest_untested(e, t),
             strict=True,
         )
         return (Facts(*values) for values in numbers)
+
+    def _smallest_untested(
+        self, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
+    ) -> Iterable[tuple[str, float, float] | None]:
+        """Of the arms with too few conversions for a test the smallest, its users and those who converted."""
+        users, purchases = self.panel.users[e, t], self.panel.purchases[e, t]
+        untested = np.where(self.evidence.is_compared[e, t] & ~self.evidence.may_test[e, t], users, np.inf)
+        smallest, row = np.argmin(untested, axis=1), np.arange(e.size)
+        names = self._arm_names(e, np.where(np.isfinite(untested[row, smallest]), smallest, -1))
+        counts = zip(names, users[row, smallest].tolist(), purchases[row, smallest].tolist(), strict=True)
+        return ((name, n, x) if name is not None else None for name, n, x in counts)
 
     def _listed_arms(
         self, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]

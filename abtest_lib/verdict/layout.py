@@ -25,7 +25,7 @@ ARM_COLUMNS = (
     "day_users",
     "day_purchases",
 )
-DAY_COLUMNS = ("participants_to_date", "cross_exposed_users_to_date", "quarantined_share")
+DAY_COLUMNS = ("quarantined_share",)
 
 
 def build_panels(columns: Mapping[str, npt.ArrayLike], context: Context) -> Iterator[Panel]:

@@ -62,8 +62,6 @@ class Panel:
         day_users: Users of the day itself, (E, T, K).
         day_purchases: Those who converted, (E, T, K).
         fallback_users: Users of fallback variants to date, (E, T), 0 where there are none.
-        participants_to_date: People to date, (E, T).
-        cross_exposed_users_to_date: People who saw several arms to date, (E, T).
         quarantined_share: Share of the day's rows that were rejected, (E, T).
         shares: Expected share of each arm, (E, T, K); 0 where an arm is not expected.
         is_declared: Whether the shares are registered, (E, T); else equal shares of the arms with users are assumed.
@@ -89,8 +87,6 @@ class Panel:
     day_users: Floats
     day_purchases: Floats
     fallback_users: Floats
-    participants_to_date: Floats
-    cross_exposed_users_to_date: Floats
     quarantined_share: Floats
     shares: Floats
     is_declared: Bools

@@ -36,7 +36,7 @@ class Reason:
 _ALL = (
     Reason("no_data", Weight.INVALIDATES, "The experiment is registered, but nobody has been exposed to it."),
     Reason("too_few_arms", Weight.INVALIDATES, "Fewer than two arms have users, so there is nothing to compare."),
-    Reason("control_missing", Weight.INVALIDATES, "The registered control has no users, and nothing takes its place."),
+    Reason("control_missing", Weight.INVALIDATES, "The control has no users, and nothing takes its place."),
     Reason("undeclared_arm", Weight.INVALIDATES, "Users saw an arm that the registry gives no share."),
     Reason(
         "sample_ratio_mismatch",
@@ -79,6 +79,7 @@ _ALL = (
         "An arm has too few conversions for a test: at least 10 are needed (and 10 users who did not convert).",
     ),
     Reason("too_early", Weight.EXPLAINS, "So early in the plan no test is made yet."),
+    Reason("level_spent", Weight.EXPLAINS, "Earlier periods have used up the level of the test, so none is left."),
     Reason("posterior_missing", Weight.EXPLAINS, "There is no posterior for this day, and shipping needs one."),
     Reason(
         "posterior_disagrees",
@@ -97,6 +98,7 @@ _ALL = (
     ),
     Reason("not_proven", Weight.EXPLAINS, "No arm is proven better or worse than the control yet."),
     Reason("winner_differs", Weight.WARNS, "Another arm now looks best, but the decision of that day stands."),
+    Reason("drifted", Weight.WARNS, "Today's difference lies outside the interval on which the decision rests."),
     Reason("too_good_to_be_true", Weight.WARNS, "A change of more than 50 % is more often a fault than an effect."),
     Reason("cross_exposed_users", Weight.WARNS, "More than 1 % of the users saw several arms."),
     Reason("fallback_share_high", Weight.WARNS, "More than 10 % of the users saw a fallback variant."),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from abtest_lib.config import CrossExposed
 from abtest_lib.stats.arrays import Bools, Floats, divide
 from abtest_lib.stats.chi_square import balance, constancy, sample_ratio
 from abtest_lib.verdict.control import ControlSource
@@ -67,17 +68,18 @@ def check_validity(panel: Panel, rules: Rules) -> Validity:
 
 
 def _control_missing(panel: Panel) -> Bools:
-    """Only a registered control can be missing; without one, the arms decide."""
+    """A registered control is missing while it has no users, any other once the registry gives it no share either."""
     registered = np.array([choice.source is ControlSource.REGISTERED for choice in panel.controls])
-    return np.asarray(registered[:, None] & (panel.of_control(panel.users)[:, :, 0] <= 0))
+    is_over = panel.is_control_known & panel.is_declared & (panel.of_control(panel.shares)[:, :, 0] <= 0)
+    return np.asarray((registered[:, None] | is_over) & (panel.of_control(panel.users)[:, :, 0] <= 0))
 
 
 def _cross_exposed_share(panel: Panel) -> Floats:
-    """Of the people of the whole experiment where they are known, else of the users counted."""
-    users = panel.with_first_policy("users").sum(axis=2)
-    counted = divide(panel.cross_exposed_users.sum(axis=2), users)
-    of_people = divide(panel.cross_exposed_users_to_date, panel.participants_to_date)
-    return np.where(np.isnan(of_people), counted, of_people)
+    """Of the people in the period's arms; those who saw a fallback variant alone are not among them."""
+    crossed, users = panel.cross_exposed_users.sum(axis=2), panel.with_first_policy("users").sum(axis=2)
+    if panel.policy is CrossExposed.INCLUDE:  # they count in each arm they saw: two, as a rule
+        crossed, users = crossed / 2, users - crossed / 2
+    return divide(crossed, users)
 
 
 def _allocation_changed(panel: Panel, users: Floats, rules: Rules) -> Bools:

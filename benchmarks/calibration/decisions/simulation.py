@@ -108,8 +108,6 @@ def as_panel(
         day_users=np.full(users.shape, np.nan),
         day_purchases=np.full(users.shape, np.nan),
         fallback_users=np.zeros((number, days)),
-        participants_to_date=unknown,
-        cross_exposed_users_to_date=unknown,
         quarantined_share=unknown,
         shares=np.broadcast_to(expected, users.shape),
         is_declared=np.full((number, days), experiment is not None and bool(experiment.allocations)),

@@ -86,6 +86,28 @@ def test_schedules_do_not_influence_each_other() -> None:
         np.testing.assert_array_equal(together.boundary[part], alone.boundary)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_looks_to_come_change_no_boundary(seed: int) -> None:
+    """Also where a later step is the narrowest of all."""
+    rng = np.random.default_rng(seed)
+    growth = rng.uniform(0.2, 1.0, 90) * np.where(rng.random(90) < 0.3, 0.1, 1.0)
+    information = 40 * growth.cumsum()[None, :]
+    fraction, may_test = information / information[0, -1], np.ones((1, 90), dtype=bool)
+    whole = plan_looks(information, fraction, np.array([[0.05]]), may_test)
+    for days in (5, 20, 45, 80):
+        part = plan_looks(information[:, :days], fraction[:, :days], np.array([[0.05]]), may_test[:, :days])
+        np.testing.assert_array_equal(part.boundary, whole.boundary[:, :days])
+
+
+@pytest.mark.parametrize("number", [240, 365])
+def test_many_close_looks_spend_alpha(number: int) -> None:
+    """Against an integration with more nodes: the narrowest steps are the hardest."""
+    looks = even_looks(number)
+    kept = looks.is_look[0]
+    information = (np.arange(1, number + 1) / number)[kept]
+    assert 2 * crossing_probability(information, looks.boundary[0, kept], 0.0) == pytest.approx(0.05, abs=4e-4)
+
+
 def test_spending_is_nothing_at_first_and_all_at_the_end() -> None:
     spent = obrien_fleming_spending(np.linspace(0, 1, 50), 0.05)
     assert spent[0] == 0

@@ -31,7 +31,8 @@ def test_a_clear_gain_is_shipped_and_the_first_decision_stands(story: Make, judg
     assert {(v.decision, v.decided_on) for v in later} == {("ship", first.day)}
     assert "proven_gain" in later[-1].reasons
     assert later[-1].winner == "B"
-    assert later[-1].explanation.startswith(f"Ship B, as decided on {first.day}: it converts 7.00 % against 5.00 %")
+    assert later[-1].explanation.startswith(f"Ship B, as decided on {first.day}, when a gain of at least ")
+    assert "was proven; today it converts 7.00 % against 5.00 %" in later[-1].explanation
 
 
 def test_the_unplanned_boundary_decides_to_the_event(story: Make, last: Last) -> None:
@@ -55,7 +56,7 @@ def test_every_arm_worse_keeps_the_control(story: Make, last: Last) -> None:
     verdict = last(story({"A": LONG, "B": WORSE, "C": WORSE}))
     assert (verdict.decision, verdict.winner) == ("keep_control", "A")
     assert "proven_loss" in verdict.reasons
-    assert "every other arm is proven worse" in verdict.explanation
+    assert "every other arm was proven worse" in verdict.explanation
     one_open = last(story({"A": LONG, "B": WORSE, "C": EQUAL}))
     assert one_open.decision == "inconclusive"
 
@@ -245,15 +246,22 @@ def test_a_small_proven_gain_is_below_the_minimum_effect(story: Make, last: Last
 SPLIT = "experiments: {NAME: {%s allocation: [{arms: {A: .5, B: .25, C: .25}}, {from: 2021-08-03, arms: {%s}}]}}"
 
 
-@pytest.mark.parametrize(("shares", "users"), [("B: .5, C: .5", 3000), ("A: .02, B: .49, C: .49", 6)])
-def test_a_control_without_users_is_no_decision_and_no_error(story: Make, last: Last, shares: str, users: int) -> None:
+@pytest.mark.parametrize(
+    ("shares", "users", "decision"),
+    [("B: .5, C: .5", 3000, "invalid"), ("A: .02, B: .49, C: .49", 6, "inconclusive")],
+    ids=["over", "none yet"],
+)
+def test_a_control_without_users_is_no_decision_and_no_error(
+    story: Make, last: Last, shares: str, users: int, decision: str
+) -> None:
     arms = {
         "A": [(10_000, 1000), (20_000, 2000), (0, 0)],
         "B": [(5000, 300), (10_000, 600), (users, 1)],
         "C": [(5000, 300), (10_000, 600), (users, 1)],
     }
     verdict = last(story(arms, registry=SPLIT % ("", shares), period_starts=(0, 2)))
-    assert verdict.decision == "inconclusive"
+    assert verdict.decision == decision
+    assert ("control_missing" in verdict.reasons) is (decision == "invalid")
     assert verdict.decided_on is None
 
 

@@ -121,12 +121,6 @@ def test_the_share_of_switchers(switchers: int, code: str | None, valid: bool, s
     assert {c for c in verdict.reasons if c.startswith("cross")} == ({code} if code else set())
 
 
-def test_people_of_the_whole_experiment_count_where_they_are_known(story: Make, last: Last) -> None:
-    extra = {"participants_to_date": [4000], "cross_exposed_users_to_date": [60]}
-    verdict = last(story({"A": [(1000, 50)], "B": [(1000, 50)]}, extra=extra))
-    assert verdict.cross_exposed_share == pytest.approx(0.015)
-
-
 def test_an_undeclared_ramp_withholds(story: Make, judged: All) -> None:
     arms = {"A": [(900, 54), (1800, 108), (2300, 133)], "B": [(100, 6), (200, 12), (700, 37)]}
     verdicts = judged(story(arms)).verdicts()

@@ -1,0 +1,106 @@
+"""A decision that stands while the counts move on, and periods to which earlier ones have left nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from abtest_lib.verdict.judge import Judgement
+from abtest_lib.verdict.verdicts import Verdict
+
+Make = Callable[..., Any]
+Last = Callable[[Any], Verdict]
+All = Callable[[Any], Judgement]
+
+PLAN = "experiments: {NAME: {control: A, planned_users: %d, allocation: [{arms: {%s}}]}}"
+TWO, THREE = "A: .5, B: .5", "A: .4, B: .4, C: .2"
+_EXPLAINS = {"policy_sensitive", "posterior_disagrees", "best_arm_unproven", "not_proven", "posterior_missing"}
+
+
+def test_a_gain_that_has_gone_since_is_told_in_the_past(story: Make, judged: All) -> None:
+    arms = {"A": [(2000, 90), (8000, 400)], "B": [(2000, 140), (8000, 360)]}
+    shipped, today = judged(story(arms, registry=PLAN % (4000, TWO))).verdicts()
+    assert (shipped.decision, today.decision) == ("ship", "ship")
+    assert "drifted" not in shipped.reasons
+    assert "drifted" in today.reasons
+    assert not _EXPLAINS & set(today.reasons)
+    assert today.explanation.startswith(f"Ship B, as decided on {shipped.day}, when a gain of at least 1.0")
+    assert today.explanation.endswith(
+        "was proven; today it converts 4.50 % against 5.00 % for the control A (-10.0 %)."
+    )
+
+
+def test_a_loss_that_has_gone_since_is_told_in_the_past(story: Make, judged: All) -> None:
+    arms = {"A": [(2000, 140), (8000, 400)], "B": [(2000, 90), (8000, 440)]}
+    kept, today = judged(story(arms, registry=PLAN % (4000, TWO))).verdicts()
+    assert (kept.decision, today.decision) == ("keep_control", "keep_control")
+    assert f"as decided on {kept.day}, when a loss of at least 1.0" in today.explanation
+    assert "today B converts 5.50 % against 5.00 %" in today.explanation
+
+
+def test_futility_tells_what_the_looks_have_left_and_what_is_today(story: Make, judged: All) -> None:
+    arms = {"A": [(2000, 100), (8000, 400)], "B": [(2000, 101), (8000, 640)]}
+    ended, today = judged(story(arms, registry=PLAN % (4000, TWO))).verdicts()
+    assert ended.decision == today.decision == "keep_control"
+    left = ended.explanation.partition("; the true")[2].rstrip(".")
+    assert left
+    assert today.explanation == (
+        f"Keep the control A, as decided on {ended.day}: the planned end was reached and no arm was proven better; "
+        f"the true{left}; today B converts 8.00 % against 5.00 % for the control A (+60.0 %)."
+    )
+    assert "drifted" in today.reasons
+
+
+def test_a_period_to_which_an_invalid_one_has_left_nothing_proves_nothing(story: Make, judged: All) -> None:
+    ramp = (
+        "experiments: {NAME: {control: A, planned_users: 20000, "
+        "allocation: [{arms: {A: .9, B: .1}}, {from: 2021-08-02, arms: {A: .5, B: .5}}]}}"
+    )
+    arms = {
+        "A": [(17_000, 850), (5000, 250), (15_000, 750)],
+        "B": [(3000, 150), (5000, 450), (15_000, 1350)],
+    }
+    first, second, third = judged(story(arms, registry=ramp, period_starts=(0, 1))).verdicts()
+    assert first.decision == "invalid"
+    for verdict in (second, third):
+        assert (verdict.decision, "futility" in verdict.reasons) == ("inconclusive", False)
+        assert "level_spent" in verdict.reasons
+        assert "too_early" not in verdict.reasons
+        assert "true difference" not in verdict.explanation
+
+
+def test_no_interval_is_told_before_the_first_look(story: Make, last: Last) -> None:
+    verdict = last(story({"A": [(500, 25)], "B": [(500, 40)]}, registry=PLAN % (1_000_000, TWO)))
+    assert "too_early" in verdict.reasons
+    assert "true difference" not in verdict.explanation
+    assert "B converts 8.00 % against 5.00 %" in verdict.explanation
+
+
+def test_the_arm_that_is_too_small_is_named(story: Make, last: Last) -> None:
+    arms = {"A": [(20_000, 1000)], "B": [(20_000, 1000)], "C": [(10, 1)]}
+    verdict = last(story(arms, registry=PLAN % (100_000, "A: .49975, B: .49975, C: .0005")))
+    assert "too_few_conversions" in verdict.reasons
+    assert verdict.explanation == (
+        "No decision yet: 1 of 10 users of C and 1,000 of 20,000 of the control A converted, and a test expects 10 in "
+        "the smaller arm who do, and 10 who do not."
+    )
+
+
+def test_switchers_of_an_earlier_period_do_not_count_in_the_next(story: Make, judged: All) -> None:
+    ramp = (
+        "experiments: {NAME: {control: A, "
+        "allocation: [{arms: {A: .5, B: .5}}, {from: 2021-08-02, arms: {A: .5, B: .5}}]}}"
+    )
+    arms = {"A": [(5000, 250), (5000, 250)], "B": [(5000, 250), (5000, 250)]}
+    switchers = {arm: [(1000, 50), (0, 0)] for arm in arms}
+    first, second = judged(story(arms, registry=ramp, period_starts=(0, 1), switchers=switchers)).verdicts()
+    assert first.reasons[0] == "cross_exposure_too_high"
+    assert second.is_valid
+    assert second.cross_exposed_share == 0.0
+
+
+def test_users_of_a_fallback_variant_hide_no_switchers(story: Make, last: Last) -> None:
+    arms = {"A": [(1000, 50)], "B": [(1000, 50)], "DEFAULT": [(18_000, 900)]}
+    verdict = last(story(arms, switchers={"A": [(200, 10)], "B": [(200, 10)]}))
+    assert verdict.cross_exposed_share == pytest.approx(0.2)
+    assert verdict.reasons[0] == "cross_exposure_too_high"
