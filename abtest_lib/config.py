@@ -148,6 +148,19 @@ class Settings(BaseSettings):
             "contract_version": str(CONTRACT_VERSION),
         }
 
+    def with_table_settings(self, stored: Mapping[str, str]) -> "Settings":
+        """These settings, with those that the tables depend on as `table_settings` once gave them."""
+        own = self.table_settings() | dict(stored)
+        return self.model_copy(
+            update={
+                "reporting_timezone": own["reporting_timezone"],
+                "conversion_event": own["conversion_event"],
+                "attribution_window": parse_duration(own["attribution_window"]),
+                "cross_exposed": CrossExposed(own["cross_exposed"]),
+                "fallback_variants": tuple(json.loads(own["fallback_variants"])),
+            }
+        )
+
     def config_hash(self) -> str:
         """SHA-256 over `table_settings`, in hexadecimal; the same settings always give the same hash."""
         canonical = json.dumps(self.table_settings(), sort_keys=True)

@@ -69,6 +69,10 @@ def examine(settings: Settings, lake: str | None) -> Iterator[Finding]:
     if lake is not None:
         if is_s3(lake):
             yield _hadoop()
+        folder = local_folder(lake)
+        if folder is not None and not folder.is_dir():
+            yield Finding("lake", Health.WARNING, f"there is no lake at {lake}", "abtest run --input … makes it")
+            return
         yield from _storage(lake)
         yield from _tables(lake)
 
@@ -170,7 +174,7 @@ def _storage(lake: str) -> Iterator[Finding]:
             slot.remove(found[1])
     folder = local_folder(lake)
     if folder is not None:
-        free = shutil.disk_usage(folder if folder.exists() else folder.parent).free
+        free = shutil.disk_usage(folder).free
         is_enough = free >= _LEAST_FREE
         mend = "" if is_enough else "free some space: a run needs about three times the size of its input"
         yield Finding("disk", Health.OK if is_enough else Health.WARNING, f"{free / 2**30:.0f} GiB free", mend)

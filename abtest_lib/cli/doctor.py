@@ -36,4 +36,8 @@ def doctor(
     if failed:
         console.print(f"[bold red]{failed} to mend[/]", highlight=False)
         raise typer.Exit(1)
+    warned = sum(finding.health is Health.WARNING for finding in findings)
+    if warned:
+        console.print(f"[yellow]nothing to mend, {warned} to look at[/]", highlight=False)
+        return
     console.print("[green]all is well[/]" if lake else "[green]all is well[/] [dim](--lake DIR looks at a lake too)[/]")

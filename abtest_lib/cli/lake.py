@@ -1,10 +1,11 @@
 """Reading a lake without a JVM, for what the command line prints."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from abtest_lib.contracts import TableContract
@@ -39,8 +40,28 @@ def latest_day(table: DeltaTable) -> date | None:
     return max((day if isinstance(day, date) else date.fromisoformat(str(day)) for day in days), default=None)
 
 
+def read_rows(table: DeltaTable, columns: Sequence[str] = (), **equal: str | date) -> list[dict[str, Any]]:
+    """The rows with some values.
+
+    delta-rs reads them by itself. Arrow would do it through Python objects, which its threads may still let go of when
+    the interpreter has ended: then the process aborts.
+
+    Args:
+        table: The table.
+        columns: Which columns; all of them when empty.
+        equal: Column to the value that it must have.
+    """
+    wanted = ", ".join(f'"{name}"' for name in columns) or "*"
+    tests = " AND ".join(f'"{name}" = {_literal(value)}' for name, value in equal.items()) or "true"
+    query = f"SELECT {wanted} FROM t WHERE {tests}"  # noqa: S608  every value is a literal
+    rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("t", table).execute(query)).to_pylist()
+    return rows
+
+
 def rows_of_day(table: DeltaTable, day: date) -> list[dict[str, Any]]:
     """All the rows of one day."""
-    found = table.to_pyarrow_table(filters=[("day", "=", day)])
-    rows: list[dict[str, Any]] = found.to_pylist()
-    return rows
+    return read_rows(table, day=day)
+
+
+def _literal(value: str | date) -> str:
+    return f"DATE '{value}'" if isinstance(value, date) else "'" + value.replace("'", "''") + "'"

@@ -33,6 +33,7 @@ def run(
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
     from abtest_lib.spark.lease import held_for_run
+    from abtest_lib.spark.source import check_local_input
     from abtest_lib.storage import check_location, use_object_store
 
     for path in (lake, input_path):
@@ -44,6 +45,7 @@ def run(
     use_object_store(settings)
     if input_path is not None:
         reject_overlap(input_path, lake)
+        check_local_input(input_path)
     with held_for_run(settings, lake, timedelta(seconds=wait)):
         _run(settings, input_path, lake, full_refresh)
 

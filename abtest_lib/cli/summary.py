@@ -10,8 +10,10 @@ from rich.table import Table
 
 from abtest_lib.cli.lake import count_rows, latest_day, open_table, rows_of_day
 from abtest_lib.contracts import ALL_TABLES, COMPARISONS, EXPERIMENT_TO_DATE, VERDICTS
+from abtest_lib.errors import one_line
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.transforms.rules import RULES
+from abtest_lib.verdict.control import arm_order
 
 _DECISIONS = {
     "ship": "[bold green]ship[/]",
@@ -20,8 +22,10 @@ _DECISIONS = {
     "invalid": "[bold red]invalid[/]",
 }
 _ORDER = list(_DECISIONS)
-_WIDTH_OF_REST = 56
+_WIDTH_OF_REST = 66
 """Characters that the verdict table takes beside the experiment's name."""
+_LONGEST_ARM = 12
+_ONE_ARM = "too_few_arms"
 
 
 def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> None:
@@ -76,7 +80,7 @@ def _print_verdicts(console: Console, lake: str) -> None:
         return
     rows = sorted(rows_of_day(verdicts, day), key=lambda row: (_ORDER.index(row["decision"]), row["experiment_name"]))
     lifts, people = _lifts(lake, day), _people(lake, day)
-    columns = ["decision", "users", "lift", "95 % interval"]
+    columns = ["decision", "users", "arm", "lift", "95 % interval"]
     # A name is never cut: where it leaves no room for the interval, `abtest results` has that.
     longest = max((len(row["experiment_name"]) for row in rows), default=0)
     if longest + _WIDTH_OF_REST > console.width:
@@ -84,25 +88,33 @@ def _print_verdicts(console: Console, lake: str) -> None:
     table = _plain_table(f"Verdicts on {day}", *columns, right=("users", "lift"))
     for row in rows:
         name = row["experiment_name"]
-        cells = [_DECISIONS[row["decision"]], f"{people.get(name, 0):,}", *lifts.get((name, row["winner"]), ("", ""))]
+        cells = [_DECISIONS[row["decision"]], f"{people.get(name, 0):,}", *lifts.get(name, ("", "", ""))]
         table.add_row(escape(name), *cells[: len(columns)])
     console.print(table)
+    alone = [escape(row["experiment_name"]) for row in rows if _ONE_ARM in row["reasons"]]
     for row in rows:
-        if row["decision"] != "inconclusive":
+        if row["decision"] != "inconclusive" and _ONE_ARM not in row["reasons"]:
             console.print(f"[bold]{escape(row['experiment_name'])}[/]: {escape(row['explanation'])}", highlight=False)
+    if alone:
+        console.print(f"[bold]Fewer than two arms, so nothing to compare:[/] {', '.join(alone)}.", highlight=False)
     console.print(f"[dim]abtest results EXPERIMENT --lake {lake} tells the rest[/]", highlight=False)
 
 
-def _lifts(lake: str, day: date) -> dict[tuple[str, str], tuple[str, str]]:
+def _lifts(lake: str, day: date) -> dict[str, tuple[str, str, str]]:
+    """Experiment to the arm that converts best beside the control, its lift and the interval of that."""
     comparisons = open_table(COMPARISONS, lake)
     rows = [] if comparisons is None else rows_of_day(comparisons, day)
+    shown = [row for row in rows if row["window"] == "to_date" and row["lift"] is not None]
+    # The last one wins: the largest lift, and of equal ones the first in order.
+    shown.sort(key=lambda row: arm_order(row["variant_id"]), reverse=True)
+    shown.sort(key=lambda row: row["lift"])
     return {
-        (row["experiment_name"], row["variant_id"]): (
+        row["experiment_name"]: (
+            escape(one_line(row["variant_id"], _LONGEST_ARM)),
             _percent(row["lift"]),
             _range(row["lift_lower"], row["lift_upper"]),
         )
-        for row in rows
-        if row["window"] == "to_date" and row["lift"] is not None
+        for row in shown
     }
 
 

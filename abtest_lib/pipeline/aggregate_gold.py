@@ -80,7 +80,7 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
 def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str, Any]:
     """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
     after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
-    unchanged = _report(inputs, {}) | {"output_versions": last.output_versions}
+    unchanged = _report(inputs, {}) | {"output_versions": versions_of(run, *_CONTRACTS)}
     if upto == after:
         return unchanged
     if not log_reaches(EVENTS, run.lake, after + 1):
@@ -100,6 +100,8 @@ def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
     """Bronze and silver must be those that silver's last success tells of: what is read here is noted as consumed."""
+    if silver.input_versions.get(build_silver.REGISTRY) != run.fallback_fingerprint():
+        raise LakeError(f"lake {run.lake} has silver tables of other fallback variants: run build_silver first")
     if silver in run.history.unwritten:
         return  # this very run has made them
     known = {**silver.input_versions, **silver.output_versions}
@@ -220,8 +222,9 @@ def _on_last_day(rows: DataFrame, until: DataFrame) -> DataFrame:
 
 def _with_news(participants: DataFrame, known: Known, timezone: str) -> DataFrame:
     """Participants with something after what is known, and all those who saw several arms."""
-    latest = F.greatest("first_exposed_at", "converted_at", "cross_exposed_at")
-    is_news = F.col("known_until").isNull() | (day_of(latest, timezone) > F.col("known_until"))
+    # Of the days, not of the instants: a clock that goes back over midnight gives a later one an earlier day.
+    days = [day_of(name, timezone) for name in ("first_exposed_at", "converted_at", "cross_exposed_at")]
+    is_news = F.col("known_until").isNull() | (F.greatest(*days) > F.col("known_until"))
     joined = participants.join(F.broadcast(known.until), "experiment_name", "left")
     return joined.where(is_news | F.col("cross_exposed_at").isNotNull()).drop("known_until")
 

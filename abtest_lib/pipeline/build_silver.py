@@ -49,7 +49,7 @@ def build_silver(run: Run) -> Mapping[str, Any]:
     """
     bronze = last_commit(run.spark, EVENTS, run.lake)
     if bronze is None:
-        raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze first")
+        raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze, or abtest run with --input, first")
     inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
     last = run.last_by(JOB, REGISTRY, inputs)
     if last is None:

@@ -135,6 +135,7 @@ class Run:
         if last is None or last.input_versions.get(declared) == inputs[declared]:
             return last
         announce(self.spark, self.settings, self.lake, self.run_id, __version__, job, self.history)
+        self.history.succeeded.pop(job, None)  # nor does a run that fails halfway note it again as a success
         return None
 
     def fallback_fingerprint(self) -> int:

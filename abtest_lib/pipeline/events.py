@@ -42,7 +42,8 @@ def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
     row = ends.select(day_of("first", timezone).alias("first"), day_of("last", timezone).alias("last")).first()
     if row is None or row["last"] is None:
         return None
-    return row["first"], row["last"]
+    # A clock that goes back over midnight gives the later end an earlier day.
+    return min(row["first"], row["last"]), max(row["first"], row["last"])
 
 
 def all_assignments(run: Run, bronze_version: int) -> DataFrame:

@@ -31,6 +31,7 @@ _GROUP = ("window", "metric", "day", "experiment_name")
 _INPUTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE)
 _OTHER_ENGINE = {"mcmc": "exact", "exact": "mcmc"}
 _MIN_ARMS = 2
+_SAID = {"failed": "without a posterior"}
 _GROUPS_PER_TASK = 256
 """Compiling takes a worker as long as fitting some hundreds of groups."""
 
@@ -192,4 +193,10 @@ def _notices(run: Run) -> tuple[str, ...]:
     stored = read_table(run.spark, POSTERIORS, run.lake).where("status <> 'ok'")
     marked = stored.select(*_GROUP, "status", "reason").distinct().groupBy("status", "reason").count()
     rows = marked.orderBy(F.col("count").desc(), "reason").limit(3).collect()
-    return tuple(f"{row['count']} groups {row['status']}: {row['reason']}" for row in rows)
+    return tuple(
+        f"{_in_words(row['count'])} {_SAID.get(row['status'], row['status'])}: {row['reason']}" for row in rows
+    )
+
+
+def _in_words(number: int) -> str:
+    return "1 group" if number == 1 else f"{number:,} groups"

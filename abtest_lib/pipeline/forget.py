@@ -14,7 +14,7 @@ from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS, EXPOSURES, FORGOTTEN, PARTICIPANTS, PURCHASES, QUARANTINE, TableContract
 from abtest_lib.errors import ConfigError, LakeError
 from abtest_lib.pipeline.context import Progress
-from abtest_lib.pipeline.history import FULL_REFRESH, announce, forgotten_people, open_history
+from abtest_lib.pipeline.history import FULL_REFRESH, adopt_settings, announce, forgotten_people, open_history
 from abtest_lib.pipeline.run import all_steps, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
@@ -52,7 +52,7 @@ def forget(
 
     Args:
         spark: The session.
-        settings: The settings; they must be the lake's.
+        settings: The settings; those that the tables depend on are taken from the lake.
         lake: The lake's directory or object-store prefix.
         user_ids: Whom.
         progress: Who is told.
@@ -61,7 +61,7 @@ def forget(
         One entry per table.
 
     Raises:
-        ConfigError: No id was given, or an empty one; or the lake was built with other settings.
+        ConfigError: No id was given, or an empty one; or the lake was written by a newer version.
         LakeError: There is nobody in the lake, or something of them is still there.
     """
     wanted = sorted(set(user_ids))
@@ -70,6 +70,7 @@ def forget(
     with held_for_run(settings, lake):
         if last_commit(spark, EVENTS, lake) is None:
             raise LakeError(f"lake {lake} has no bronze/events: there is nobody in it")
+        settings = adopt_settings(spark, settings, lake)
         history = open_history(spark, settings, lake, full_refresh=False)
         users = spark.createDataFrame([(item,) for item in wanted], f"{_ID} string")
         there = [contract for contract in _PERSONAL if last_commit(spark, contract, lake) is not None]

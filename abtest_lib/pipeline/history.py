@@ -1,6 +1,7 @@
 """What a lake remembers: the settings that its tables depend on, and what each step last did."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -114,6 +115,29 @@ def open_history(spark: SparkSession, settings: Settings, lake: str, *, full_ref
     return History({job: _from_note(job, **last) for job, last in remembered.get(_STEPS, {}).items()})
 
 
+def adopt_settings(spark: SparkSession, settings: Settings, lake: str) -> Settings:
+    """This run's settings, with those that a lake's tables depend on as the lake was built.
+
+    Args:
+        spark: The session.
+        settings: This run's settings.
+        lake: The lake's directory or object-store prefix.
+
+    Returns:
+        The settings; unchanged where nothing was built yet.
+
+    Raises:
+        ConfigError: The lake was written by a newer version.
+    """
+    note = last_note(spark, RUNS, lake)
+    if note is None:
+        return settings
+    remembered = json.loads(note)
+    _check_version(remembered, lake)
+    stored = {name: value for name, value in remembered.items() if isinstance(value, str)}
+    return settings.with_table_settings(stored)
+
+
 def write_history(
     spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, history: History
 ) -> None:
@@ -177,9 +201,16 @@ def _check_settings(remembered: Mapping[str, Any], current: Mapping[str, str], l
     for name, value in current.items():
         if remembered.get(name) != value:
             raise ConfigError(
-                f"lake {lake} was built with {name} = {remembered.get(name)}, this run has {value}: "
-                "keep the lake's setting, or rebuild its tables with --full-refresh"
+                f"lake {lake} was built with {name} = {remembered.get(name)}, this run has {value}: keep the lake's, "
+                f"e.g. by ABTEST_{name.upper()}={_in_environment(remembered.get(name))}, or rebuild its tables with "
+                "--full-refresh"
             )
+
+
+def _in_environment(value: str | None) -> str:
+    """A stored setting as the environment would say it; one with characters that a shell reads is put in quotes."""
+    listed = json.loads(value) if value is not None and value.startswith("[") else [value]
+    return shlex.quote(",".join(map(str, listed)))
 
 
 def _as_row(report: StepReport, run_id: str, config_hash: str, code_version: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from abtest_lib.config import Settings
 from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, QUARANTINE, RELEASES, TableContract
 from abtest_lib.pipeline.context import Progress, concurrently
-from abtest_lib.pipeline.history import open_history
+from abtest_lib.pipeline.history import adopt_settings
 from abtest_lib.pipeline.run import all_steps, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
@@ -73,7 +73,7 @@ def maintain(
 
     Args:
         spark: The session.
-        settings: The settings.
+        settings: The settings; those that the tables depend on are taken from the lake.
         lake: The lake's directory or object-store prefix.
         keep: For how long what is kept.
         dry_run: Only count.
@@ -86,7 +86,7 @@ def maintain(
         AbtestError: A step failed; running again is safe.
     """
     with held_for_run(settings, lake):
-        open_history(spark, settings, lake, full_refresh=False)
+        settings = adopt_settings(spark, settings, lake)
         tables = [contract for contract in ALL_TABLES if last_commit(spark, contract, lake) is not None]
         before = [Upkeep(item.full_name, found := take_inventory(spark, item, lake), found) for item in tables]
         if dry_run:

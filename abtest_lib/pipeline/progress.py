@@ -47,10 +47,10 @@ class TerminalProgress:
         """Show what has been done."""
         if self._status is not None:
             self._status.stop()
-        rows = f"{report.rows_written:>12,} rows" if report.rows_written else f"{'unchanged':>17}"
+        rows = f"{report.rows_written:>11,} {_rows(report)}" if report.rows_written else f"{'unchanged':>16}"
         title = STEP_TITLES.get(report.job, "")
         self._console.print(
-            f"[green]✓[/] {report.job:<16} [dim]{title:<36}[/]{rows} {report.seconds:>7.1f} s", highlight=False
+            f"[green]✓[/] {report.job:<16} [dim]{title:<35}[/]{rows} {report.seconds:>6.1f} s", highlight=False
         )
         for notice in report.notices:
             self._console.print(f"  [yellow]note:[/] {_escaped(notice)}", highlight=False)
@@ -87,6 +87,10 @@ class LoggedProgress:
         )
         for notice in report.notices:
             self._log.warning(notice, job=report.job)
+
+
+def _rows(report: StepReport) -> str:
+    return "row " if report.rows_written == 1 else "rows"
 
 
 def _escaped(text: str) -> str:

@@ -69,7 +69,20 @@ def find_source(spark: SparkSession, path: str) -> Source:
     Raises:
         InputError: Nothing is there, or a file's format is unknown.
     """
-    found = _list_local(path) if local_folder(path) is not None else _list_by_spark(spark, path)
+    return _understood(path, _list_local(path) if local_folder(path) is not None else _list_by_spark(spark, path))
+
+
+def check_local_input(path: str) -> None:
+    """Find the files of an input on this machine's disk, before a session is started for them.
+
+    Raises:
+        InputError: As `find_source`.
+    """
+    if local_folder(path) is not None:
+        _understood(path, _list_local(path))
+
+
+def _understood(path: str, found: Mapping[str, int]) -> Source:
     if not found:
         raise InputError(f"no input file at {path}: give a .csv, .csv.gz, .jsonl or .parquet file, a folder or a glob")
     by_format: dict[str, list[str]] = defaultdict(list)

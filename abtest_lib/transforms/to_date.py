@@ -44,8 +44,10 @@ def entries(crowd: DataFrame, policy: CrossExposed, fallback: Column) -> DataFra
         before `entered`) and people.
     """
     is_crossed = F.col("crossed").isNotNull() & ~fallback
+    # A clock that goes back over midnight may give what follows an earlier day.
     crossed = F.when(is_crossed, F.greatest("crossed", "entered"))
-    counted = crowd.withColumn("crossed", crossed)
+    converted = F.when(F.col("converted").isNotNull(), F.greatest("converted", "entered"))
+    counted = crowd.withColumns({"crossed": crossed, "converted": converted})
     if policy is not CrossExposed.INCLUDE:
         has_several = F.col("crossed").isNotNull()
         rows_of_user = Window.partitionBy("experiment_name", has_several, "user_id")

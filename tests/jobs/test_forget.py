@@ -37,11 +37,16 @@ def run(spark: SparkSession, text: str, lake: Path) -> None:
     folder = lake.parent / f"{lake.name} input"
     folder.mkdir(exist_ok=True)
     (folder / f"{len(list(folder.iterdir()))}.csv").write_text(HEADER + text)
-    run_pipeline(spark, settings(), str(max(folder.iterdir())), str(lake))
+    run_pipeline(spark, built_with(), str(max(folder.iterdir())), str(lake))
 
 
-def settings() -> Settings:
-    return load_settings(overrides={"engine": "exact"})
+def settings(**overrides: object) -> Settings:
+    return load_settings(overrides={"engine": "exact"} | overrides)
+
+
+def built_with() -> Settings:
+    """Forgetting takes these from the lake."""
+    return settings(reporting_timezone="America/Bogota", cross_exposed="include")
 
 
 def contents(spark: SparkSession, lake: Path) -> dict[str, Counter[str]]:
@@ -90,7 +95,7 @@ def test_a_person_is_gone_from_every_file_and_stays_out(spark: SparkSession, tmp
 def run_steps_again(spark: SparkSession, lake: Path) -> list[StepReport]:
     source = lake.parent / "again.csv"
     source.write_text(HEADER + OTHERS + THEIRS)
-    return run_steps(spark, settings(), str(lake), all_steps(str(source)))
+    return run_steps(spark, built_with(), str(lake), all_steps(str(source)))
 
 
 def test_forgetting_nobody_is_refused(spark: SparkSession, tmp_path: Path) -> None:

@@ -17,8 +17,13 @@ HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 RESULT = "/experiment/search|one/result"
 
 
-def settings() -> Settings:
-    return load_settings(overrides={"engine": "exact"})
+def settings(**overrides: object) -> Settings:
+    return load_settings(overrides={"engine": "exact"} | overrides)
+
+
+def built_with() -> Settings:
+    """Upkeep takes these from the lake."""
+    return settings(reporting_timezone="America/Bogota", attribution_window="7d", fallback_variants=["DEFAULT"])
 
 
 def batch(folder: Path, number: int) -> str:
@@ -36,7 +41,7 @@ def batch(folder: Path, number: int) -> str:
 def test_upkeep_changes_no_row_and_disturbs_nobody(spark: SparkSession, tmp_path: Path) -> None:
     lake, cache = tmp_path / "lake", tmp_path / "cache"
     for number in range(2):
-        run_pipeline(spark, settings(), batch(tmp_path, number), str(lake))
+        run_pipeline(spark, built_with(), batch(tmp_path, number), str(lake))
     before = contents(spark, lake)
     with served(lake, cache) as client:
         answer = client.get(RESULT).json()["results"]["variants"]
@@ -57,7 +62,7 @@ def test_upkeep_changes_no_row_and_disturbs_nobody(spark: SparkSession, tmp_path
 
     both = Path(batch(tmp_path, 2))
     both.write_text(both.read_text() + Path(batch(tmp_path, 1)).read_text().removeprefix(HEADER))
-    ingested, *_ = run_pipeline(spark, settings(), str(both), str(lake))
+    ingested, *_ = run_pipeline(spark, built_with(), str(both), str(lake))
     # The rejected row was removed by its retention, so that it is new to quarantine when it is sent again.
     assert (ingested.duplicates, ingested.rows_written, ingested.rows_quarantined) == (20, 20, 2)
     assert read_table(spark, EVENTS, str(lake)).count() == 60

@@ -172,6 +172,16 @@ def test_the_hash_follows_what_the_tables_depend_on_and_nothing_else() -> None:
     assert len(hashes | {usual}) == len(others) + 1
 
 
+@pytest.mark.parametrize("window", [None, "36h"])
+def test_the_settings_of_a_lake_come_back_from_what_it_stores(window: str | None) -> None:
+    others = {"reporting_timezone": "America/Bogota", "conversion_event": "PAY", "cross_exposed": "include"}
+    lake = load_settings(overrides={**others, "attribution_window": window, "fallback_variants": ["B", "a, b"]})
+    mine = load_settings(overrides={"seed": 5, "attribution_window": "7d"})
+    adopted = mine.with_table_settings(lake.table_settings())
+    assert adopted.table_settings() == lake.table_settings()
+    assert adopted.seed == 5
+
+
 def test_the_order_of_fallback_variants_is_no_difference() -> None:
     one, two = (load_settings(overrides={"fallback_variants": names}) for names in (["a", "b"], ["b", "a"]))
     assert one.config_hash() == two.config_hash()

@@ -55,6 +55,14 @@ def test_more_memory_than_there_is() -> None:
     assert "ABTEST_DRIVER_MEMORY" in found.mend
 
 
+def test_a_lake_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
+    found = findings(tmp_path / "typo")
+    assert found["lake"].health is Health.WARNING
+    assert str(tmp_path / "typo") in found["lake"].found
+    assert not any("table" in check or check == "storage" for check in found)
+    assert not (tmp_path / "typo").exists()
+
+
 def test_an_empty_lake_can_be_written_and_is_left_as_it_was(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert {found[name].health for name in ("storage", "conditional write", "clock")} == {Health.OK}

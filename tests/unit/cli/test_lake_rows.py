@@ -1,0 +1,56 @@
+"""Rows of a lake for the command line, and the lift that the summary shows."""
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable, write_deltalake
+
+from abtest_lib.cli import summary
+from abtest_lib.cli.lake import read_rows, rows_of_day
+from abtest_lib.contracts import COMPARISONS
+
+DAY = date(2021, 8, 1)
+
+
+def test_rows_by_values_that_sql_would_take_for_its_own(tmp_path: Path) -> None:
+    names = ["it's; --", 'a "quoted" one', "größe|日本", "plain"]
+    rows = pa.table(
+        {"day": [DAY] * 4, "window": names, "users": [1, 2, 3, 4], "reasons": [["a", "b"], [], ["c"], None]}
+    )
+    write_deltalake(tmp_path, rows, partition_by=["day"])
+    table = DeltaTable(tmp_path)
+    assert [read_rows(table, ["users"], window=name) for name in names] == [[{"users": n}] for n in (1, 2, 3, 4)]
+    (first,) = read_rows(table, window=names[0], day=DAY)
+    assert first == {"day": DAY, "window": names[0], "users": 1, "reasons": ["a", "b"]}
+    assert read_rows(table, window="absent") == []
+    assert len(rows_of_day(table, DAY)) == 4
+    assert rows_of_day(table, date(2021, 8, 2)) == []
+
+
+def test_the_lift_shown_is_that_of_the_arm_that_converts_best_beside_the_control(tmp_path: Path) -> None:
+    def comparison(experiment: str, arm: str, lift: float | None, window: str = "to_date") -> dict[str, object]:
+        ends = None if lift is None else (lift - 0.1, lift + 0.1)
+        return {
+            "day": DAY,
+            "experiment_name": experiment,
+            "variant_id": arm,
+            "window": window,
+            "lift": lift,
+            "lift_lower": ends and ends[0],
+            "lift_upper": ends and ends[1],
+        }
+
+    rows = [
+        comparison("control leads", "B", -0.2),
+        comparison("control leads", "C", -0.3),
+        comparison("two", "10", 0.2),
+        comparison("two", "9", 0.2),
+        comparison("two", "8", 0.9, window="day"),
+        comparison("nobody bought", "B", None),
+    ]
+    write_deltalake(COMPARISONS.path(str(tmp_path)), pa.Table.from_pylist(rows), partition_by=["day"])
+    assert summary._lifts(str(tmp_path), DAY) == {
+        "control leads": ("B", "-20.0%", "-30.0% … -10.0%"),
+        "two": ("9", "+20.0%", "+10.0% … +30.0%"),
+    }
