@@ -217,7 +217,10 @@ def _chi_square(found: ExperimentDay, window: str) -> Json | None:
     columns = tuple(f"comparison.{window}.{name}" for name in _OMNIBUS)
     picked = (found.pick(arm, columns) for arm in range(len(found.names)))
     known = next((numbers for numbers in picked if None not in numbers), None)
-    return None if known is None else dict(zip(("statistic", "dof", "p_value"), known, strict=True))
+    if known is None:
+        return None
+    statistic, dof, p_value = known
+    return {"statistic": statistic, "dof": count(dof), "p_value": p_value}
 
 
 _COMPARED = ("difference", "difference_lower", "difference_upper", "decision_lower", "decision_upper")

@@ -54,7 +54,7 @@ class Manifest:
 
     @property
     def tag(self) -> str:
-        """A short hash of everything that answers depend on, for ETags."""
+        """A short hash of everything that is served of the release."""
         return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:20]
 
     def files(self) -> set[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.dayfile import ABSENT, DayFile
+from api.names import by_bar_form, resolve
 
 EPOCH = date(1970, 1, 1)
 _LAST = ("arm_count", "is_valid", "decision", "participants_to_date")
@@ -34,6 +35,7 @@ class Directory:
 
     Attributes:
         names: In alphabetical order; `position` is the way back.
+        forms: The names by the form in which `/` is `|`, where only one has it.
         days: Every day of the release, oldest first.
         present: One row of bits per experiment, one bit per day.
         last: Numbers of each experiment's last day, by column of the index of a day file, and `decision_before`, the
@@ -42,9 +44,14 @@ class Directory:
 
     names: list[str]
     position: Mapping[str, int]
+    forms: Mapping[str, str | None]
     days: list[date]
     present: NDArray[np.uint8]
     last: Mapping[str, NDArray[Any]]
+
+    def resolve(self, written: str) -> str | None:
+        """The experiment that a client means; None when there is none, or several."""
+        return resolve(written, self.position, self.forms)
 
     def days_of(self, name: str) -> list[date]:
         """The days on which an experiment has data, oldest first."""
@@ -62,7 +69,7 @@ class Directory:
         return np.argmax(bits, axis=1), last, bits.sum(axis=1, dtype=np.int64)
 
 
-EMPTY = Directory([], {}, [], np.zeros((0, 0), np.uint8), {column: np.zeros(0) for column in (*_LAST, _BEFORE)})
+EMPTY = Directory([], {}, {}, [], np.zeros((0, 0), np.uint8), {column: np.zeros(0) for column in (*_LAST, _BEFORE)})
 
 
 def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
@@ -130,4 +137,5 @@ def read_directory(path: Path) -> Directory:
         last[_BEFORE] = stored[_BEFORE] if _BEFORE in stored.files else np.full(len(present), float(ABSENT))
     names: list[str] = texts["names"]
     position = {name: row for row, name in enumerate(names)}
-    return Directory(names, position, [date.fromisoformat(day) for day in texts["days"]], present, last)
+    days = [date.fromisoformat(day) for day in texts["days"]]
+    return Directory(names, position, by_bar_form(names), days, present, last)

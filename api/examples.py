@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from abtest_lib import __version__
+from abtest_lib.bayes.version import MODEL_VERSION
+from abtest_lib.contracts import CONTRACT_VERSION
+from abtest_lib.verdict.rules import RULES_VERSION
+
 Json = dict[str, Any]
 
 RELEASE: Json = {"run_id": "20210803T0400", "published_at": "2021-08-03T04:12:09Z", "data_age_seconds": 5230.4}
@@ -28,7 +33,7 @@ VERDICT: Json = {
     "srm_status": "ok",
     "cross_exposed_share": 0.004,
     "information_fraction": 1.0,
-    "model_version": "1",
+    "model_version": RULES_VERSION,
     "explanation": "4916 converts better than 4915 and may be shipped.",
 }
 RESULT: Json = {
@@ -100,7 +105,7 @@ HISTORY: Json = {
             "participants": 2150,
             "participants_to_date": 40190,
             "verdict": VERDICT,
-            "chi_square": {"statistic": 4.04, "dof": 1.0, "p_value": 0.044},
+            "chi_square": {"statistic": 4.04, "dof": 1, "p_value": 0.044},
             "variants": [
                 {
                     **ARM,
@@ -141,7 +146,7 @@ POSTERIOR: Json = {
             "ess_tail": 3520.0,
             "divergences": 0,
             "prior": "exponential",
-            "model_version": "1",
+            "model_version": MODEL_VERSION,
             "seed": 20210801,
         }
     ],
@@ -220,4 +225,4 @@ READY: Json = {
     "release": RELEASE,
     "versions": {"gold/experiment_daily": 12},
 }
-VERSION: Json = {"version": "0.1.0", "contract_version": 1}
+VERSION: Json = {"version": __version__, "contract_version": CONTRACT_VERSION}

@@ -17,7 +17,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from abtest_lib.errors import LakeError
 from api.answers import result
 from api.dayfile import ExperimentDay
-from api.names import resolve
 from api.replies import reply
 from api.service import Service
 from api.snapshot import Snapshot
@@ -40,7 +39,7 @@ async def find(service: Service, written: str, day: date | None) -> Found | None
         The snapshot, the experiment's name, the day and what is there; None when there is nothing.
     """
     snapshot = await service.holding(written, day)
-    name = resolve(written, snapshot.directory.position)
+    name = snapshot.directory.resolve(written)
     if name is None:
         return None
     day = day or snapshot.directory.last_day(name)

@@ -32,7 +32,7 @@ class ListQuery(BaseModel):
         bool | None, Field(description="whether the last day's decision differs from the one on the day before")
     ] = None
     sort: Annotated[Sort, Field(description="a minus puts the largest first; ties go by name")] = "name"
-    limit: Annotated[int, Field(ge=1, le=500)] = 50
+    limit: Annotated[int, Field(ge=1, le=500, description="experiments of a page")] = 50
     cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
 
 

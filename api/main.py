@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
+from starlette.responses import RedirectResponse, Response
 
 from abtest_lib import __version__
 from api import models, problems, routes_experiments, routes_lake, routes_plan
@@ -58,9 +59,15 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     problems.install(app)
     for router in _ROUTERS:
         app.include_router(router)
+    app.add_api_route("/", _to_docs, include_in_schema=False)
     _add_middleware(app, settings)
     _complete_openapi(app, has_keys=bool(settings.key_hashes))
     return app
+
+
+async def _to_docs(request: Request) -> Response:
+    """Who opens the address alone gets the routes to read."""
+    return RedirectResponse(request.url_for("swagger_ui_html").path)
 
 
 def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
@@ -73,7 +80,7 @@ def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET"],
+            allow_methods=["GET", "HEAD"],
             allow_headers=["X-API-Key", "Authorization", "X-Request-ID", "If-None-Match"],
             expose_headers=["ETag", "X-Request-ID"],
         )

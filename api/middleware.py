@@ -1,4 +1,4 @@
-"""Around every request: id, encoded slashes, API key, time limit, headers, log line, metrics.
+"""Around every request: id, HEAD, encoded slashes, API key, time limit, headers, log line, metrics.
 
 One plain ASGI middleware: each further layer costs tens of microseconds per request.
 """
@@ -51,7 +51,9 @@ class RequestMiddleware:
             return
         # A copy: the server's own access log cannot write the path that is made of it here.
         scope = dict(scope)
-        started, status = perf_counter(), 500
+        started, status, method = perf_counter(), 500, scope["method"]
+        if method == "HEAD":
+            scope["method"] = "GET"  # the same answer; only its body stays here
         request_id = _request_id(scope["headers"])
         scope["request_id"] = request_id
         keep_encoded_slashes(scope)
@@ -66,12 +68,14 @@ class RequestMiddleware:
                     (b"x-request-id", request_id.encode()),
                     (b"x-content-type-options", b"nosniff"),
                 ]
+            elif method == "HEAD" and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             await self._answer(scope, receive, send_with_id)
         finally:
-            self._finish(scope, status, perf_counter() - started)
+            self._finish(scope, method, status, perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._keys and scope["path"] not in _OPEN_PATHS and not self._is_allowed(scope["headers"]):
@@ -108,12 +112,12 @@ class RequestMiddleware:
         digest = sha256(given).digest()
         return sum([hmac.compare_digest(digest, known) for known in self._keys]) > 0
 
-    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
+    def _finish(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", "none")
-        self._metrics.observe(scope["method"], route, status, seconds)
+        self._metrics.observe(method, route, status, seconds)
         if self._logs:
             path = scope.get("raw_path", b"").decode("ascii", "replace")
-            log.info("request", method=scope["method"], path=path, status=status, ms=round(seconds * 1_000, 3))
+            log.info("request", method=method, path=path, status=status, ms=round(seconds * 1_000, 3))
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:

@@ -1,7 +1,7 @@
 """Names in addresses: what a client may write for an experiment, and what it means."""
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Mapping
 from hashlib import blake2b
 
 ENCODED_SLASH = "\udc2f"
@@ -10,27 +10,51 @@ ENCODED_SLASH = "\udc2f"
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
 
 
-def candidates(written: str) -> Iterator[str]:
-    r"""The names that a client may mean, the exact one first, then `|` as `/`, then as `\`.
+def bar_form(name: str) -> str:
+    """A name with each `/` written `|`: what two spellings of a name share.
 
     Examples:
-        >>> list(candidates("search|ranking"))
-        ['search|ranking', 'search/ranking', 'search\\ranking']
+        >>> bar_form("search/map|list-view")
+        'search|map|list-view'
     """
-    yield written
-    if "|" in written:
-        yield written.replace("|", "/")
-        yield written.replace("|", "\\")
+    return name.replace("/", "|")
 
 
-def resolve(written: str, known: Container[str]) -> str | None:
-    """The first candidate that is known, or None.
+def by_bar_form(names: Iterable[str]) -> dict[str, str | None]:
+    """The name behind each bar form; None where several names share it, and nothing for names without `/` and `|`.
 
     Examples:
-        >>> resolve("a|b", {"a/b"})
-        'a/b'
+        >>> by_bar_form(["plain", "a/b", "c/d|e", "c|d/e"])
+        {'a|b': 'a/b', 'c|d|e': None}
     """
-    return next((name for name in candidates(written) if name in known), None)
+    found: dict[str, str | None] = {}
+    for name in names:
+        form = bar_form(name)
+        if "|" in form:
+            found[form] = None if form in found else name
+    return found
+
+
+def resolve(written: str, known: Container[str], forms: Mapping[str, str | None]) -> str | None:
+    r"""The name that a client means, or None: the exact one, then the only one of its bar form, then `|` as `\`.
+
+    Args:
+        written: What the client wrote.
+        known: Every name.
+        forms: The names by their bar form, as `by_bar_form` gives them.
+
+    Examples:
+        >>> names = ["a/b|c", "d\\e"]
+        >>> [resolve(written, names, by_bar_form(names)) for written in ("a|b|c", "d|e", "f")]
+        ['a/b|c', 'd\\e', None]
+    """
+    if written in known:
+        return written
+    form = bar_form(written)
+    if form in forms:
+        return forms[form]
+    backslashed = written.replace("|", "\\")
+    return backslashed if backslashed in known else None
 
 
 def as_written(path_part: str) -> str:

@@ -13,7 +13,18 @@ from abtest_lib.errors import LakeError, UsageError, one_line
 from api.answers import encode
 
 PROBLEM_JSON = "application/problem+json"
+_TITLES = {422: "Unprocessable Content"}  # RFC 9110; http.HTTPStatus has the older phrase before Python 3.13
 log = structlog.get_logger("api.problems")
+
+
+def title_of(status: int) -> str:
+    """The title of a status, as RFC 9110 has it.
+
+    Examples:
+        >>> title_of(404), title_of(422)
+        ('Not Found', 'Unprocessable Content')
+    """
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def problem(status: int, detail: str, request_id: str | None = None, headers: dict[str, str] | None = None) -> Response:
@@ -25,7 +36,7 @@ def problem(status: int, detail: str, request_id: str | None = None, headers: di
         request_id: The request's id, as the logs have it.
         headers: More headers.
     """
-    content = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    content = {"type": "about:blank", "title": title_of(status), "status": status, "detail": detail}
     if request_id is not None:
         content["request_id"] = request_id
     return Response(encode(content), status, headers, PROBLEM_JSON)
@@ -63,6 +74,8 @@ def _http(request: Request, error: Exception) -> Response:
     status, headers = HTTPStatus.INTERNAL_SERVER_ERROR.value, None
     if isinstance(error, HTTPException):
         status, headers = error.status_code, dict(error.headers or {})
+    if headers and headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"  # `api.middleware` answers HEAD wherever there is a GET
     return problem(status, one_line(getattr(error, "detail", error)), _id(request), headers)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from api.answers import Json, encode
 from api.names import as_written
-from api.problems import PROBLEM_JSON
+from api.problems import PROBLEM_JSON, title_of
 from api.service import Service
 from api.snapshot import Snapshot
 
@@ -39,10 +39,20 @@ def parse_day(value: object) -> object:
 PathText = Annotated[str, AfterValidator(as_written)]
 """A part of a path in which a client may have encoded slashes."""
 
+_WrittenDay = Annotated[date | None, BeforeValidator(parse_day)]
+_EXAMPLES = ["2021-08-01"]
 Day = Annotated[
-    date | None,
-    BeforeValidator(parse_day),
-    Query(description="YYYY-MM-DD; the latest day with data when left out", examples=["2021-08-01"]),
+    _WrittenDay, Query(description="YYYY-MM-DD; the experiment's last day when left out", examples=_EXAMPLES)
+]
+FirstDay = Annotated[
+    _WrittenDay, Query(description="YYYY-MM-DD; from the experiment's first day when left out", examples=_EXAMPLES)
+]
+LastDay = Annotated[
+    _WrittenDay,
+    Query(
+        description="YYYY-MM-DD, not before `first_day`; to the experiment's last day when left out",
+        examples=_EXAMPLES,
+    ),
 ]
 
 
@@ -74,10 +84,8 @@ def problem_doc(description: str, status: int, detail: str) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
-INVALID = problem_doc(
-    "Unprocessable Content", 422, "day '01/08/2021': must be a day written YYYY-MM-DD, e.g. 2021-08-01"
-)
-NOT_LOADED = problem_doc("Service Unavailable", 503, "not loaded yet, try again later: no release is mirrored yet")
+INVALID = problem_doc(title_of(422), 422, "day '01/08/2021': must be a day written YYYY-MM-DD, e.g. 2021-08-01")
+NOT_LOADED = problem_doc(title_of(503), 503, "not loaded yet, try again later: no release is mirrored yet")
 
 
 def documented(model: type[BaseModel], example: Json, *, cached: bool = True, **more: dict[str, Any]) -> Responses:

@@ -9,14 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
+from abtest_lib.errors import UsageError
 from abtest_lib.registry import Experiment as Declared
 from api import answers, examples, models
 from api.density import posterior_variant
 from api.finding import Found, find, result_reply
 from api.listing import ListQuery, list_experiments
-from api.names import resolve
 from api.problems import no_data
-from api.replies import Day, PathText, documented, no_data_doc, reply, service_of
+from api.replies import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
 
 
 class TextConvertor(PathConvertor):
@@ -28,10 +28,12 @@ class TextConvertor(PathConvertor):
 register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
 Name = Annotated[PathText, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
+Window = Annotated[models.Window, Query(description="counts and beliefs of the day alone, or to date")]
 
 
 def _nothing(written: str, day: date | None) -> Response:
-    return no_data(f"No data found for experiment '{written}' on day '{day or 'latest'}'")
+    on_day = "" if day is None else f" on day '{day}'"
+    return no_data(f"No data found for experiment '{written}'{on_day}")
 
 
 async def _find(request: Request, written: str, day: date | None) -> Found | None:
@@ -70,17 +72,19 @@ async def experiments(request: Request, query: Annotated[ListQuery, Query()]) ->
 async def history(
     request: Request,
     experiment_name: Name,
-    first_day: Day = None,
-    last_day: Day = None,
-    window: models.Window = "to_date",
+    first_day: FirstDay = None,
+    last_day: LastDay = None,
+    window: Window = "to_date",
 ) -> Response:
     """One point per day with data, oldest first, with that day's verdict and boundary."""
+    first, last = first_day or date.min, last_day or date.max
+    if first > last:
+        raise UsageError(f"first_day '{first}' is after last_day '{last}': the span must not end before it begins")
     snapshot = await service_of(request).complete()
-    name = resolve(experiment_name, snapshot.directory.position)
+    name = snapshot.directory.resolve(experiment_name)
     if name is None:
         return _nothing(experiment_name, last_day)
-    span = (first_day or date.min, last_day or date.max)
-    points = (answers.history_point(day, found, window) for day, found in snapshot.series(name, *span))
+    points = (answers.history_point(day, found, window) for day, found in snapshot.series(name, first, last))
     about = {"name": name, "window": window, "release": snapshot.release()}
     return reply(request, snapshot, await run_in_threadpool(answers.encode_with_points, about, points))
 
@@ -112,7 +116,7 @@ async def posterior(
     request: Request,
     experiment_name: Name,
     day: Day = None,
-    window: models.Window = "to_date",
+    window: Window = "to_date",
     points: Annotated[int, Query(ge=10, le=1_000, description="of each density")] = 200,
 ) -> Response:
     """The density is a Beta with the posterior's mean and standard deviation."""

@@ -47,8 +47,8 @@ async def tables(request: Request) -> Response:
 )
 async def table(
     request: Request,
-    layer: Annotated[PathText, Path(examples=["gold"])],
-    table: Annotated[PathText, Path(examples=["experiment_daily"])],
+    layer: Annotated[PathText, Path(description="bronze, quarantine, silver, gold or ops", examples=["gold"])],
+    table: Annotated[PathText, Path(description="the table's name inside the layer", examples=["experiment_daily"])],
     limit: Annotated[int, Query(ge=0, le=100, description="rows of the sample")] = 20,
 ) -> Response:
     """Ids of people are replaced by pseudonyms."""

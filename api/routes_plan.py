@@ -32,8 +32,8 @@ class PlanQuery(BaseModel):
     baseline: Annotated[Open, Field(description="the control's conversion, a proportion", examples=[0.05])]
     lift: Annotated[float, Field(gt=-1, le=1_000, description="the smallest relative lift worth finding, a ratio")]
     arms: Annotated[int, Field(ge=2, le=50, description="with the control")] = 2
-    alpha: Open = 0.05
-    power: Open = 0.8
+    alpha: Annotated[Open, Field(description="two-sided level, shared by the arms")] = 0.05
+    power: Annotated[Open, Field(description="the probability with which the lift is to be found")] = 0.8
     rule: Annotated[models.Rule, Field(description="judged once at the end, or daily")] = "fixed"
     looks: Annotated[int, Field(ge=1, le=60, description="daily looks of the planned and the unplanned rule")] = 28
     users_per_day: Annotated[float | None, Field(gt=0, le=1e12, description="of all arms together")] = None

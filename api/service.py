@@ -13,6 +13,7 @@ import structlog
 from abtest_lib.errors import LakeError
 from abtest_lib.registry import Registry, load_registry
 from api.cache import LACKS_FEATURE, Cache, Status
+from api.identity import beside_the_release
 from api.settings import ApiSettings
 from api.snapshot import Snapshot, load_snapshot
 
@@ -37,6 +38,7 @@ class Service:
         self.settings = settings
         self.cache = Cache(settings.cache_dir, settings.lake)
         self.registry = Registry()
+        self._beside = ""
         self.snapshot: Snapshot | None = None
         self.status: Status | None = None
         self.planning = asyncio.Semaphore(1)  # a plan may compute for seconds
@@ -48,6 +50,7 @@ class Service:
         """Open what the cache has, then watch it and, unless switched off, run the mirror."""
         self.cache.prepare()
         self.registry = load_registry(self.settings.registry)
+        self._beside = await asyncio.to_thread(beside_the_release, self.registry)
         await self._look()
         self._tasks.append(asyncio.create_task(self._watch()))
         if self.settings.refresh_seconds > 0:
@@ -77,7 +80,9 @@ class Service:
         if seen is None or seen == self._seen:
             return
         try:
-            loaded = await asyncio.to_thread(load_snapshot, self.cache, self.settings.memory_bytes, self.snapshot)
+            loaded = await asyncio.to_thread(
+                load_snapshot, self.cache, self.settings.memory_bytes, self.snapshot, self._beside
+            )
         except LakeError as error:
             log.warning("the mirrored release could not be opened", problem=str(error))
             return

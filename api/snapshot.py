@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 from abtest_lib.errors import LakeError
 from api.cache import Cache, Manifest
 from api.dayfile import DayFile, ExperimentDay
 from api.directory import EMPTY, Directory, read_directory
-from api.names import resolve
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Snapshot:
         manifest: What it is.
         days: Its days with their files, newest first; None for a day that is still being loaded.
         directory: Its experiments.
+        cache: Where its files are.
+        beside: A hash of what answers depend on beside the release; see `api.identity`.
         overviews: The contents of the overview file, read on first use.
     """
 
@@ -29,11 +31,12 @@ class Snapshot:
     days: dict[date, DayFile | None]
     directory: Directory
     cache: Cache = field(repr=False)
+    beside: str = ""
 
     @cached_property
     def tag(self) -> str:
         """A short hash of everything that answers depend on."""
-        return self.manifest.tag
+        return sha256(f"{self.manifest.tag} {self.beside}".encode()).hexdigest()[:20]
 
     @cached_property
     def complete(self) -> bool:
@@ -84,7 +87,7 @@ class Snapshot:
 
     def knows(self, written: str) -> bool:
         """Whether what a client wrote stands for an experiment of the release."""
-        return resolve(written, self.directory.position) is not None
+        return self.directory.resolve(written) is not None
 
     def is_loading(self, day: date) -> bool:
         """Whether the release has the day, but the cache does not have it yet."""
@@ -98,13 +101,16 @@ class Snapshot:
                 yield day, found
 
 
-def load_snapshot(cache: Cache, memory_bytes: int, previous: Snapshot | None = None) -> Snapshot | None:
+def load_snapshot(
+    cache: Cache, memory_bytes: int, previous: Snapshot | None = None, beside: str = ""
+) -> Snapshot | None:
     """Open what the manifest names.
 
     Args:
         cache: The lake's folder in the cache.
         memory_bytes: How much of the newest days to keep in memory.
         previous: The snapshot before, whose open files are used again.
+        beside: A hash of what answers depend on beside the release.
 
     Returns:
         The snapshot, or None when there is no manifest.
@@ -126,7 +132,7 @@ def load_snapshot(cache: Cache, memory_bytes: int, previous: Snapshot | None = N
         raise LakeError(f"the cache lacks a file that its manifest names: {type(error).__name__}") from error
     days = dict(sorted(days.items(), reverse=True))
     _keep_in_memory([file for file in days.values() if file is not None], memory_bytes)
-    return Snapshot(manifest, days, directory, cache)
+    return Snapshot(manifest, days, directory, cache, beside)
 
 
 def _directory(cache: Cache, manifest: Manifest, previous: Snapshot | None) -> Directory:

@@ -103,6 +103,15 @@ def test_history_between_days(client: TestClient) -> None:
     assert get(client, models.History, path, last_day="2020-01-01").points == []
 
 
+def test_a_history_that_ends_before_it_begins_is_refused(client: TestClient) -> None:
+    path = "/experiment/search|ranking/history"
+    answer = client.get(path, params={"first_day": "2021-08-02", "last_day": "2021-08-01"})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["detail"].startswith("first_day '2021-08-02' is after last_day '2021-08-01'")
+    one_day = get(client, models.History, path, first_day="2021-08-02", last_day="2021-08-02")
+    assert [str(point.day) for point in one_day.points] == ["2021-08-02"]
+
+
 def test_funnel(client: TestClient) -> None:
     found = get(client, models.Funnel, "/experiment/search|ranking/funnel", day="2021-08-01")
     assert [step.event_name for step in found.steps] == ["SEARCH", "BUY"]
@@ -225,7 +234,9 @@ def test_history_day_by_day(client: TestClient) -> None:
 
 def test_chi_square_of_each_day(client: TestClient) -> None:
     found = get(client, models.History, "/experiment/search|ranking/history")
-    assert [p.chi_square.model_dump() for p in found.points] == [{"statistic": 0.36, "dof": 1.0, "p_value": 0.55}] * 2
+    assert [p.chi_square.model_dump() for p in found.points] == [{"statistic": 0.36, "dof": 1, "p_value": 0.55}] * 2
+    degrees = [p["chi_square"]["dof"] for p in client.get("/experiment/search|ranking/history").json()["points"]]
+    assert [type(dof) for dof in degrees] == [int, int]
 
 
 def test_plan_has_a_power_curve_when_asked(client: TestClient) -> None:

@@ -6,8 +6,9 @@ import time
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
 import pytest
-from serving import TestClient, served
+from serving import TestClient, listening, served
 
 from abtest_lib.errors import ConfigError
 from api import models, replies, routes_plan
@@ -26,6 +27,19 @@ def test_entity_tags(client: TestClient) -> None:
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert client.get(RESULT, headers={"If-None-Match": 'W/"other"'}).status_code == 200
     assert client.get("/experiment/nothing/result", headers={"If-None-Match": tag}).status_code == 404
+
+
+def test_another_registry_gives_other_entity_tags(lake: Path, tmp_path: Path) -> None:
+    """The same release, served from the same cache after each restart."""
+    path, declared = "/experiment/search|ranking", tmp_path / "experiments.yaml"
+    declared.write_text('experiments: {search/ranking: {control: "4915"}}')
+    with served(lake, tmp_path / "cache") as undeclared:
+        tag = undeclared.get(path).headers["etag"]
+    with served(lake, tmp_path / "cache", registry=declared) as client:
+        answer = client.get(path, headers={"If-None-Match": tag})
+        assert (answer.status_code, answer.json()["registry"]["control"]) == (200, "4915")
+    with served(lake, tmp_path / "cache") as again:
+        assert again.get(path, headers={"If-None-Match": tag}).status_code == 304
 
 
 @pytest.mark.parametrize("path", ["search|ranking", "search%2Franking", "lonely", "nothing", "%00"])
@@ -76,6 +90,52 @@ def test_errors_are_problems(client: TestClient, method: str, path: str, status:
     assert found.detail
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        RESULT, "/experiment/search|ranking", "/experiment/search|ranking/history", "/experiment/nothing",
+        "/experiments", "/tables", "/quality", "/plan", "/health/live", "/health/ready", "/version", "/metrics",
+        "/docs", "/openapi.json", "/", "/nowhere",
+    ],
+)  # fmt: skip
+def test_head_is_get_without_the_body(client: TestClient, path: str) -> None:
+    got, asked = (client.request(method, path, follow_redirects=False) for method in ("GET", "HEAD"))
+    assert (asked.status_code, asked.content) == (got.status_code, b"")
+    moving = {"x-request-id", "content-length"}  # ages in a body make it longer or shorter
+    assert asked.headers.keys() == got.headers.keys()
+    staying = got.headers.keys() - moving
+    assert {name: asked.headers[name] for name in staying} == {name: got.headers[name] for name in staying}
+
+
+def test_head_over_the_wire(lake: Path, tmp_path: Path) -> None:
+    with listening(lake, tmp_path) as address, httpx.Client(base_url=address) as client:
+        tag = client.get(RESULT).headers["etag"]
+        for path in (RESULT, "/health/live", "/health/ready", "/openapi.json"):
+            answer = client.head(path)
+            assert (answer.status_code, answer.content) == (200, b""), path
+        assert client.head(RESULT, headers={"If-None-Match": tag}).status_code == 304
+        assert 'method="HEAD"' in client.get("/metrics").text
+
+
+def test_other_methods_are_told_which_are_allowed(client: TestClient) -> None:
+    for path in ("/experiments", "/health/ready"):
+        answer = client.post(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
+
+
+def test_the_address_alone_leads_to_the_routes(client: TestClient) -> None:
+    answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+    assert client.get("/").status_code == 200
+
+
+def test_titles_are_those_that_are_documented(client: TestClient) -> None:
+    documented = client.get("/openapi.json").json()["paths"]["/plan"]["get"]["responses"]["422"]
+    served_title = client.get("/plan").json()["title"]
+    assert served_title == documented["content"]["application/problem+json"]["example"]["title"]
+    assert (served_title, documented["description"]) == ("Unprocessable Content", "Unprocessable Content")
+
+
 def test_keys(lake: Path, tmp_path: Path) -> None:
     with served(lake, tmp_path, key_hashes=["0" * 64, KEY_HASH]) as client:
         refused = [client.get(RESULT), client.get(RESULT, headers={"X-API-Key": KEY_HASH}), client.get("/docs")]
@@ -94,7 +154,7 @@ def test_origins(lake: Path, tmp_path: Path, client: TestClient) -> None:
     origin = {"Origin": "https://dash.example"}
     assert "access-control-allow-origin" not in client.get(RESULT, headers=origin).headers
     with served(lake, tmp_path, cors_origins=["https://dash.example"], key_hashes=[KEY_HASH]) as open_one:
-        asked = open_one.options(RESULT, headers=origin | {"Access-Control-Request-Method": "GET"})
+        asked = open_one.options(RESULT, headers=origin | {"Access-Control-Request-Method": "HEAD"})
         assert (asked.status_code, asked.headers["access-control-allow-origin"]) == (200, "https://dash.example")
         foreign = open_one.get(RESULT, headers={"Origin": "https://evil.example", "X-API-Key": KEY})
         assert "access-control-allow-origin" not in foreign.headers

@@ -17,6 +17,7 @@ NAMES = [
     "plain", "a/b", "a|b", "a\\b", "a/b/result", "result", "/", "//", "|", "..", "../..", "../../etc/passwd", ".", " ",
     "a b", "a+b", "a%2Fb", "%", "%00", "100%", "q?x=1", "h#f", "ü/ñ", "日本語", "🙂", "'; DROP TABLE gold; --", '"',
     "{x}", "a\tb", "a\nb", "\x01", "null", "history", "x" * 500, "\ufffd", "..%2f..", "e\u0301", "é",
+    "search/map|list-view", "m/n|o", "m|n/o",
 ]  # fmt: skip
 
 
@@ -47,6 +48,29 @@ def test_the_list_has_every_name(named: TestClient) -> None:
 
 def test_the_exact_name_goes_first(named: TestClient) -> None:
     assert named.get("/experiment/a|b/result").json()["results"]["variants"][0]["users"] == NAMES.index("a|b") + 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["search%7Cmap%7Clist-view", "search|map|list-view", "search%2Fmap%2Flist-view", "search|map%2Flist-view"],
+)
+def test_a_name_with_both_signs_is_found_in_either(named: TestClient, written: str) -> None:
+    for path in ("", "/result", "/history", "/funnel", "/posterior"):
+        assert named.get(f"/experiment/{written}{path}").status_code == 200, path
+    assert named.get(f"/experiment/{written}").json()["name"] == "search/map|list-view"
+
+
+def test_a_spelling_of_several_names_is_none_of_them(named: TestClient) -> None:
+    assert named.get("/experiment/m|n|o").status_code == 404
+    assert named.get("/experiment/m%2Fn|o").json()["name"] == "m/n|o"
+    assert named.get("/experiment/m|n%2Fo").json()["name"] == "m|n/o"
+
+
+def test_a_bar_stands_for_a_backslash_too(tmp_path: Path) -> None:
+    rows = arm_rows(DAY_1, "a\\b", {"1": (1, 0)})
+    publish(tmp_path, "r", {"gold/experiment_daily": write(tmp_path, contracts.EXPERIMENT_DAILY, rows)})
+    with served(tmp_path, tmp_path / "cache") as client:
+        assert client.get("/experiment/a|b").json()["name"] == "a\\b"
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

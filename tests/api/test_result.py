@@ -73,7 +73,11 @@ def test_slashes_may_be_written_in_several_ways(client: TestClient, path: str, w
         ("nothing/result?day=2021-08-01", "No data found for experiment 'nothing' on day '2021-08-01'"),
         ("lonely/result?day=2021-08-01", "No data found for experiment 'lonely' on day '2021-08-01'"),
         ("search|ranking/result?day=1999-01-01", "No data found for experiment 'search|ranking' on day '1999-01-01'"),
-        ("nothing/result", "No data found for experiment 'nothing' on day 'latest'"),
+        ("nothing/result", "No data found for experiment 'nothing'"),
+        ("nothing", "No data found for experiment 'nothing'"),
+        ("nothing/history", "No data found for experiment 'nothing'"),
+        ("nothing/funnel", "No data found for experiment 'nothing'"),
+        ("nothing/posterior?day=2021-08-01", "No data found for experiment 'nothing' on day '2021-08-01'"),
     ],
 )
 def test_no_data(client: TestClient, path: str, detail: str) -> None:
@@ -90,4 +94,5 @@ def test_a_malformed_day_is_told_the_format(client: TestClient, day: str) -> Non
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == f"day '{day}': must be a day written YYYY-MM-DD, e.g. 2021-08-01"
+    assert answer.json()["title"] == "Unprocessable Content"
     assert answer.json()["request_id"] == answer.headers["x-request-id"]

@@ -1,0 +1,31 @@
+"""What entity tags depend on beside the release."""
+
+import pytest
+
+from abtest_lib.registry import Experiment, Registry
+from api import identity
+from api.identity import beside_the_release
+
+EARLIER, LATER = (Registry({"a": Experiment("a", control=control)}) for control in ("1", "2"))
+
+
+def test_every_declaration_counts_and_their_order_does_not() -> None:
+    first, second = Experiment("a"), Experiment("b")
+    hashes = {beside_the_release(registry) for registry in (Registry(), EARLIER, LATER)}
+    assert len(hashes) == 3
+    assert beside_the_release(Registry({"a": first, "b": second})) == beside_the_release(
+        Registry({"b": second, "a": first})
+    )
+
+
+def test_the_code_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = beside_the_release(EARLIER)
+    assert beside_the_release(EARLIER) == before
+    monkeypatch.setattr(identity, "code_version", lambda: "another")
+    assert beside_the_release(EARLIER) != before
+
+
+def test_another_version_of_the_suite_is_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = identity.code_version()
+    monkeypatch.setattr(identity, "__version__", "another")
+    assert identity.code_version() != before
