@@ -14,6 +14,9 @@ from abtest_lib.spark.tables import read_inserts, read_table
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments
 
+_LARGEST_STEP = timedelta(hours=3)
+"""A clock that goes back over midnight, as St. John's did until 2010, shows a later date before a stretch ends."""
+
 ONE_DAY = timedelta(days=1)
 """A day in any time zone touches at most the UTC dates beside it."""
 
@@ -36,14 +39,17 @@ def days_of(run: Run, events: DataFrame) -> tuple[date, ...]:
 
 
 def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
-    """The first and the last day that stretches of time touch; None where there are none."""
+    """The first and the last day that stretches of time touch, or a day more; None where there are none."""
     ends = spans.agg(F.min("span_start").alias("first"), F.max("span_end").alias("last"))
     timezone = run.settings.reporting_timezone
-    row = ends.select(day_of("first", timezone).alias("first"), day_of("last", timezone).alias("last")).first()
+    first, last = (
+        day_of(F.col("first") - F.lit(_LARGEST_STEP), timezone),
+        day_of(F.col("last") + F.lit(_LARGEST_STEP), timezone),
+    )
+    row = ends.select(first.alias("first"), last.alias("last")).first()
     if row is None or row["last"] is None:
         return None
-    # A clock that goes back over midnight gives the later end an earlier day.
-    return min(row["first"], row["last"]), max(row["first"], row["last"])
+    return row["first"], row["last"]
 
 
 def all_assignments(run: Run, bronze_version: int) -> DataFrame:

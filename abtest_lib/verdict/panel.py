@@ -14,6 +14,7 @@ from abtest_lib.config import CrossExposed
 from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints
 from abtest_lib.verdict.control import ControlChoice
+from abtest_lib.verdict.rules import STRAY_SHARE, STRAY_SHARE_OF_FEW, STRAY_USERS
 
 A = TypeVar("A", bound=np.generic)
 Days = npt.NDArray[np.datetime64]
@@ -94,8 +95,16 @@ class Panel:
 
     @property
     def is_active(self) -> Bools:
-        """Whether an arm has users to date, (E, T, K)."""
-        return np.asarray(self.users > 0)
+        """Whether an arm has users to date and takes part, (E, T, K)."""
+        return np.asarray((self.users > 0) & ~self.is_stray)
+
+    @property
+    def is_stray(self) -> Bools:
+        """Whether an arm that the registry gives no share has some few users, testers' as a rule, (E, T, K)."""
+        everybody = self.users.sum(axis=2, keepdims=True)
+        most = np.maximum(STRAY_SHARE * everybody, np.minimum(STRAY_USERS, STRAY_SHARE_OF_FEW * everybody))
+        undeclared = self.is_declared[:, :, None] & (self.shares == 0)
+        return np.asarray(undeclared & (self.users > 0) & (self.users <= most))
 
     @property
     def is_before_start(self) -> Bools:

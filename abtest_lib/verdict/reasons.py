@@ -105,6 +105,7 @@ _ALL = (
     Reason("quarantined_rows", Weight.WARNS, "More than 1 % of the day's rows were rejected."),
     Reason("days_missing", Weight.WARNS, "There are days without any exposure since the start."),
     Reason("arm_without_users", Weight.WARNS, "A registered arm has no users."),
+    Reason("stray_users", Weight.WARNS, "A few users saw an arm that the registry gives no share; it is left out."),
     Reason("few_users", Weight.WARNS, "The smallest arm has fewer than 100 users."),
     Reason("less_than_a_week", Weight.WARNS, "Fewer than seven days have passed, so not every weekday is covered."),
     Reason("control_assumed", Weight.WARNS, "No control is registered: the lowest id was taken."),

@@ -8,6 +8,12 @@ RULES_VERSION = "3"
 METRIC = "purchase"
 """The metric that is judged; guardrails will add others."""
 
+STRAY_SHARE = 0.001
+"""An arm that the registry gives no share is a stray one, and no fault of the experiment, up to this share of users."""
+
+STRAY_USERS, STRAY_SHARE_OF_FEW = 10, 0.01
+"""In a small experiment up to so many users, while they are no more than this share."""
+
 EVERYBODY = "all"
 """The segment that is judged; others will come beside it."""
 

@@ -116,6 +116,7 @@ def _warnings(panel: Panel, share: Floats, rules: Rules) -> dict[str, Bools]:
         "quarantined_rows": panel.quarantined_share > rules.quarantine_warning,
         "days_missing": since_first > rows,
         "arm_without_users": panel.is_declared & ((panel.shares > 0) & ~active).any(axis=2),
+        "stray_users": panel.is_stray.any(axis=2),
         "few_users": (smallest < rules.few_users) & (arms > 0),
         "less_than_a_week": passed < rules.full_days,
         "control_assumed": assumed[:, None] & panel.is_control_known,

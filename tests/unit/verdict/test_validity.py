@@ -100,6 +100,30 @@ def test_an_arm_without_a_share_and_a_share_without_users(story: Make, last: Las
     assert {"arm_without_users", "sample_ratio_mismatch"} <= set(absent.reasons)
 
 
+@pytest.mark.parametrize(
+    ("users", "strays", "is_stray"),
+    [(10_000, 20, True), (10_000, 21, False), (1000, 10, True), (1000, 11, False), (50, 1, True), (50, 2, False)],
+)
+def test_some_few_users_of_an_undeclared_arm_are_left_out(
+    story: Make,
+    last: Last,
+    users: int,
+    strays: int,
+    is_stray: bool,  # noqa: FBT001  a table of cases
+) -> None:
+    """0.1 % of the users, or ten where these are no more than 1 %."""
+    arms = {"A": [(users, users // 20)], "B": [(users, users // 20)]}
+    alone, beside = (last(story(told, registry=HALVES)) for told in (arms, {**arms, "C": [(strays, strays)]}))
+    assert ("stray_users" in beside.reasons) is is_stray
+    assert ("undeclared_arm" in beside.reasons) is not is_stray
+    if is_stray:
+        assert (beside.decision, beside.winner, beside.explanation) == (
+            alone.decision,
+            alone.winner,
+            alone.explanation,
+        )
+
+
 def test_unevenly_spread_switchers_are_invalid(story: Make, last: Last) -> None:
     arms = {"A": [(10_000, 500)], "B": [(10_000, 500)]}
     verdict = last(story(arms, switchers={"A": [(400, 40)], "B": [(600, 60)]}))
