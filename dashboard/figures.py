@@ -74,7 +74,7 @@ def conversion(arms: Sequence[shapes.Arm]) -> go.Figure:
         )
     )
     figure.update_yaxes(autorange="reversed", type="category")
-    figure.update_xaxes(rangemode="tozero", ticksuffix=" %")
+    figure.update_xaxes(rangemode="tozero", ticksuffix=texts.PERCENT)
     return finish(figure, texts.AXIS_CONVERSION, texts.AXIS_ARM, 110 + _ROW * len(arms))
 
 
@@ -88,6 +88,7 @@ def trend(points: Sequence[shapes.Point], arms: Sequence[shapes.Arm]) -> go.Figu
         figure.add_scatter(
             x=[day for day, _ in ends] + [day for day, _ in reversed(ends)],
             y=_percents([end["upper"] for _, end in ends] + [end["lower"] for _, end in reversed(ends)]),
+            mode="lines",  # by itself Plotly marks the corners of a band of few days
             fill="toself",
             fillcolor=look(place).shade(0.13),
             line={"width": 0},
@@ -97,7 +98,7 @@ def trend(points: Sequence[shapes.Point], arms: Sequence[shapes.Arm]) -> go.Figu
         )
         _line(figure, series, place, arm, [found["conversion_rate"] for _, found in series])
     _days(figure, points)
-    figure.update_yaxes(ticksuffix=" %")
+    figure.update_yaxes(ticksuffix=texts.PERCENT)
     return finish(figure, texts.AXIS_DAY, texts.AXIS_CONVERSION)
 
 
@@ -113,7 +114,7 @@ def _line(
     values: Sequence[float | None],
     scale: float = 100.0,
 ) -> None:
-    shown, suffix = look(place), " %" if scale != 1.0 else ""
+    shown, suffix = look(place), texts.PERCENT if scale != 1.0 else ""
     figure.add_scatter(
         x=[day for day, _ in series],
         y=[None if value is None else scale * value for value in values],
@@ -159,7 +160,7 @@ def posterior(arms: Sequence[shapes.PosteriorArm]) -> go.Figure:
                 text=[texts.HDI_OF.format(arm=_name(arm), low=low, high=high)] * 2,
                 hoverinfo="text",
             )
-    figure.update_xaxes(ticksuffix=" %")
+    figure.update_xaxes(ticksuffix=texts.PERCENT)
     figure.update_yaxes(showticklabels=False)
     return finish(figure, texts.AXIS_CONVERSION, texts.AXIS_DENSITY)
 
@@ -195,7 +196,7 @@ def lift(arms: Sequence[shapes.Arm]) -> go.Figure | None:
     if not drawn:
         return None
     figure.add_vline(x=0.0, line_dash="dot", line_color=GREY)
-    figure.update_xaxes(ticksuffix=" %")
+    figure.update_xaxes(ticksuffix=texts.PERCENT)
     figure.update_yaxes(autorange="reversed", type="category")
     return finish(figure, texts.AXIS_LIFT, texts.AXIS_ARM, 130 + _ROW * drawn)
 
@@ -235,7 +236,7 @@ def best(points: Sequence[shapes.Point], arms: Sequence[shapes.Arm]) -> go.Figur
     if not figure.data:
         return None
     _days(figure, points)
-    figure.update_yaxes(range=[-3, 103], ticksuffix=" %")
+    figure.update_yaxes(range=[-3, 103], ticksuffix=texts.PERCENT)
     return finish(figure, texts.AXIS_DAY, texts.AXIS_BEST)
 
 

@@ -119,7 +119,7 @@ def power(curve: Sequence[tuple[int, float]], planned: int, wanted: float) -> go
         mode="lines",
         line={"color": look(0).colour, "width": 3},
         showlegend=False,
-        hovertemplate="%{x:,.0f}: %{y:.1f} %<extra></extra>",
+        hovertemplate="%{x:,.0f}: %{y:.1f}" + texts.PERCENT + "<extra></extra>",
     )
     figure.add_scatter(
         x=[planned],
@@ -132,6 +132,6 @@ def power(curve: Sequence[tuple[int, float]], planned: int, wanted: float) -> go
         hoverinfo="skip",
     )
     figure.add_hline(y=100 * wanted, line_dash="dot", line_color=GREY)
-    figure.update_yaxes(range=[0, 104], ticksuffix=" %")
+    figure.update_yaxes(range=[0, 104], ticksuffix=texts.PERCENT)
     figure.update_xaxes(rangemode="tozero", tickformat=",d", nticks=6)
     return finish(figure, texts.AXIS_PER_ARM, texts.AXIS_POWER, 360)

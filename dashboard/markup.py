@@ -1,4 +1,4 @@
-"""Tables and small marks as HTML: read by screen readers, usable by keyboard, cards instead of columns on a phone.
+"""Tables and small marks as HTML: read by screen readers, usable by keyboard, cards where it is narrow.
 
 Every text is escaped here, and only here.
 """
@@ -10,16 +10,18 @@ from urllib.parse import urlencode
 
 from dashboard import shapes, texts, words
 
-STYLE = """
-<style>
+_TABLES = """
 .ab-table {width: 100%; border-collapse: collapse; font-size: .92rem; margin: 0 0 .4rem}
 .ab-table caption {text-align: left; padding: .2rem 0 .4rem; opacity: .85; caption-side: bottom; font-size: .85rem}
 .ab-table th {text-align: left; font-weight: 600; padding: .4rem .7rem .4rem 0; vertical-align: bottom;
   border-bottom: 1px solid rgba(127,127,127,.6)}
 .ab-table td, .ab-table tbody th {padding: .45rem .7rem .45rem 0; vertical-align: middle;
-  border-bottom: 1px solid rgba(127,127,127,.25); overflow-wrap: anywhere; font-weight: 400}
+  border-bottom: 1px solid rgba(127,127,127,.25); font-weight: 400}
+.ab-table tr > :last-child {padding-right: 0}
 .ab-table tbody th {font-weight: 600}
-.ab-table .num {text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap}
+.ab-table .num {text-align: right; font-variant-numeric: tabular-nums}
+.ab-table .ab-word {white-space: nowrap}
+.ab-table .ab-long {overflow-wrap: anywhere; min-width: 7.5rem}
 .ab-table small {display: block; opacity: .85}
 .ab-scroll {overflow-x: auto}
 .ab-scroll td {white-space: nowrap; max-width: 22rem; overflow: hidden; text-overflow: ellipsis}
@@ -39,20 +41,31 @@ STYLE = """
 [data-testid="stHtml"] a {color: inherit; text-underline-offset: .15em}
 [data-testid="stMainBlockContainer"] {padding-top: 4.5rem; padding-bottom: 3rem}
 .ab-verdict {line-height: 1.7}
-@media (max-width: 640px) {
-  .ab-cards thead {position: absolute; left: -9999px}
-  .ab-cards tr {display: block; border: 1px solid rgba(127,127,127,.4); border-radius: .5rem; padding: .4rem .7rem;
-    margin: 0 0 .6rem}
-  .ab-cards td, .ab-cards tbody th {display: flex; justify-content: space-between; align-items: center; gap: 1rem;
-    border: 0; padding: .22rem 0; text-align: right}
-  .ab-cards tbody th {font-size: 1rem; text-align: left}
-  .ab-cards td::before {content: attr(data-label); opacity: .85; font-weight: 400; text-align: left; flex: none;
-    max-width: 45%}
-  .ab-cards .num {white-space: normal}
-  .ab-cards .ab-nothing {display: none}
-}
-</style>
+.ab-many {font-size: .86rem} .ab-many td, .ab-many th {padding-right: .6rem}
+.ab-box {container-type: inline-size}
+@media screen {.ab-box {overflow-x: auto}}
+@media print {.ab-table {font-size: 8.5pt} .ab-table tr {break-inside: avoid}
+  .ab-table td, .ab-table th {padding-right: .4rem} .ab-table .ab-long {min-width: 5rem}}
 """
+_CARDS = """
+@media screen {@container (max-width: WIDTH) {
+  .NAME thead {position: absolute; left: -9999px}
+  .NAME tr {display: block; border: 1px solid rgba(127,127,127,.4); border-radius: .5rem; padding: .4rem .7rem;
+    margin: 0 0 .6rem}
+  .NAME td, .NAME tbody th {display: flex; justify-content: space-between; align-items: center; gap: 1rem;
+    border: 0; padding: .22rem 0; text-align: right}
+  .NAME tbody th {font-size: 1rem; text-align: left}
+  .NAME td::before {content: attr(data-label); opacity: .85; font-weight: 400; text-align: left; flex: none;
+    max-width: 45%}
+  .NAME .ab-nothing {display: none}
+}}
+"""
+_SIZES = {"ab-few": (4, "26rem"), "ab-some": (7, "40rem"), "ab-many": (99, "56rem")}
+"""The most columns of each kind of table, and the width below which its rows become cards."""
+_LONGEST_WORD = 16
+"""Characters: a longer word may be broken, so that it does not push the other columns aside."""
+_ALL_CARDS = "".join(_CARDS.replace("NAME", name).replace("WIDTH", width) for name, (_, width) in _SIZES.items())
+STYLE = f"<style>{_TABLES}{_ALL_CARDS}</style>\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ Cell = str | Markup
 
 
 def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Cell]], caption: str, numbers: str = "") -> str:
-    """A table whose first column names the row; on a phone each row is a card.
+    """A table whose first column names the row; where there is no room for its columns, each row is a card.
 
     Args:
         columns: Key to heading, in order.
@@ -78,7 +91,7 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Cell]], captio
         HTML.
 
     Examples:
-        >>> "<th scope='row'>&lt;b&gt;</th>" in table({"a": "A"}, [{"a": "<b>"}], "c")
+        >>> ">&lt;b&gt;</th>" in table({"a": "A"}, [{"a": "<b>"}], "c")
         True
     """
     right = set(numbers.split())
@@ -87,7 +100,9 @@ def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Cell]], captio
     )
     body = "".join(f"<tr>{_row(columns, row, right)}</tr>" for row in rows)
     foot = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table class='ab-table ab-cards'>{foot}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    size = next(name for name, (most, _) in _SIZES.items() if len(columns) <= most)
+    inner = f"{foot}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f"<div class='ab-box'><table class='ab-table {size}'>{inner}</table></div>"
 
 
 def wide_table(columns: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
@@ -102,12 +117,20 @@ def _row(columns: Mapping[str, str], row: Mapping[str, Cell], right: set[str]) -
     cells = []
     for place, (key, title) in enumerate(columns.items()):
         content = cell_html(row.get(key, texts.DASH))
-        names = [*(["num"] if key in right else []), *(["ab-nothing"] if content == texts.DASH else [])]
+        names = ["num"] if key in right else _breaking(row.get(key, ""))
+        names += ["ab-nothing"] * (content == texts.DASH)
         if place == 0:
-            cells.append(f"<th scope='row'>{content}</th>")
+            cells.append(f"<th scope='row'{_class(*names)}>{content}</th>")
         else:
             cells.append(f"<td data-label='{escape(title, quote=True)}'{_class(*names)}>{content}</td>")
     return "".join(cells)
+
+
+def _breaking(cell: Cell) -> list[str]:
+    """Where a text may break: within a long word, nowhere within a short id or a date, else between words."""
+    if isinstance(cell, Markup) or any(len(word) > _LONGEST_WORD for word in cell.split()):
+        return ["ab-long"]
+    return [] if " " in cell else ["ab-word"]
 
 
 def cell_html(cell: Cell) -> str:

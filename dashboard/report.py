@@ -16,7 +16,7 @@ h1 {overflow-wrap: anywhere; margin-bottom: .3rem} h2 {margin: 2rem 0 .3rem; fon
 svg {width: 100%; max-width: 45rem; height: auto; display: block}
 .note {color: #4A4A4A; font-size: .9rem; margin: .2rem 0} .stop {border-left: .4rem solid #D55E00; padding-left: .8rem}
 footer {margin-top: 2.5rem; color: #4A4A4A; font-size: .85rem; border-top: 1px solid #CCC; padding-top: .6rem}
-@media print {section {break-inside: avoid}}
+@media print {body {max-width: none; margin: 0; padding: 0} section {break-inside: avoid}}
 </style>
 """
 _FEWEST_ARMS = 2
@@ -88,7 +88,7 @@ def _verdict(now: shapes.Point) -> str:
         return f"<p>{escape(texts.NOT_JUDGED)}</p><p class='note'>{escape(people)}</p>"
     badge = markup.badge(verdict["decision"]).html
     reasons = "".join(f"<li>{escape(sentence)}</li>" for sentence in rows.sentences(verdict["reasons"]))
-    head = f"<p>{badge} <strong>{escape(verdict['explanation'])}</strong></p>"
+    head = f"<p>{badge} <strong>{escape(words.prose(verdict['explanation']))}</strong></p>"
     if not verdict["is_valid"]:
         head = f"<div class='stop'><p><strong>{escape(texts.INVALID_TITLE)}</strong></p>{head}</div>"
     return f"{head}<p class='note'>{escape(people)}</p><p>{escape(texts.REASONS)}</p><ul>{reasons}</ul>"

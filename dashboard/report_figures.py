@@ -16,7 +16,7 @@ def conversion(arms: Sequence[shapes.HistoryArm]) -> str:
         return ""
     names = [_short(words.arm(arm["id"], arm["role"])) for arm in reversed(arms)]
     height = 80 + 40 * len(arms)
-    axes = svg.numbers(texts.AXIS_CONVERSION, values, " %"), svg.places("", names, len(names))
+    axes = svg.numbers(texts.AXIS_CONVERSION, values, texts.PERCENT), svg.places("", names, len(names))
     plot = svg.Plot(*axes, texts.CONVERSION_TITLE, height, 8 + 7 * max(map(len, names)))
     for place, arm, found in known:
         rate = arm["conversion_rate"]
@@ -34,7 +34,7 @@ def trend(points: Sequence[shapes.Point], arms: Sequence[shapes.HistoryArm]) -> 
     rates = [
         100 * found["conversion_rate"] for one in series for _, found in one if found["conversion_rate"] is not None
     ]
-    y = svg.numbers(texts.AXIS_CONVERSION, [*ends, *rates], " %")
+    y = svg.numbers(texts.AXIS_CONVERSION, [*ends, *rates], texts.PERCENT)
     plot = svg.Plot(_days(points), y, texts.TREND_TITLE["to_date"])
     for place, (arm, one, band) in enumerate(zip(arms, series, bands, strict=True)):
         above = [(float(day), 100 * found["upper"]) for day, found in band if found]
@@ -68,6 +68,8 @@ def boundary(points: Sequence[shapes.Point], arms: Sequence[shapes.HistoryArm]) 
             plot.line([(day, max(-reach, min(reach, value))) for day, value in path], place, name)
         for sign in (1, -1):
             inside = [(day, sign * value) for day, value in wall if value <= reach]
+            if not inside:  # the control, which is compared with nothing, and arms without a look
+                continue
             title = texts.BOUNDARY_OF.format(arm=name) if sign > 0 else ""
             plot.line(inside, place, title, dotted=True)
     return plot.render()
@@ -80,7 +82,9 @@ def posterior(arms: Sequence[shapes.PosteriorArm]) -> str:
     if not curves:
         return ""
     peak = max(max(curve["density"]) for curve in curves)
-    x = svg.numbers(texts.AXIS_CONVERSION, [100 * value for curve in curves for value in curve["conversion"]], " %")
+    x = svg.numbers(
+        texts.AXIS_CONVERSION, [100 * value for curve in curves for value in curve["conversion"]], texts.PERCENT
+    )
     plot = svg.Plot(x, svg.Axis(texts.AXIS_DENSITY, -0.07 * (len(arms) + 1), 1.05, []), texts.POSTERIOR_TITLE)
     for place, arm, curve in known:
         if curve is None:

@@ -7,6 +7,7 @@ from dashboard import shapes, texts, words
 
 _ORDER = {"control": 0, "treatment": 1, "fallback": 2}
 _FEWEST_ARMS = 2
+_UNREGISTERED = "not_registered"
 Row = dict[str, str]
 
 
@@ -22,7 +23,7 @@ def judged(found: Sequence[shapes.HistoryArm]) -> list[shapes.HistoryArm]:
 
 def sentences(codes: Sequence[str]) -> list[str]:
     """What each reason means; a code that only a newer API knows stands for itself."""
-    return [_sentence(code) for code in codes]
+    return [words.prose(_sentence(code)) for code in codes]
 
 
 def _sentence(code: str) -> str:
@@ -93,7 +94,8 @@ def _cells(name: str, users: int, purchases: int, rate: float) -> Row:
 
 def chi_note(found: shapes.ChiSquare) -> str:
     """The omnibus test in a line."""
-    statistic, dof = words.number(found["statistic"]), words.count(found["dof"])
+    statistic, freedom = words.number(found["statistic"]), found["dof"]
+    dof = (texts.DEGREE if freedom == 1 else texts.DEGREES).format(dof=words.count(freedom))
     note = texts.CHI_NOTE.format(statistic=statistic, dof=dof, p=words.p_equation(found["p_value"]))
     return f"{note} {texts.CHI_EXPECTED}"
 
@@ -142,6 +144,7 @@ def _fit(found: Sequence[shapes.PosteriorArm]) -> str:
 def split(detail: shapes.Experiment, now: shapes.Point) -> list[Row]:
     """The share of each arm beside the declared one; see `texts.SPLIT_COLUMNS`."""
     declared = _declared(detail, now["day"])
+    missing = texts.NOT_DECLARED if _is_known(detail, now) else texts.NOT_AT_HAND
     found = judged(now["variants"])
     total = sum(arm["users"] or 0 for arm in found)
     return [
@@ -149,10 +152,16 @@ def split(detail: shapes.Experiment, now: shapes.Point) -> list[Row]:
             "arm": words.arm(arm["id"], arm["role"]),
             "users": words.count(arm["users"]),
             "share": words.percent((arm["users"] or 0) / total if total else None, 1),
-            "declared": words.percent(declared.get(str(arm["id"])), 1) if declared else texts.NOT_DECLARED,
+            "declared": words.percent(declared.get(str(arm["id"])), 1) if declared else missing,
         }
         for arm in found
     ]
+
+
+def _is_known(detail: shapes.Experiment, now: shapes.Point) -> bool:
+    """Whether it can be told what was declared: the API that answers may lack the registry of the pipeline."""
+    verdict = now["verdict"]
+    return detail["registry"] is not None or (verdict is not None and _UNREGISTERED in verdict["reasons"])
 
 
 def _declared(detail: shapes.Experiment, day: str) -> dict[str, float]:

@@ -2,6 +2,10 @@
 
 APP = "A/B tests"
 DASH = "–"
+NBSP = "\u00a0"
+"""A space at which no line ends."""
+PERCENT, POINTS, TO = f"{NBSP}%", f"{NBSP}pp", f"{NBSP}…{NBSP}"
+"""What follows a number, and what stands between the ends of an interval."""
 
 # Pages
 OVERVIEW, EXPERIMENT, PIPELINE = "Overview", "Experiment", "Pipeline"
@@ -17,7 +21,7 @@ DECISIONS = {
 }
 ROLES = {"control": "control", "treatment": "treatment", "fallback": "fallback, not judged", None: ""}
 WINDOWS = {"to_date": "To date", "day": "That day alone"}
-SRM = {"ok": "as declared", "mismatch": "mismatch", "not_tested": "not tested"}
+SRM = {"ok": "as expected", "mismatch": "mismatch", "not_tested": "not tested"}
 
 # States
 DOWN_TITLE = "The API does not answer"
@@ -59,7 +63,7 @@ COLUMNS = {
     "decision": "Decision",
     "before": "The day before",
     "winner": "Leads",
-    "lift": "Lift over control, 95 % interval",
+    "lift": "Lift over control, 95\u00a0% interval",
     "people": "People",
     "days": "Days",
     "last": "Last day",
@@ -93,7 +97,7 @@ ARM_COLUMNS = {
     "users": "People",
     "purchases": "Buyers",
     "rate": "Conversion",
-    "interval": "95 % interval",
+    "interval": "95\u00a0% interval",
     "lift": "Lift over control",
     "best": "Chance to be best",
     "beats": "Chance to beat control",
@@ -104,16 +108,16 @@ ARMS_NOTE = (
     "by choosing the arm, in percentage points."
 )
 CONVERSION_TITLE = "Conversion by arm"
-CONVERSION_NOTE = "Bars are counted; the whisker is the 95 % credible interval."
+CONVERSION_NOTE = "Bars are counted; the whisker is the 95\u00a0% credible interval."
 TREND_TITLE = {"to_date": "Conversion to date, day by day", "day": "Conversion of each day alone"}
 TREND_NOTE = {
-    "to_date": "Each person once, since the start of the period; bands are 95 % credible intervals.",
+    "to_date": "Each person once, since the start of the period; bands are 95\u00a0% credible intervals.",
     "day": "Purchases of the last days are still maturing; these numbers describe, they do not decide.",
 }
 POSTERIOR_TITLE = "What the model believes of each arm's conversion"
-POSTERIOR_NOTE = "The bar below each curve is the 95 % highest-density interval (HDI)."
+POSTERIOR_NOTE = "The bar below each curve is the 95\u00a0% highest-density interval (HDI)."
 LIFT_TITLE = "Lift over control"
-LIFT_NOTE = "Median and 95 % credible interval."
+LIFT_NOTE = "Median and 95\u00a0% credible interval."
 LOSS_TITLE = "Expected loss"
 LOSS_NOTE = "The conversion given up, on average, by choosing the arm. The smaller, the safer."
 BEST_TITLE = "Chance to be best, to date"
@@ -144,14 +148,15 @@ CHI_COLUMNS = {
     "not_expected": "expected",
     "contribution": "Contribution to χ²",
 }
-CHI_NOTE = "χ² = {statistic}, {dof} degrees of freedom, {p}. It looks once, so it decides nothing."
+CHI_NOTE = "χ² = {statistic}, {dof}, {p}. It looks once, so it decides nothing."
+DEGREE, DEGREES = "{dof} degree of freedom", "{dof} degrees of freedom"
 CHI_NONE = "No chi-square test: fewer than two arms, or nobody or everybody bought."
 CHI_EXPECTED = "Expected counts are those of equal conversion in every arm."
 VALIDITY_TITLE = "May the numbers be believed?"
 VALIDITY_COLUMNS = {"check": "Check", "found": "Found", "wanted": "Wanted"}
-CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the declared split"
-CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10 %; a warning from 1 %"
-CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100 % at the planned end"
+CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the declared split, or else an equal one"
+CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10\u00a0%; a warning from 1\u00a0%"
+CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100\u00a0% at the planned end"
 CHECK_FIT, CHECK_FIT_WANTED = "Computation", "every arm ok; R-hat at most 1.01"
 SRM_FOUND = "{status}, {p}"
 UNPLANNED = "no plan is registered"
@@ -160,7 +165,7 @@ FIT_PROOF = ", R-hat at most {r_hat}"
 FIT_FAILED = "failed: {reason}"
 SPLIT_TITLE = "Split of people, to date"
 SPLIT_COLUMNS = {"arm": "Arm", "users": "People", "share": "Share", "declared": "Declared"}
-NOT_DECLARED = "not declared"
+NOT_DECLARED, NOT_AT_HAND = "not declared", "not at hand here"
 FUNNEL_TITLE = "Funnel by arm"
 FUNNEL_NOTE = "People of that day who did each kind of event."
 FUNNEL_COLUMNS = {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}
@@ -265,7 +270,7 @@ AXIS_PER_ARM = "People per arm"
 AXIS_ROWS = "Rows"
 AXIS_ARM, AXIS_STEP, AXIS_RULE = "Arm", "Event", "Rule"
 BOUNDARY_OF = "boundary, {arm}"
-HDI_OF = "{arm}: 95 % between {low} and {high}"
+HDI_OF = "{arm}: 95\u00a0% between {low} and {high}"
 CONTROL_MARK = "{arm} (control)"
 FALLBACK_MARK = "{arm} (not judged)"
 PERCENT_OF = "{arm}: {value}"
@@ -282,4 +287,4 @@ POSTERIOR_NONE = "The model has no posterior for this day."
 BASELINE_HELP = "5 means that 5 of 100 people buy."
 LATEST_DAY = "latest (no day in the request)"
 LIST_OF, ANYTHING = "list of {kind}", "any"
-LIFT_NOTE_COUNTED = "The dot is the counted conversion, the line its 95 % credible interval, to date."
+LIFT_NOTE_COUNTED = "The dot is the counted conversion, the line its 95\u00a0% credible interval, to date."

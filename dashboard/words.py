@@ -1,4 +1,7 @@
-"""Numbers as people read them: grouped counts, percentages, never scientific notation."""
+"""Numbers as people read them: grouped counts, percentages, never scientific notation.
+
+A number and its unit, or the ends of an interval, never part at the end of a line: the space between is U+00A0.
+"""
 
 import json
 import re
@@ -8,6 +11,7 @@ from decimal import Decimal
 from dashboard import shapes, texts
 
 _SMALLEST_P = 0.0001
+_PERCENT_OF_PROSE = re.compile(r"(?<=\d) %")
 _SCIENTIFIC = re.compile(r"(?m)(?<=[ :])-?\d+(?:\.\d+)?[eE][+-]?\d+(?=,?$)")
 
 
@@ -22,25 +26,25 @@ def count(value: float | None) -> str:
 
 
 def percent(value: float | None, digits: int = 2, *, signed: bool = False) -> str:
-    """A proportion as a percentage.
+    r"""A proportion as a percentage.
 
     Examples:
         >>> percent(0.0519), percent(0.089, 1, signed=True)
-        ('5.19 %', '+8.9 %')
+        ('5.19\xa0%', '+8.9\xa0%')
     """
     if value is None:
         return texts.DASH
-    return f"{100 * value:{'+' if signed else ''},.{digits}f} %"
+    return f"{100 * value:{'+' if signed else ''},.{digits}f}{texts.PERCENT}"
 
 
 def points(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
-    """A difference of proportions in percentage points.
+    r"""A difference of proportions in percentage points.
 
     Examples:
         >>> points(0.0042, signed=True)
-        '+0.420 pp'
+        '+0.420\xa0pp'
     """
-    return texts.DASH if value is None else f"{100 * value:{'+' if signed else ''},.{digits}f} pp"
+    return texts.DASH if value is None else f"{100 * value:{'+' if signed else ''},.{digits}f}{texts.POINTS}"
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -49,74 +53,84 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def probability(value: float | None) -> str:
-    """A probability, which is never rounded to certainty.
+    r"""A probability, which is never rounded to certainty.
 
     Examples:
         >>> probability(0.98123), probability(0.99999), probability(0.00001)
-        ('98.1 %', '> 99.9 %', '< 0.1 %')
+        ('98.1\xa0%', '>\xa099.9\xa0%', '<\xa00.1\xa0%')
     """
     if value is None:
         return texts.DASH
     if value > 0.999:  # noqa: PLR2004
-        return "> 99.9 %"
-    return "< 0.1 %" if value < 0.001 else f"{value:.1%}".replace("%", " %")  # noqa: PLR2004
+        return f">{texts.NBSP}{percent(0.999, 1)}"
+    return f"<{texts.NBSP}{percent(0.001, 1)}" if value < 0.001 else percent(value, 1)  # noqa: PLR2004
 
 
 def p_value(value: float | None) -> str:
-    """A p-value.
+    r"""A p-value.
 
     Examples:
         >>> p_value(0.0441), p_value(1e-12)
-        ('0.0441', '< 0.0001')
+        ('0.0441', '<\xa00.0001')
     """
     if value is None:
         return texts.DASH
-    return f"< {_SMALLEST_P}" if value < _SMALLEST_P else f"{value:.4f}"
+    return f"<{texts.NBSP}{_SMALLEST_P}" if value < _SMALLEST_P else f"{value:.4f}"
 
 
 def p_equation(value: float | None) -> str:
-    """A p-value with its sign of comparison.
+    r"""A p-value with its sign of comparison.
 
     Examples:
         >>> p_equation(0.0441), p_equation(1e-12)
-        ('p = 0.0441', 'p < 0.0001')
+        ('p\xa0=\xa00.0441', 'p\xa0<\xa00.0001')
     """
     shown = p_value(value)
-    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+    return texts.NBSP.join(["p", shown] if shown.startswith("<") else ["p", "=", shown])
 
 
 def interval(found: shapes.Interval | None, digits: int = 2) -> str:
-    """A 95 % interval of proportions.
+    r"""A 95 % interval of proportions.
 
     Examples:
         >>> interval({"lower": 0.0489, "upper": 0.0551})
-        '4.89 … 5.51 %'
+        '4.89\xa0…\xa05.51\xa0%'
     """
     if found is None:
         return texts.DASH
-    return f"{100 * found['lower']:,.{digits}f} … {100 * found['upper']:,.{digits}f} %"
+    return f"{100 * found['lower']:,.{digits}f}{texts.TO}{100 * found['upper']:,.{digits}f}{texts.PERCENT}"
 
 
 def points_interval(found: shapes.Interval | None, digits: int = 2) -> str:
     """An interval of differences in percentage points."""
     if found is None:
         return texts.DASH
-    return f"{100 * found['lower']:+,.{digits}f} … {100 * found['upper']:+,.{digits}f} pp"
+    return f"{100 * found['lower']:+,.{digits}f}{texts.TO}{100 * found['upper']:+,.{digits}f}{texts.POINTS}"
 
 
 def lift(found: shapes.Lift | None) -> str:
-    """A lift with its interval.
+    r"""A lift with its interval; a line may end between the two.
 
     Examples:
         >>> lift({"median": 0.089, "lower": 0.004, "upper": 0.181})
-        '+8.9 % (+0.4 … +18.1)'
+        '+8.9\xa0% (+0.4\xa0…\xa0+18.1)'
     """
     if found is None:
         return texts.DASH
     middle = percent(found["median"], 1, signed=True)
     if found["lower"] is None or found["upper"] is None:
         return middle
-    return f"{middle} ({100 * found['lower']:+,.1f} … {100 * found['upper']:+,.1f})"
+    return f"{middle} ({100 * found['lower']:+,.1f}{texts.TO}{100 * found['upper']:+,.1f})"
+
+
+def prose(text: str) -> str:
+    r"""A sentence of the API, with percentages as everywhere else.
+
+    Examples:
+        >>> prose("5.00 % of 100")
+        '5.00\xa0% of 100'
+    """
+    return _PERCENT_OF_PROSE.sub(texts.PERCENT, text)
 
 
 def age(seconds: float | None) -> str:
@@ -135,18 +149,18 @@ def age(seconds: float | None) -> str:
 
 
 def size(amount: int | None) -> str:
-    """Bytes.
+    r"""Bytes.
 
     Examples:
         >>> size(9120), size(3_500_000)
-        ('9 kB', '4 MB')
+        ('9\xa0kB', '4\xa0MB')
     """
     if amount is None:
         return texts.DASH
     for unit, length in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if amount >= length:
-            return f"{amount / length:,.0f} {unit}"
-    return f"{amount} B"
+            return f"{amount / length:,.0f}{texts.NBSP}{unit}"
+    return f"{amount}{texts.NBSP}B"
 
 
 def instant(text: str | None) -> str:

@@ -28,17 +28,25 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
         ),
     ] = Path("events.csv"),
     file_format: Annotated[str, typer.Option("--format", help="The format of the files of a folder.")] = "csv",
-    start: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The first day.")] = datetime(2021, 8, 1),  # noqa: DTZ001  typer reads dates as naive
+    start: Annotated[
+        datetime,  # shown by hand: typer would add the time of day, or brackets
+        typer.Option(formats=["%Y-%m-%d"], show_default=False, help="The first day.  [default: 2021-08-01]"),
+    ] = datetime(2021, 8, 1),  # noqa: DTZ001  typer reads dates as naive
     timezone: Annotated[str, typer.Option(help="The time zone of the users' clocks.")] = "America/New_York",
 ) -> None:
     """Write synthetic events, and beside them their true effects and the matching experiment registry."""
     from zoneinfo import ZoneInfo
 
-    from abtest_lib.errors import UsageError
+    from abtest_lib.errors import UsageError, one_line
     from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
     from abtest_lib.traffic.events import Traffic
     from abtest_lib.traffic.truth import read_effects
+    from abtest_lib.traffic.writers import SUFFIXES
 
+    suffix = "." + file_format.lstrip(".")
+    if suffix not in SUFFIXES:
+        formats = ", ".join(known.lstrip(".") for known in SUFFIXES)
+        raise UsageError(f"--format is '{one_line(file_format, 60)}': must be one of {formats}")
     try:
         ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):
@@ -47,7 +55,7 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
         ) from None
     experiments = read_effects(effects) if effects else DEFAULT_EXPERIMENTS
     traffic = Traffic(users, days, seed, start.date(), timezone, experiments, dirty)
-    _report(traffic, out, "." + file_format.lstrip("."))
+    _report(traffic, out, suffix)
 
 
 def _report(traffic: "Traffic", out: Path, folder_suffix: str) -> None:
@@ -65,12 +73,15 @@ def _report(traffic: "Traffic", out: Path, folder_suffix: str) -> None:
         BarColumn(),
         TextColumn("{task.fields[rows]:,} rows"),
     )
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+    # Where the bar is not drawn, it would leave an empty line.
+    is_hidden = not console.is_terminal
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True, disable=is_hidden) as progress:
         task = progress.add_task("", total=traffic.days, rows=0)
         generated = generate_traffic(
             traffic, out, folder_suffix, lambda day, rows: progress.update(task, completed=day, rows=rows)
         )
     seconds = perf_counter() - began
     place = out if len(generated.files) == 1 else f"{out}{os.sep} ({len(generated.files)} files)"
-    console.print(f"{generated.rows:,} events in {seconds:.1f} s → {place}", highlight=False)
+    events = "event" if generated.rows == 1 else "events"
+    console.print(f"{generated.rows:,} {events} in {seconds:.1f} s → {place}", highlight=False)
     console.print(f"true effects → {generated.truth}, registry → {generated.registry}", highlight=False)

@@ -1,8 +1,12 @@
 """`abtest plan`: how many users and days an experiment needs, and what a running one can still find."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 # By the names of abtest_lib.stats.power.Rule, which is too slow to import for `--help`.
 _TITLES = {
@@ -10,6 +14,8 @@ _TITLES = {
     "planned": "planned, daily looks",
     "unplanned": "unplanned, daily looks",
 }
+_LOOKS = "The daily rules are reckoned with 28 looks, one a day for four weeks."
+"""What abtest_lib.stats.power.Design takes for `looks`."""
 
 
 def plan(  # noqa: PLR0917  the options of a command
@@ -48,26 +54,25 @@ def plan(  # noqa: PLR0917  the options of a command
 def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from abtest_lib.cli.running import read_running
     from abtest_lib.errors import one_line
     from abtest_lib.stats.power import Design, Rule, detectable_lift
 
     now = read_running(lake, experiment)
-    table = Table("when", "users per arm", *_TITLES.values(), title_justify="left")
+    rows = []
     for days in (0, 7, 14, 28):
         users = now.users + days * now.daily_users
         designs = [Design(now.baseline, now.arms, power, alpha, Rule(rule)) for rule in _TITLES]
         lifts = [detectable_lift(design, users) for design in designs]
         when = f"to {now.day}" if days == 0 else f"{days} days later"
-        table.add_row(when, f"{users:,.0f}", *("none" if lift is None else f"{lift:+.1%}" for lift in lifts))
+        rows.append([when, f"{users:,.0f}", *("none" if lift is None else f"{lift:+.1%}" for lift in lifts)])
     console = Console()
     console.print(f"[bold]{escape(one_line(experiment))}[/]: the smallest lift that it finds with {power:.0%} power")
-    console.print(table)
+    console.print(_table(["when", "users per arm", *_TITLES.values()], rows))
     console.print(
-        f"Control {escape(now.control)} converts {now.baseline:.2%}; {now.arms} arms, the smallest gains "
-        f"{now.daily_users:,.0f} users a day; {alpha:.1%} false alarms.",
+        f"Control {escape(now.control)} converts {now.baseline:.2%}; {now.arms} arms, of which the smallest gains "
+        f"{now.daily_users:,.0f} users a day; {alpha:.1%} false alarms. {_LOOKS}",
         highlight=False,
     )
 
@@ -82,7 +87,6 @@ def _new(
     users: float | None,
 ) -> None:
     from rich.console import Console
-    from rich.table import Table
 
     from abtest_lib.errors import UsageError
     from abtest_lib.stats.power import Design, Rule, detectable_lift, users_per_arm
@@ -91,18 +95,41 @@ def _new(
         raise UsageError("give either --mde, to get users, or --users, to get the smallest effect they can find")
     if daily_users is not None and not daily_users > 0:
         raise UsageError(f"--daily-users is {daily_users}: must be above 0")
-    table = Table("rule", "users per arm", "users", "days", "finds a lift of")
+    rows = []
     for rule, title in _TITLES.items():
         design = Design(baseline, arms, power, alpha, Rule(rule))
         needed = users_per_arm(design, mde) if mde is not None else users or 0.0
         lift = mde if mde is not None else detectable_lift(design, needed)
-        days = "" if daily_users is None else f"{-(-needed * arms // daily_users):,.0f}"
+        days = [] if daily_users is None else [f"{-(-needed * arms // daily_users):,.0f}"]
         found = "none" if lift is None else f"{lift:+.2%}"
-        table.add_row(title, f"{needed:,.0f}", f"{needed * arms:,.0f}", days, found)
+        rows.append([title, f"{needed:,.0f}", f"{needed * arms:,.0f}", *days, found])
     console = Console()
-    console.print(table)
+    titles = ["rule", "users per arm", "users", *([] if daily_users is None else ["days"]), "finds a lift of"]
+    console.print(_table(titles, rows))
     console.print(
-        f"Control converts {baseline:.2%}; {arms} arms of equal size, power {power:.0%}, {alpha:.1%} false alarms, "
-        "28 looks.\nWrite the users of all arms to the registry (planned_users) before the experiment starts, and the "
-        "planned\nrule applies; it often ends sooner."
+        f"Control converts {baseline:.2%}; {arms} arms of equal size, power {power:.0%}, {alpha:.1%} false alarms. "
+        f"{_LOOKS}",
+        highlight=False,
     )
+    console.print(
+        "Write the users of all arms to the registry (planned_users) before the experiment starts, and the planned "
+        "rule applies; it often ends sooner.",
+        highlight=False,
+    )
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+    """A table of numbers, whose first column names the row; headings wrap before any number is cut."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, title in enumerate(titles):
+        if place == 0:
+            table.add_column(title, no_wrap=True)
+            continue
+        least = max(map(len, [*title.split(), *(row[place] for row in rows)]))
+        table.add_column(title, justify="right", min_width=least)
+    for row in rows:
+        table.add_row(*row)
+    return table

@@ -21,7 +21,7 @@ def report(
     """Write a self-contained HTML report: no script, nothing loaded from elsewhere."""
     import os
 
-    from abtest_lib.errors import UsageError, one_line
+    from abtest_lib.errors import MachineError, UsageError, one_line
     from dashboard.client import ApiError, Client, Trouble
     from dashboard.report import write_report
 
@@ -29,6 +29,8 @@ def report(
         raise UsageError("give either --lake, where the tables live, or --api, where an API answers")
     if not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no directory {out.parent}")
+    if out.is_dir():
+        raise UsageError(f"--out {out}: is a directory; name a file, such as {out / 'report.html'}")
     with _address(lake) if lake is not None else _given(str(api)) as address:
         try:
             with Client(address, os.environ.get("ABTEST_DASHBOARD_KEY")) as client:
@@ -37,7 +39,10 @@ def report(
             if error.trouble is Trouble.NO_DATA:
                 raise UsageError(one_line(error.detail)) from error
             raise
-    out.write_text(written, encoding="utf-8")
+    try:
+        out.write_text(written, encoding="utf-8")
+    except OSError as error:
+        raise MachineError(f"cannot write {out}: {one_line(error)}") from None
     typer.echo(f"{out} ({len(written.encode()) // 1_000} kB)")
 
 

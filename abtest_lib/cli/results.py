@@ -1,6 +1,6 @@
 """`abtest results`: what is believed of every arm of one experiment."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,11 +9,16 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-_NARROWEST_PLOT, _WIDEST_PLOT = 14, 32
-_WIDE = 112
-"""Columns of a terminal that has room for everything."""
+_NARROWEST_PLOT, _WIDEST_PLOT = 12, 32
+_ARM = 16
+"""Characters that the name of an arm keeps on one line, however narrow the terminal."""
 
-_ONLY_WIDE = ("purchases", "expected loss")
+_TWO_DIGITS = 0.0999
+"""A scale that ends below it has room for two digits behind the point."""
+
+_PLOT = "plot"
+_COLUMNS = ("arm", "users", "purchases", "conversion", _PLOT, "best", "beats", "lift, 95 % interval", "expected loss")
+_FIRST_TO_GO = ("expected loss", "purchases", _PLOT, "best", "beats", "users", "conversion")
 
 Row = dict[str, Any]
 
@@ -39,8 +44,9 @@ def results(
     console = Console()
     name = escape(one_line(experiment))
     console.print(f"[bold]{name}[/] on {shown}, {'to date' if window == 'to_date' else 'that day alone'}")
-    console.print(arms_table(rows, console.width))
-    for line in _notes(rows):
+    columns = fit_columns(rows, console.width)
+    console.print(arms_table(rows, columns))
+    for line in (_legend(columns), *_notes(rows)):
         console.print(f"[dim]{escape(line)}[/]", highlight=False)
     verdict = find_verdict(lake, experiment, shown)
     if verdict is not None:
@@ -64,7 +70,7 @@ def find_posterior(lake: str, experiment: str, day: date | None, window: str) ->
         LakeError: The lake has no posteriors.
         UsageError: The experiment has none, or none on that day; the message names close names, or the days.
     """
-    from abtest_lib.cli.lake import open_table
+    from abtest_lib.cli.lake import open_table, read_rows
     from abtest_lib.contracts import POSTERIORS
     from abtest_lib.errors import LakeError, UsageError, one_line
     from abtest_lib.verdict.control import arm_order
@@ -72,8 +78,8 @@ def find_posterior(lake: str, experiment: str, day: date | None, window: str) ->
     table = open_table(POSTERIORS, lake)
     if table is None:
         raise LakeError(f"lake {lake} has no gold/posteriors: run the pipeline first")
-    key = [("experiment_name", "=", experiment), ("window", "=", window)]
-    days = set(table.to_pyarrow_table(columns=["day"], filters=key).column("day").to_pylist())
+    key = {"experiment_name": experiment, "window": window}
+    days = {row["day"] for row in read_rows(table, ["day"], **key)}
     if not days:
         raise UsageError(f"no experiment '{one_line(experiment, 80)}' in {lake}{_suggestion(table, experiment)}")
     shown = max(days) if day is None else day
@@ -82,30 +88,51 @@ def find_posterior(lake: str, experiment: str, day: date | None, window: str) ->
         raise UsageError(
             f"no posterior of '{one_line(experiment, 80)}' on {shown}: there are some from {first} to {last}"
         )
-    rows: list[Row] = table.to_pyarrow_table(filters=[*key, ("day", "=", shown)]).to_pylist()
-    return shown, sorted(rows, key=lambda row: arm_order(row["variant_id"]))
+    return shown, sorted(read_rows(table, **key, day=shown), key=lambda row: arm_order(row["variant_id"]))
 
 
 def find_verdict(lake: str, experiment: str, day: date) -> Row | None:
     """The experiment's row of gold/verdicts on a day, or None."""
-    from abtest_lib.cli.lake import open_table
+    from abtest_lib.cli.lake import open_table, read_rows
     from abtest_lib.contracts import VERDICTS
 
     table = open_table(VERDICTS, lake)
     if table is None:
         return None
-    rows: list[Row] = table.to_pyarrow_table(
-        filters=[("experiment_name", "=", experiment), ("day", "=", day)]
-    ).to_pylist()
+    rows = read_rows(table, experiment_name=experiment, day=day)
     return rows[0] if rows else None
 
 
-def arms_table(rows: Sequence[Row], width: int) -> "Table":
+def fit_columns(rows: Sequence[Row], width: int) -> dict[str, int]:
+    """The columns that a terminal has room for; nothing that is shown is cut.
+
+    Args:
+        rows: Rows of gold/posteriors, one per arm.
+        width: Characters of the terminal.
+
+    Returns:
+        Column to its width in characters, in the order of the table.
+    """
+    from rich.text import Text
+
+    cells = [_cells(row) for row in rows]
+    widths = {name: max([len(name), *(Text.from_markup(cell[name]).cell_len for cell in cells)]) for name in _COLUMNS}
+    arm, widths["arm"], widths[_PLOT] = widths["arm"], min(widths["arm"], _ARM), _NARROWEST_PLOT
+    for name in _FIRST_TO_GO:
+        if _total(widths) > width:
+            del widths[name]
+    widths["arm"] += max(0, min(arm - widths["arm"], width - _total(widths)))
+    if _PLOT in widths:
+        widths[_PLOT] = min(_WIDEST_PLOT, _NARROWEST_PLOT + width - _total(widths))
+    return widths
+
+
+def arms_table(rows: Sequence[Row], columns: Mapping[str, int]) -> "Table":
     """The arms as a table for the terminal, with their 95 % intervals drawn on one scale.
 
     Args:
         rows: Rows of gold/posteriors, one per arm.
-        width: Columns of the terminal; a narrow one gets a smaller plot and only what matters most.
+        columns: Column to its width in characters.
 
     Returns:
         The table.
@@ -113,28 +140,27 @@ def arms_table(rows: Sequence[Row], width: int) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    is_narrow = width < _WIDE
-    plot_width = max(_NARROWEST_PLOT, min(_WIDEST_PLOT, width - _WIDE + _NARROWEST_PLOT))
     low, high = _scale(rows)
-    scale = f"{low:.2%}".ljust(plot_width - 7) + f"{high:.2%}".rjust(7)
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    columns = [column for column in _columns(scale) if not (is_narrow and column in _ONLY_WIDE)]
-    for column in columns:
-        is_text = column in {"arm", scale}
-        table.add_column(column, justify="left" if is_text else "right", no_wrap=column != "arm", overflow="fold")
-    for row in rows:
-        plot = interval_plot(
-            row["interval_lower"], row["conversion_mean"], row["interval_upper"], low, high, plot_width
+    for name, width in columns.items():
+        title = _ends(low, high, width) if name == _PLOT else name
+        is_text = name in {"arm", _PLOT}
+        table.add_column(
+            title, justify="left" if is_text else "right", width=width, no_wrap=name != "arm", overflow="fold"
         )
-        cells = dict(zip(_columns(scale), _cells(row, plot), strict=True))
-        table.add_row(*(cells[column] for column in columns))
+    for row in rows:
+        cells = _cells(row)
+        if _PLOT in columns:
+            ends = row["interval_lower"], row["conversion_mean"], row["interval_upper"]
+            cells[_PLOT] = interval_plot(*ends, low, high, columns[_PLOT])
+        table.add_row(*(cells[name] for name in columns))
     return table
 
 
 def interval_plot(
     lower: float | None, mean: float | None, upper: float | None, low: float, high: float, width: int
 ) -> str:
-    """An interval and its mean as text, on a scale from `low` to `high`.
+    """An interval and its mean as text, on a scale from `low` to `high`; what lies beyond it is drawn at its end.
 
     Examples:
         >>> interval_plot(0.1, 0.2, 0.3, 0.0, 0.4, width=21).rstrip()
@@ -142,26 +168,36 @@ def interval_plot(
     """
     if lower is None or mean is None or upper is None:
         return ""
-    first, middle, last = (round((value - low) / (high - low) * (width - 1)) for value in (lower, mean, upper))
+    shares = ((value - low) / (high - low) for value in (lower, mean, upper))
+    first, middle, last = (round(max(0.0, min(1.0, share)) * (width - 1)) for share in shares)
     cells = [" "] * first + ["─"] * (last - first + 1) + [" "] * (width - 1 - last)
     cells[first], cells[last] = "├", "┤"
     cells[middle] = "●"
     return "".join(cells)
 
 
-def _columns(scale: str) -> tuple[str, ...]:
-    return ("arm", "users", "purchases", "conversion", scale, "best", "beats", "lift, 95 % interval", "expected loss")
+def _total(widths: Mapping[str, int]) -> int:
+    """Characters that a table takes: the columns, two between any two, one at each edge."""
+    return sum(widths.values()) + 2 * len(widths)
 
 
 def _scale(rows: Sequence[Row]) -> tuple[float, float]:
-    lows = [row["interval_lower"] for row in rows if row["interval_lower"] is not None]
-    highs = [row["interval_upper"] for row in rows if row["interval_upper"] is not None]
-    if not lows or max(highs) <= min(lows):
+    """The least and the largest of all that is drawn; a mean may lie outside its interval."""
+    keys = ("interval_lower", "conversion_mean", "interval_upper")
+    drawn = [row[key] for row in rows for key in keys if row[key] is not None]
+    if not drawn or max(drawn) <= min(drawn):
         return 0.0, 1.0
-    return min(lows), max(highs)
+    return min(drawn), max(drawn)
 
 
-def _cells(row: Row, plot: str) -> tuple[str, ...]:
+def _ends(low: float, high: float, width: int) -> str:
+    """The ends of the scale, above its ends; they take no more than the narrowest plot."""
+    digits = 2 if high < _TWO_DIGITS else 1
+    first, last = f"{low:.{digits}%}", f"{high:.{digits}%}"
+    return first + last.rjust(width - len(first))
+
+
+def _cells(row: Row) -> dict[str, str]:
     from rich.markup import escape
 
     from abtest_lib.errors import one_line
@@ -169,17 +205,31 @@ def _cells(row: Row, plot: str) -> tuple[str, ...]:
     lift = ""
     if row["lift_median"] is not None:
         lift = f"{row['lift_median']:+.1%} [dim]{row['lift_lower']:+.1%}…{row['lift_upper']:+.1%}[/]"
-    return (
-        escape(one_line(row["variant_id"], 40)) + (" [dim](control)[/]" if row["is_control"] else ""),
+    counted = row["purchases"] / row["users"] if row["users"] and row["purchases"] is not None else None
+    cells = (
+        escape(one_line(row["variant_id"], 40)) + (" *" if row["is_control"] else ""),
         _count(row["users"]),
         _count(row["purchases"]),
-        _percent(row["conversion_mean"], 2),
-        plot,
+        _percent(counted, 2),
+        "",
         _percent(row["probability_best"], 1),
         _percent(row["probability_beats_control"], 1),
         lift,
         _percent(row["expected_loss"], 3),
     )
+    return dict(zip(_COLUMNS, cells, strict=True))
+
+
+def _legend(columns: Mapping[str, int]) -> str:
+    """What the marks and short headings of the table mean."""
+    meanings = {
+        "arm": "* control",
+        "conversion": "conversion: purchases / users",
+        _PLOT: "├─●─┤: posterior mean and 95 % interval, on the scale above",
+        "best": "best: probability to convert best",
+        "beats": "beats: probability to beat the control",
+    }
+    return "; ".join(meaning for name, meaning in meanings.items() if name in columns)
 
 
 def _percent(value: float | None, digits: int) -> str:
@@ -205,6 +255,9 @@ def _notes(rows: Sequence[Row]) -> list[str]:
 def _suggestion(table: Any, experiment: str) -> str:  # noqa: ANN401  deltalake comes with a command, not with this module
     from difflib import get_close_matches
 
-    names = sorted(set(table.to_pyarrow_table(columns=["experiment_name"]).column("experiment_name").to_pylist()))
+    from abtest_lib.cli.lake import read_rows
+
+    names = sorted({row["experiment_name"] for row in read_rows(table, ["experiment_name"])})
     close = get_close_matches(experiment, names, n=3, cutoff=0.4)
-    return f": did you mean {', '.join(close)}?" if close else f": it holds {len(names)} others"
+    others = "1 other" if len(names) == 1 else f"{len(names):,} others"
+    return f": did you mean {', '.join(close)}?" if close else f": it holds {others}"

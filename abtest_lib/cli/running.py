@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from abtest_lib.contracts import TableContract
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Running:
         baseline: The control's conversion to date, a proportion.
         arms: Arms, the control among them.
         users: Users to date of the smallest arm.
-        daily_users: New users a day of the smallest arm, so far on average.
+        daily_users: New users a day of the smallest arm, on average since its counts began.
     """
 
     day: date
@@ -63,20 +67,28 @@ def read_running(lake: str, experiment: str) -> Running:
         baseline=purchases / users,
         arms=len(seen),
         users=smallest,
-        daily_users=smallest / _days_running(lake, experiment, day),
+        daily_users=smallest / _days_counted(lake, experiment, day),
     )
 
 
-def _days_running(lake: str, experiment: str, day: date) -> int:
-    from abtest_lib.cli.lake import open_table
-    from abtest_lib.contracts import EXPERIMENT_HEALTH
+def _days_counted(lake: str, experiment: str, day: date) -> int:
+    """Days that the counts to date cover: where the experiment has periods, those of the current one."""
+    from abtest_lib.contracts import EXPERIMENT_HEALTH, EXPERIMENT_TO_DATE
     from abtest_lib.errors import LakeError
 
-    table = open_table(EXPERIMENT_HEALTH, lake)
-    key = [("experiment_name", "=", experiment), ("day", "=", day)]
-    rows = [] if table is None else table.to_pyarrow_table(filters=key).to_pylist()
-    if not rows:
+    health = _rows(EXPERIMENT_HEALTH, lake, experiment, day)
+    if not health:
         raise LakeError(
             f"lake {lake} has no gold/experiment_health for '{experiment}' on {day}: run the pipeline again"
         )
-    return int(rows[0]["days_running"])
+    counts = _rows(EXPERIMENT_TO_DATE, lake, experiment, day)
+    since_start: list[int] = [(day - row["period_start"]).days + 1 for row in counts]
+    # A declared start may lie before anybody came; those days gained nobody.
+    return min([int(health[0]["days_running"]), *since_start])
+
+
+def _rows(contract: "TableContract", lake: str, experiment: str, day: date) -> list[dict[str, Any]]:
+    from abtest_lib.cli.lake import open_table, read_rows
+
+    table = open_table(contract, lake)
+    return [] if table is None else read_rows(table, experiment_name=experiment, day=day)

@@ -12,6 +12,7 @@ from abtest_lib.errors import StatisticsError
 from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.arrays import Floats
 from abtest_lib.stats.joint_law import crossing_probability
+from abtest_lib.stats.proportions import MINIMUM_EXPECTED_EVENTS
 from abtest_lib.stats.spending import plan_looks
 
 _LARGEST_USERS = 1e12
@@ -19,6 +20,8 @@ _RARE = 1e-6
 """The closest to 0 or 1 that a rate may come: beyond it a plan is beyond what double precision can tell."""
 _MOST_ARMS, _MOST_LOOKS = 1_000, 3_650
 _LARGEST_LIFT_STEP = 1e-9
+_ROUNDING = 1e-9
+"""Users by which a computed number may lie above a whole one."""
 
 
 class Rule(StrEnum):
@@ -97,7 +100,8 @@ def users_per_arm(design: Design, lift: float) -> int:
         lift: The relative lift to be found, a ratio; not 0.
 
     Returns:
-        The smallest number that reaches the design's power.
+        The smallest number that reaches the design's power and of which a test is made: with p̄ the mean of both
+        conversions, 10 / min(p̄, 1 - p̄) users expect ten who convert and ten who do not.
 
     Raises:
         StatisticsError: The lift is 0, leads outside of (0, 1), or needs more than 10¹² users.
@@ -107,11 +111,14 @@ def users_per_arm(design: Design, lift: float) -> int:
     Examples:
         >>> users_per_arm(Design(baseline=0.05), lift=0.1)
         31234
+        >>> users_per_arm(Design(baseline=0.01), lift=5)
+        286
     """
     p, q = _conversions(design, lift)
     if p == q:
         raise StatisticsError(f"the effect is {lift}: must not be 0, for no number of users finds nothing")
-    fixed = max(1.0, float(_checked(math.ceil(_fixed_users(design, p, q) - 1e-9), lift)))
+    wanted = max(_fixed_users(design, p, q), _tested_users(p, q))
+    fixed = float(_checked(math.ceil(wanted - _ROUNDING), lift))
     if design.rule is Rule.FIXED:
         return int(fixed)
     most = fixed
@@ -130,7 +137,8 @@ def detectable_lift(design: Design, users: float) -> float | None:
         users: Users of each arm at the end.
 
     Returns:
-        A ratio; None when no lift up to a conversion of 100 % would be found.
+        A ratio; None when no lift up to a conversion of 100 % would be found. As `users_per_arm` it counts only where
+        a test is made.
 
     Raises:
         StatisticsError: There are no users.
@@ -141,9 +149,13 @@ def detectable_lift(design: Design, users: float) -> float | None:
     """
     if not 1 <= users <= _LARGEST_USERS:
         raise StatisticsError(f"users per arm is {users}: must be between 1 and {_LARGEST_USERS:.0g}")
-    least, most = _LARGEST_LIFT_STEP, (1 - design.baseline) / design.baseline * (1 - _LARGEST_LIFT_STEP)
-    if find_power(design, most, users) < design.power:
+    first, last = _tested_lifts(design, users)
+    least = max(_LARGEST_LIFT_STEP, first)
+    most = min((1 - design.baseline) / design.baseline * (1 - _LARGEST_LIFT_STEP), last)
+    if most < least or find_power(design, most, users) < design.power:
         return None
+    if find_power(design, least, users) >= design.power:
+        return least
     return float(brentq(lambda lift: find_power(design, lift, users) - design.power, least, most, xtol=1e-10))
 
 
@@ -166,6 +178,18 @@ def _fixed_users(design: Design, p: float, q: float) -> float:
     error, pooled_error = _errors(p, q, 1.0)
     z_alpha, z_power = -ndtri(design.arm_alpha / 2), ndtri(design.power)
     return float(((z_alpha * pooled_error + z_power * error) / (q - p)) ** 2)
+
+
+def _tested_users(p: float, q: float) -> float:
+    """Users of each arm below which the rules make no test."""
+    pooled = (p + q) / 2
+    return MINIMUM_EXPECTED_EVENTS / min(pooled, 1 - pooled)
+
+
+def _tested_lifts(design: Design, users: float) -> tuple[float, float]:
+    """The lifts between which so many users are enough for a test."""
+    least = MINIMUM_EXPECTED_EVENTS / users
+    return 2 * least / design.baseline - 2, 2 * (1 - least) / design.baseline - 2
 
 
 def _looks(design: Design, p: float, q: float, users: float) -> tuple[Floats, Floats]:

@@ -44,7 +44,7 @@ def _verdict(now: shapes.Point) -> None:
     reasons = "".join(f"<li>{markup.cell_html(sentence)}</li>" for sentence in rows.sentences(verdict["reasons"]))
     st.html(
         f"<div class='ab-verdict'>{markup.badge(verdict['decision']).html} "
-        f"<strong>{markup.cell_html(verdict['explanation'])}</strong>"
+        f"<strong>{markup.cell_html(words.prose(verdict['explanation']))}</strong>"
         f"<p>{texts.REASONS}</p><ul>{reasons}</ul></div>"
     )
 

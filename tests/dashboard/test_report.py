@@ -65,13 +65,20 @@ def test_a_report_is_one_harmless_file(api: Client, name: str) -> None:
 def test_a_report_has_the_numbers_of_the_api(api: Client) -> None:
     text = Tags(write_report(api, RANKING)).text
     now = api.history(RANKING)["points"][-1]
-    assert now["verdict"]["explanation"] in text
+    assert words.prose(now["verdict"]["explanation"]) in text
     assert len(now["variants"]) == 2
     for arm in now["variants"]:
         for shown in (words.count(arm["users"]), words.percent(arm["conversion_rate"]), words.lift(arm["lift"])):
             assert shown in text
     assert texts.BOUNDARY_TITLE in text
     assert texts.POSTERIOR_TITLE in text
+
+
+@pytest.mark.parametrize("name", [RANKING, LONELY])
+def test_percentages_have_one_form(api: Client, name: str) -> None:
+    text = Tags(re.sub(r"<style>.*?</style>", "", write_report(api, name), flags=re.DOTALL)).text
+    assert len(re.findall(r"\d\u00a0%", text)) > 3
+    assert not re.search(r"\d ?%", text)
 
 
 def test_a_report_of_an_earlier_day_knows_nothing_later(api: Client) -> None:
@@ -106,6 +113,7 @@ def test_the_command_reads_a_lake(lake: Path, tmp_path: Path) -> None:
         (["x", "--lake", "LAKE"], "No data found for experiment 'x'", 2),
         ([RANKING, "--lake", "LAKE", "--day", "2020-01-01"], "choose a day from 2021-08-01 to 2021-08-02", 2),
         ([RANKING, "--lake", "LAKE", "--out", "/no/such/folder/r.html"], "there is no directory /no/such/folder", 2),
+        ([RANKING, "--lake", "LAKE", "--out", "/"], "--out /: is a directory; name a file", 2),
     ],
 )
 def test_the_command_explains_what_is_wrong(lake: Path, arguments: list[str], message: str, code: int) -> None:

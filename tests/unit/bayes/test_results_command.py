@@ -35,10 +35,16 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
     return folder
 
 
-def run(*arguments: str) -> Result:
+def run(*arguments: str, width: int = 200) -> Result:
     app = typer.Typer()
     app.command()(results)
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(arguments))
+    return CliRunner(env={"COLUMNS": str(width)}).invoke(app, list(arguments))
+
+
+def write_lake(folder: Path, *groups: Group) -> str:
+    batch = as_record_batch(fit_groups(list(groups), Plan("exact", DEFAULT_PRIOR, 1)))
+    write_deltalake(POSTERIORS.path(str(folder)), pa.Table.from_batches([batch]), partition_by=["day"])
+    return str(folder)
 
 
 def _line(lines: list[str], start: str) -> str:
@@ -50,7 +56,7 @@ def test_arms_are_shown_in_natural_order_with_their_intervals(lake: str) -> None
     output = run(NAME, "--lake", lake, "--day", "2021-08-01").output
     assert "search/[bold]x line on 2021-08-01, to date" in output
     lines = output.splitlines()
-    control, better, empty = (_line(lines, arm) for arm in ("9 (control)", "10 ", "11 "))
+    control, better, empty = (_line(lines, arm) for arm in ("9 *", "10 ", "11 "))
     assert lines.index(control) < lines.index(better) < lines.index(empty)
     assert "1,000" in control
     assert "●" in control
@@ -88,15 +94,52 @@ def test_a_lake_without_posteriors(tmp_path: Path) -> None:
     assert "run the pipeline first" in str(error)
 
 
-def test_a_narrow_terminal_gets_what_matters_most(lake: str) -> None:
-    app = typer.Typer()
-    app.command()(results)
-    output = CliRunner(env={"COLUMNS": "84"}).invoke(app, [NAME, "--lake", lake]).output
-    assert "expected loss" not in output
-    assert "100.0%" in output
-    assert max(map(len, output.splitlines())) <= 84
+@pytest.mark.parametrize("width", [40, 50, 60, 70, 80, 100, 120, 200])
+def test_columns_go_before_anything_is_cut(lake: str, width: int) -> None:
+    output = run(NAME, "--lake", lake, width=width).output
+    lines = output.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "+65.5%" in _line(lines, "10 ")  # the median lift stays to the end
+    assert ("1,000" in _line(lines, "9 *")) == (width >= 50)
+    assert ("100.0%" in output) == (width >= 60)
+    assert ("expected loss" in output) == (width >= 120)
+
+
+def test_a_long_name_of_an_arm_is_folded_only_where_it_must(tmp_path: Path) -> None:
+    arms = (Arm("checkout-button-green", 1000, 90), Arm("checkout-button-blue", 1000, 99))
+    lake = write_lake(tmp_path, Group("to_date", "2021-08-01", "x", "purchase", arms, arms[0].variant_id))
+    assert "checkout-button-green *" in run("x", "--lake", lake, width=140).output
+    narrow = run("x", "--lake", lake, width=60).output.splitlines()
+    assert max(map(len, narrow)) <= 60
+    starts = [line.split()[0] for line in narrow if line.startswith(" checkout-")]
+    assert len(starts) == 2
+    assert min(map(len, starts)) >= 16
+
+
+def test_conversion_is_counted_and_the_plot_shows_what_is_believed(lake: str) -> None:
+    output = run("lonely", "--lake", lake).output
+    assert "20.00%" in _line(output.splitlines(), "A *")  # 1 of 5, though nothing is believed of a lonely arm
+    assert "conversion: purchases / users; ├─●─┤: posterior mean and 95 % interval" in output
+
+
+def test_arms_that_nobody_bought_in_are_drawn(tmp_path: Path) -> None:
+    arms = tuple(Arm(str(place), 50 * (place + 1), 0) for place in range(12))
+    lake = write_lake(tmp_path, Group("to_date", "2021-08-01", "x", "purchase", arms, "0"))
+    result = run("x", "--lake", lake)
+    assert result.exception is None
+    assert sum("●" in line for line in result.output.splitlines() if "0.00%" in line) == 12
+
+
+def test_one_other_experiment_is_one(tmp_path: Path) -> None:
+    arms = (Arm("A", 50, 5), Arm("B", 50, 6))
+    lake = write_lake(tmp_path, Group("to_date", "2021-08-01", "zebra", "purchase", arms, "A"))
+    assert str(run("quux", "--lake", lake).exception).endswith(": it holds 1 other")
 
 
 def test_the_plot_keeps_its_width() -> None:
     assert len(interval_plot(0.0, 0.5, 1.0, 0.0, 1.0, 20)) == len(interval_plot(0.2, 0.2, 0.2, 0.0, 1.0, 20)) == 20
     assert interval_plot(None, None, None, 0.0, 1.0, 20) == ""
+
+
+def test_a_mean_beyond_the_scale_is_drawn_at_its_end() -> None:
+    assert interval_plot(0.0, 0.3, 0.1, 0.0, 0.2, 11) == "├────┤    ●"

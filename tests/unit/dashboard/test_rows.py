@@ -1,10 +1,11 @@
 """Tables and figures from answers: numbers worked out by hand, texts that nobody can turn into markup."""
 
+import re
 from typing import Any
 
 import pytest
 
-from dashboard import figures, markup, rows, svg, words
+from dashboard import figures, markup, report_figures, rows, svg, texts, words
 
 
 def arm(variant: str, users: int, purchases: int, role: str = "treatment", **more: Any) -> Any:
@@ -49,10 +50,48 @@ def test_the_control_comes_first_and_fallbacks_are_not_judged() -> None:
 def test_declared_shares_are_those_of_the_day() -> None:
     splits = [{"from": None, "arms": {"A": 9, "B": 1}}, {"from": "2021-08-02", "arms": {"A": 1, "B": 1}}]
     detail: Any = {"registry": {"allocation": splits}}
-    for day, wanted in (("2021-08-01", ["90.0 %", "10.0 %"]), ("2021-08-02", ["50.0 %", "50.0 %"])):
+    for day, wanted in (("2021-08-01", ["90.0", "10.0"]), ("2021-08-02", ["50.0", "50.0"])):
         found = rows.split(detail, point(day, arm("A", 30, 1), arm("B", 10, 1)))
-        assert [row["declared"] for row in found] == wanted
-        assert [row["share"] for row in found] == ["75.0 %", "25.0 %"]
+        assert [row["declared"] for row in found] == [f"{share}\u00a0%" for share in wanted]
+        assert [row["share"] for row in found] == ["75.0\u00a0%", "25.0\u00a0%"]
+
+
+@pytest.mark.parametrize(
+    ("registry", "reasons", "shown"),
+    [
+        (None, ["not_proven"], texts.NOT_AT_HAND),
+        (None, ["not_registered"], texts.NOT_DECLARED),
+        ({"control": "A"}, ["not_proven"], texts.NOT_DECLARED),
+    ],
+)
+def test_a_declaration_that_is_not_at_hand_is_not_missing(registry: Any, reasons: list[str], shown: str) -> None:
+    detail: Any = {"registry": registry}
+    now = point("2021-08-01", arm("A", 30, 1), arm("B", 10, 1)) | {"verdict": {"reasons": reasons}}
+    assert [row["declared"] for row in rows.split(detail, now)] == [shown, shown]
+
+
+@pytest.mark.parametrize(("dof", "words_of_it"), [(1, "1 degree of freedom,"), (2, "2 degrees of freedom,")])
+def test_one_degree_of_freedom_is_one(dof: int, words_of_it: str) -> None:
+    assert words_of_it in rows.chi_note({"statistic": 1.0, "dof": dof, "p_value": 0.3})
+
+
+def test_the_control_has_no_boundary_in_the_report() -> None:
+    arms = [arm("A", 20, 2, "control"), arm("B", 20, 2, statistic=2.0, boundary=3.0), arm("C", 20, 2, statistic=1.0)]
+    drawn = report_figures.boundary([point("2021-08-01", *arms)], arms)
+    assert re.findall(r"boundary, (\w+)", drawn) == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "opening"),
+    [
+        ("2021-08-09", "class='ab-word'>"),
+        ("x" * 40, "class='ab-long'>"),
+        ("two words", "data-label='B'>"),
+        ("words and " + "x" * 40, "class='ab-long'>"),
+    ],
+)
+def test_only_long_words_of_a_table_may_break(cell: str, opening: str) -> None:
+    assert f"{opening}{cell}</td>" in markup.table({"a": "A", "b": "B"}, [{"a": "4915", "b": cell}], "")
 
 
 def test_a_reason_that_only_a_newer_api_knows_stands_for_itself() -> None:
@@ -84,6 +123,12 @@ def test_the_boundary_figure_is_cut_where_early_boundaries_would_flatten_the_pat
     assert list(figure.data[2].y) == [-30.0, -3.0]
 
 
+def test_a_band_has_no_marks_of_its_own() -> None:
+    days = [point(f"2021-08-0{day}", arm("B", 10, 1, interval={"lower": 0.05, "upper": 0.2})) for day in (1, 2)]
+    band, _ = figures.trend(days, days[-1]["variants"]).data
+    assert (band.fill, band.mode) == ("toself", "lines")
+
+
 def test_without_a_look_there_is_no_boundary_figure() -> None:
     day = point("2021-08-01", arm("B", 10, 1, statistic=1.0))
     assert figures.boundary([day], day["variants"]) is None
@@ -102,4 +147,4 @@ def test_ticks_are_few_round_and_inside(low: float, high: float) -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1e-12, 0.5, 1 - 1e-12, 1.0, None])
 def test_a_probability_is_never_certain(value: float | None) -> None:
-    assert words.probability(value) not in {"0.0 %", "100.0 %"}
+    assert words.probability(value) not in {"0.0\u00a0%", "100.0\u00a0%"}

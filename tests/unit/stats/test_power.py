@@ -70,16 +70,35 @@ def test_impossible_wishes_are_errors(design: dict[str, float], lift: float, wor
         users_per_arm(Design(**design), lift)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("baseline", "lift", "users"),
+    [
+        (0.01, 5.0, 286),  # 10 / 0.035 converting
+        (0.9, -0.8, 22),  # 10 / 0.46 not converting
+        (0.02, 8.0, 100),  # 10 / 0.1: a whole number stays what it is
+    ],
+)
+@pytest.mark.parametrize("rule", [Rule.FIXED, Rule.PLANNED])
+def test_no_plan_is_smaller_than_the_test_allows(baseline: float, lift: float, users: int, rule: Rule) -> None:
+    assert users_per_arm(Design(baseline, rule=rule), lift) == users
+
+
+def test_no_lift_is_found_by_a_test_that_is_not_made() -> None:
+    # 222 users expect ten conversions when the mean of both is 10 / 222
+    assert detectable_lift(Design(0.01), 222) == pytest.approx(2 * 10 / 222 / 0.01 - 2)
+    assert detectable_lift(Design(0.5), 19) is None
+
+
 def test_too_few_users_find_nothing() -> None:
     assert detectable_lift(Design(0.5), 3) is None
     with pytest.raises(StatisticsError, match="users per arm is 0: must be between 1"):
         detectable_lift(Design(0.5), 0)
 
 
-def run_plan(*arguments: str) -> Result:
+def run_plan(*arguments: str, width: int = 200) -> Result:
     app = Typer()
     app.command()(plan)
-    return CliRunner().invoke(app, list(arguments))
+    return CliRunner(env={"COLUMNS": str(width)}).invoke(app, list(arguments))
 
 
 def test_plan_says_users_and_days() -> None:
@@ -89,6 +108,22 @@ def test_plan_says_users_and_days() -> None:
     assert "37,824" in result.stdout
     assert "113,472" in result.stdout
     assert " 23 " in result.stdout
+
+
+def test_plan_has_no_empty_column_and_wraps_only_where_it_must() -> None:
+    wide = run_plan("--baseline", "0.05", "--mde", "0.1")
+    assert "days" not in wide.stdout.splitlines()[1]
+    assert "28 looks, one a day for four weeks" in wide.stdout
+    assert any(line.startswith("Write the users") and line.endswith("sooner.") for line in wide.stdout.splitlines())
+    ends = [line.rstrip().rfind("+10.00%") for line in wide.stdout.splitlines() if "+10.00%" in line]
+    assert len(ends) == 3
+    assert len(set(ends)) == 1
+
+
+def test_plan_cuts_no_heading() -> None:
+    narrow = run_plan("--baseline", "0.05", "--mde", "0.1", "--daily-users", "100", width=60).stdout
+    assert "…" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 60
 
 
 def test_plan_says_what_a_running_experiment_can_find() -> None:
