@@ -155,3 +155,24 @@ def test_a_larger_critical_value_never_shortens(drawn: tuple[int, int, int, int]
     ends = difference_intervals(*drawn, np.array([1.0, 2.0, 4.0]))
     assert (np.diff(ends.lower) <= 1e-12).all()
     assert (np.diff(ends.upper) >= -1e-12).all()
+
+
+def test_who_converts_and_who_does_not_give_mirrored_intervals() -> None:
+    """Also beside 100 %, where the cubic equation in conversions cancels; and zero is excluded as the test says."""
+    rng = np.random.default_rng(17)
+    users, control_users = (np.floor(10 ** rng.uniform(1, 9, 20_000)) for _ in range(2))
+    purchases, control_purchases = (
+        rng.binomial(n.astype(np.int64), rng.beta(0.3, 0.3, n.size)).astype(np.float64) for n in (users, control_users)
+    )
+    critical = np.full(users.size, 2.5)
+    found = difference_intervals(purchases, users, control_purchases, control_users, critical)
+    others = (users - purchases, users, control_users - control_purchases, control_users)
+    mirrored = difference_intervals(*others, critical)
+    np.testing.assert_allclose(found.lower, -mirrored.upper, atol=1e-12)
+    np.testing.assert_allclose(found.upper, -mirrored.lower, atol=1e-12)
+
+
+def test_an_arm_beside_all_of_many_users() -> None:
+    found = difference_intervals(10_110, 10_119, 290_756_510, 290_756_510, 1.96)
+    assert float(found.upper) == pytest.approx(-4.68e-4, rel=1e-3)
+    assert float(found.lower) == pytest.approx(-1.69e-3, rel=1e-2)
