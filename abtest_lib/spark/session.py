@@ -35,8 +35,6 @@ _LOCAL_CONF = {
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "2000",
     "spark.sql.debug.maxToStringFields": "10",
-    # Each call that builds a column would tell the JVM, in three calls more, which line of Python made it.
-    "spark.python.sql.dataFrameDebugging.enabled": "false",
     # Sorts and hash maps take memory in pages; by default each takes 64 MB, zeroed first, however few rows it holds.
     "spark.buffer.pageSize": "2m",
 }
