@@ -33,7 +33,7 @@ def run(
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
     from abtest_lib.spark.lease import held_for_run
-    from abtest_lib.spark.source import check_local_input
+    from abtest_lib.spark.source import local_text_bytes
     from abtest_lib.storage import check_location, use_object_store
 
     for path in (lake, input_path):
@@ -45,12 +45,12 @@ def run(
     use_object_store(settings)
     if input_path is not None:
         reject_overlap(input_path, lake)
-        check_local_input(input_path)
+    text_bytes = None if input_path is None else local_text_bytes(input_path)
     with held_for_run(settings, lake, timedelta(seconds=wait)):
-        _run(settings, input_path, lake, full_refresh)
+        _run(settings, input_path, text_bytes, lake, full_refresh)
 
 
-def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: bool) -> None:
+def _run(settings: "Settings", input_path: str | None, text_bytes: int | None, lake: str, full_refresh: bool) -> None:
     import sys
     from time import perf_counter
 
@@ -60,11 +60,9 @@ def _run(settings: "Settings", input_path: str | None, lake: str, full_refresh: 
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.pipeline.run import run_pipeline
     from abtest_lib.spark.session import build_session, keep_classes
-    from abtest_lib.spark.source import local_text_bytes
 
     console = Console(stderr=True)
     began = perf_counter()
-    text_bytes = None if input_path is None else local_text_bytes(input_path)
     with console.status("starting Spark"):
         spark = build_session(settings, "abtest run", text_bytes, (lake, input_path or ""))
     progress = progress_for(sys.stderr)

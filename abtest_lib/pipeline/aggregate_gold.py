@@ -80,15 +80,14 @@ def aggregate_gold(run: Run) -> Mapping[str, Any]:
 def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str, Any]:
     """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
     after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
-    unchanged = _report(inputs, {}) | {"output_versions": versions_of(run, *_CONTRACTS)}
     if upto == after:
-        return unchanged
+        return _unchanged(run, inputs)
     if not log_reaches(EVENTS, run.lake, after + 1):
         return _report(inputs, _rebuild(run, inputs[EVENTS.full_name]))
     new = arrivals(run, after, upto)
     arrived = days_of(run, new)
     if not arrived:
-        return unchanged
+        return _unchanged(run, inputs)
     bought = purchases_of(new, run.settings.conversion_event)
     with closing(Room()) as room:
         if _are_as_left(run, last.output_versions):
@@ -96,6 +95,10 @@ def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str
         # A run before this one was cut short between two tables: days that it may have corrected are counted anew.
         late_days = recount(run, room, arrived, bought).late_days
         return _report(inputs, _extend(run, room, tuple(sorted({*arrived, *late_days})), min(arrived), None))
+
+
+def _unchanged(run: Run, inputs: Mapping[str, int]) -> dict[str, Any]:
+    return _report(inputs, {}) | {"output_versions": versions_of(run, *_CONTRACTS)}
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:

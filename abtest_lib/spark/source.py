@@ -72,16 +72,6 @@ def find_source(spark: SparkSession, path: str) -> Source:
     return _understood(path, _list_local(path) if local_folder(path) is not None else _list_by_spark(spark, path))
 
 
-def check_local_input(path: str) -> None:
-    """Find the files of an input on this machine's disk, before a session is started for them.
-
-    Raises:
-        InputError: As `find_source`.
-    """
-    if local_folder(path) is not None:
-        _understood(path, _list_local(path))
-
-
 def _understood(path: str, found: Mapping[str, int]) -> Source:
     if not found:
         raise InputError(f"no input file at {path}: give a .csv, .csv.gz, .jsonl or .parquet file, a folder or a glob")
@@ -95,8 +85,12 @@ def _understood(path: str, found: Mapping[str, int]) -> Source:
 
 
 def local_text_bytes(path: str) -> int | None:
-    """About how many bytes of text an input on this machine's disk holds, unpacked; None for an object store."""
-    return None if local_folder(path) is None else _text_bytes(_list_local(path))
+    """About how many bytes of text an input on this machine's disk holds, unpacked; None for an object store.
+
+    Raises:
+        InputError: As `find_source`, before a session is started.
+    """
+    return None if local_folder(path) is None else _understood(path, _list_local(path)).text_bytes
 
 
 def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
@@ -150,11 +144,9 @@ def _list_by_spark(spark: SparkSession, path: str) -> dict[str, int]:
 
 
 def _text_bytes(sizes: Mapping[str, int]) -> int:
-    return sum(size * (PACKED_RATIO if _is_packed(name) else 1) for name, size in sizes.items())
-
-
-def _is_packed(name: str) -> bool:
-    return name.rsplit(".", 1)[-1].lower() in {*_COMPRESSED, "parquet"}
+    packed = {*_COMPRESSED, "parquet"}
+    ratios = {name: PACKED_RATIO if name.rsplit(".", 1)[-1].lower() in packed else 1 for name in sizes}
+    return sum(size * ratios[name] for name, size in sizes.items())
 
 
 def _format_of(name: str) -> str:
@@ -254,14 +246,13 @@ def _is_glued(line: Column) -> Column:
 
 def _read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     parts, notices = [], []
-    for schema, files in _parquet_schemas(spark, names).items():
+    for files in _parquet_schemas(spark, names).values():
         frame = spark.read.parquet(*_literal(files))
         missing = [column for column in RAW_FIELDS if column not in frame.columns]
         if missing:
             raise InputError(f"input file {files[0]} lacks column {missing[0]}: it has {', '.join(frame.columns)}")
         notices += _extra_columns(frame.columns, files[0])
         parts.append(_six_fields(frame, _parquet_fields(frame.schema), F.lit(None).cast("string")))
-        del schema
     return RawEvents(reduce(DataFrame.unionByName, parts), notices)
 
 

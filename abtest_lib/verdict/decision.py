@@ -104,7 +104,9 @@ def _propose(panel: Panel, evidence: Evidence, best: Ints, flags: dict[str, Bool
     is_gain, is_loss = evidence.lower > 0, evidence.upper < 0
     best_gains = np.nan_to_num(_at(evidence.lower, best), nan=-1.0) > 0
     belief = _at(panel.probability_beats_control, best)
-    own, other = (_at(difference, best) > 0 for difference in _differences(panel))
+    others = (panel.with_other_policy("users"), panel.with_other_policy("purchases"))
+    own = _at(_difference(panel, panel.users, panel.purchases), best) > 0
+    other = _at(_difference(panel, *others), best) > 0
     flags["posterior_disagrees"] = best_gains & (belief < rules.ship_probability)
     flags["policy_sensitive"] = best_gains & (own != other)
     flags["best_arm_unproven"] = np.asarray(~best_gains & (is_gain & pairs).any(axis=2))
@@ -117,12 +119,6 @@ def _propose(panel: Panel, evidence: Evidence, best: Ints, flags: dict[str, Bool
     # A proven gain that may not be shipped is no reason to keep the control.
     futile = ended & ~(is_gain & pairs).any(axis=2)
     return np.select([ships, loses, futile], [_SHIP, _LOSS, _FUTILE], _NONE)
-
-
-def _differences(panel: Panel) -> tuple[Floats, Floats]:
-    """Each arm's difference from the control, as counted and under the other policy."""
-    others = (panel.with_other_policy("users"), panel.with_other_policy("purchases"))
-    return _difference(panel, panel.users, panel.purchases), _difference(panel, *others)
 
 
 def _difference(panel: Panel, users: Floats, purchases: Floats) -> Floats:
@@ -163,7 +159,7 @@ def _turned(state: Ints, arm: Ints, lower: Floats, upper: Floats, rows: Ints) ->
 
 def _drifted(panel: Panel, evidence: Evidence) -> Bools:
     """Whether a difference of today lies outside the interval that the looks have left."""
-    today, _ = _differences(panel)
+    today = _difference(panel, panel.users, panel.purchases)
     return np.asarray(((today < evidence.lower) | (today > evidence.upper)).any(axis=2))
 
 

@@ -89,8 +89,7 @@ def _keep(facts: Facts) -> str:
 
 def _told(facts: Facts, start: str, subject: str, proven: float | None, kind: str) -> str:
     """A decision with what is proven and today's counts: these may have moved since the day of the decision."""
-    is_proven = proven is not None and proven > 0
-    amount = f"a {kind} of at least {_points(proven)} percentage points" if proven is not None and is_proven else ""
+    amount = "" if proven is None or proven <= 0 else f"a {kind} of at least {_points(proven)} percentage points"
     if _is_standing(facts):
         when = f", when {amount} was proven" if amount else ""
         return f"{start}, as decided on {facts.decided_on}{when}; today {subject} {_rates(facts)}."

@@ -18,14 +18,8 @@ def test_every_declaration_counts_and_their_order_does_not() -> None:
     )
 
 
-def test_the_code_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_the_suite_is_another_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     before = beside_the_release(EARLIER)
     assert beside_the_release(EARLIER) == before
-    monkeypatch.setattr(identity, "code_version", lambda: "another")
-    assert beside_the_release(EARLIER) != before
-
-
-def test_another_version_of_the_suite_is_other_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = identity.code_version()
     monkeypatch.setattr(identity, "__version__", "another")
-    assert identity.code_version() != before
+    assert beside_the_release(EARLIER) != before

@@ -289,15 +289,3 @@ def test_an_arm_that_comes_later_finds_what_the_others_have_left(story: Make, ju
     evidence = judged(story(arms, registry=registry, period_starts=(0, 1))).evidence
     assert evidence.boundary[0, 0, 1] == pytest.approx(1.95996, abs=1e-4)
     assert np.isnan(evidence.boundary[0, 1, 2])
-
-
-def test_nothing_is_called_proven_that_this_period_has_not_proven(story: Make, last: Last) -> None:
-    ramp = SPLIT.replace(".5, B: .25, C: .25", ".9, B: .1") % ("control: A,", "A: .5, B: .5")
-    worse = {
-        "A": [(18_000, 1800), (36_000, 3600), (1000, 100)],
-        "B": [(2000, 100), (4000, 200), (1000, 90)],
-    }
-    verdict = last(story(worse, registry=ramp, period_starts=(0, 2)))
-    assert verdict.decision == "keep_control"
-    assert "decided_in_earlier_period" in verdict.reasons
-    assert "is proven" not in verdict.explanation

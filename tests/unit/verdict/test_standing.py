@@ -104,3 +104,18 @@ def test_users_of_a_fallback_variant_hide_no_switchers(story: Make, last: Last) 
     verdict = last(story(arms, switchers={"A": [(200, 10)], "B": [(200, 10)]}))
     assert verdict.cross_exposed_share == pytest.approx(0.2)
     assert verdict.reasons[0] == "cross_exposure_too_high"
+
+
+def test_nothing_is_called_proven_that_this_period_has_not_proven(story: Make, last: Last) -> None:
+    ramp = (
+        "experiments: {NAME: {control: A, "
+        "allocation: [{arms: {A: .9, B: .1}}, {from: 2021-08-03, arms: {A: .5, B: .5}}]}}"
+    )
+    worse = {
+        "A": [(18_000, 1800), (36_000, 3600), (1000, 100)],
+        "B": [(2000, 100), (4000, 200), (1000, 90)],
+    }
+    verdict = last(story(worse, registry=ramp, period_starts=(0, 2)))
+    assert verdict.decision == "keep_control"
+    assert "decided_in_earlier_period" in verdict.reasons
+    assert "is proven" not in verdict.explanation
