@@ -36,6 +36,38 @@ def local_folder(path: str) -> Path | None:
     return None if "://" in path or path.startswith("dbfs:") else Path(path)
 
 
+def lake_location(path: str) -> str:
+    """Make the location of a lake absolute, so that every client of it finds the same place.
+
+    Spark resolves a relative path in a DataFrame call but not in SQL, and a child process may have another folder.
+
+    Args:
+        path: What a person gave: a folder (`./lake`, `../lake/`, `~/lake`) or a URL (`s3a://bucket/prefix/`).
+
+    Returns:
+        An absolute path without `.`, `..` or a slash at its end; of a URL only the slash is taken away.
+
+    Raises:
+        ConfigError: The location is empty, carries a secret, or names a person who has no home.
+
+    Examples:
+        >>> lake_location("/data/./old/../lake/")
+        '/data/lake'
+        >>> lake_location("s3a://bucket/lake/")
+        's3a://bucket/lake'
+    """
+    if not path.strip():
+        raise ConfigError("the location of the lake is empty: give a folder or s3a://bucket/prefix")
+    check_location(path)
+    if path.startswith("file:") or local_folder(path) is None:
+        return path.rstrip("/") or path
+    try:
+        # Not resolved: a lake may be a symbolic link that is set to another folder while the API serves it.
+        return os.path.abspath(Path(path).expanduser())  # noqa: PTH100
+    except RuntimeError:
+        raise ConfigError(f"the lake {path} begins with the home of a person who has none here") from None
+
+
 def is_s3(path: str) -> bool:
     """Whether a path is s3://… or s3a://…."""
     return _S3.match(path) is not None

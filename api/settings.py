@@ -8,6 +8,7 @@ from pydantic import ByteSize, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from abtest_lib.errors import ConfigError, one_line
+from abtest_lib.storage import delta_rs_location, lake_location
 
 PREFIX = "ABTEST_API_"
 _SHA256_HEX = 64
@@ -68,8 +69,7 @@ class ApiSettings(BaseSettings):
     @field_validator("lake")
     @classmethod
     def _plain_uri(cls, value: str) -> str:
-        value = value.strip().rstrip("/") or "/"
-        return "s3://" + value.removeprefix("s3a://") if value.startswith("s3a://") else value
+        return delta_rs_location(lake_location(value.strip()))
 
 
 def load_api_settings(**given: object) -> ApiSettings:

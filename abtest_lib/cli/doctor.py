@@ -1,15 +1,14 @@
 """`abtest doctor`: is everything there that the suite needs?"""
 
-from pathlib import Path
-from typing import Annotated
-
 import typer
+
+from abtest_lib.cli.options import ConfigOption, MaybeLakeOption, ProfileOption
 
 
 def doctor(
-    lake: Annotated[str | None, typer.Option(help="A lake to look at: a directory or s3a://bucket/prefix.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
-    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
+    lake: MaybeLakeOption = None,
+    config: ConfigOption = None,
+    profile: ProfileOption = "local",
 ) -> None:
     """Check versions, memory, time zone and, of a lake, rights, clock and tables; say how to mend what is wrong."""
     from rich.console import Console
@@ -18,12 +17,10 @@ def doctor(
 
     from abtest_lib.config import load_settings
     from abtest_lib.doctor import Health, examine
-    from abtest_lib.storage import check_location, use_object_store
+    from abtest_lib.storage import use_object_store
 
     settings = load_settings(profile, config)
     use_object_store(settings)
-    if lake is not None:
-        check_location(lake)
     signs = {Health.OK: "[green]✓[/]", Health.WARNING: "[yellow]![/]", Health.FAILED: "[bold red]✗[/]"}
     findings = list(examine(settings, lake))
     table = Table.grid(padding=(0, 2))

@@ -5,17 +5,19 @@ from typing import Annotated
 
 import typer
 
+from abtest_lib.cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+
 
 def forget(
     *,
-    lake: Annotated[str, typer.Option(help="A directory or s3a://bucket/prefix.")],
+    lake: LakeOption,
     user: Annotated[list[str] | None, typer.Option("--user", help="A user id; may be given several times.")] = None,
     users_file: Annotated[
         Path | None, typer.Option("--users-file", help="A text file with a user id on each line.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
-    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)] = 0,
+    config: ConfigOption = None,
+    profile: ProfileOption = "local",
+    wait: WaitOption = 0,
 ) -> None:
     """Remove people from every table, and keep their rows out when they are sent again.
 

@@ -9,7 +9,7 @@ from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from abtest_lib.contracts import TableContract
-from abtest_lib.storage import check_location, delta_rs_location, delta_rs_options
+from abtest_lib.storage import delta_rs_location, delta_rs_options, lake_location
 
 
 def open_table(contract: TableContract, lake: str) -> DeltaTable | None:
@@ -18,9 +18,8 @@ def open_table(contract: TableContract, lake: str) -> DeltaTable | None:
     Raises:
         ConfigError: The lake's location carries a secret.
     """
-    check_location(lake)
     try:
-        return DeltaTable(delta_rs_location(contract.path(lake)), storage_options=delta_rs_options(lake))
+        return DeltaTable(delta_rs_location(contract.path(lake_location(lake))), storage_options=delta_rs_options(lake))
     except TableNotFoundError:
         return None
 

@@ -1,9 +1,10 @@
 """`abtest maintain`: compaction, checkpoints, and removal of files that nobody needs."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from abtest_lib.cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def maintain(
     *,
-    lake: Annotated[str, typer.Option(help="A directory or s3a://bucket/prefix.")],
+    lake: LakeOption,
     keep_days: Annotated[
         int, typer.Option("--keep-days", help="Keep releases and older versions so long.", min=1, max=3650)
     ] = 7,
@@ -22,9 +23,9 @@ def maintain(
         int | None, typer.Option("--quarantine-days", help="Remove rejected rows that are older.", min=1)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only count files and bytes.")] = False,
-    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
-    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)] = 0,
+    config: ConfigOption = None,
+    profile: ProfileOption = "local",
+    wait: WaitOption = 0,
 ) -> None:
     """Compact the tables, publish a release, and remove files beyond the oldest release kept.
 

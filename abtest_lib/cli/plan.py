@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abtest_lib.cli.options import MaybeLakeOption
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -36,7 +38,7 @@ def plan(  # noqa: PLR0917  the options of a command
     experiment: Annotated[
         str | None, typer.Option(help="A running experiment: says what it can find today and in some weeks.")
     ] = None,
-    lake: Annotated[str | None, typer.Option(help="Where the running experiment's tables live.")] = None,
+    lake: MaybeLakeOption = None,
 ) -> None:
     """Plan an experiment: users and days for a lift (--mde), or the lift that users or a running one can find."""
     from abtest_lib.errors import UsageError

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
+from abtest_lib.cli.options import MaybeLakeOption
+
 
 def report(
     experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
-    lake: Annotated[str | None, typer.Option(help="Where the tables live: a directory or s3://bucket/prefix.")] = None,
+    lake: MaybeLakeOption = None,
     api: Annotated[str | None, typer.Option(help="Instead of --lake: where an API answers.")] = None,
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day; the last one when not given.")
@@ -62,14 +64,12 @@ def _address(lake: str) -> Iterator[str]:
     import uvicorn
 
     from abtest_lib.errors import LakeError
-    from abtest_lib.storage import check_location
     from api.cache import Cache
     from api.logs import configure_logs
     from api.main import create_app
     from api.mirror import mirror_once
     from api.settings import load_api_settings
 
-    check_location(lake)
     configure_logs("error")
     with tempfile.TemporaryDirectory(prefix="abtest-report-") as folder, socket.socket() as listener:
         settings = load_api_settings(

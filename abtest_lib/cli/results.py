@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from abtest_lib.cli.options import LakeOption
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -25,7 +27,7 @@ Row = dict[str, Any]
 
 def results(
     experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
-    lake: Annotated[str, typer.Option(help="Where the tables live: a directory or s3a://bucket/prefix.")],
+    lake: LakeOption,
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day; the last one when not given.")
     ] = None,

@@ -5,22 +5,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abtest_lib.cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+
 if TYPE_CHECKING:
     from abtest_lib.config import Settings
 
 
 def run(
-    lake: Annotated[str, typer.Option(help="Where the tables live: a directory or s3a://bucket/prefix.")],
+    lake: LakeOption,
     input_path: Annotated[
         str | None,
         typer.Option("--input", help="Events: CSV (.gz), JSON lines or Parquet; a file, a folder or a glob."),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")] = None,
-    profile: Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")] = "local",
+    config: ConfigOption = None,
+    profile: ProfileOption = "local",
     full_refresh: Annotated[
         bool, typer.Option("--full-refresh", help="Rebuild all tables from bronze, with the settings of this run.")
     ] = False,
-    wait: Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)] = 0,
+    wait: WaitOption = 0,
 ) -> None:
     """Run the whole pipeline and print what happened to the events, and the verdicts.
 
@@ -36,8 +38,7 @@ def run(
     from abtest_lib.spark.source import local_text_bytes
     from abtest_lib.storage import check_location, use_object_store
 
-    for path in (lake, input_path):
-        check_location(path or "")
+    check_location(input_path or "")
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
     settings = load_settings(profile, config)

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from abtest_lib.cli.options import MaybeLakeOption
+
 _SHUTDOWN_SECONDS = 10
 
 
 def serve(
-    lake: Annotated[str | None, typer.Option(help="A directory or s3://bucket/prefix; else ABTEST_LAKE.")] = None,
+    lake: MaybeLakeOption = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Where to listen.")] = 8000,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share one cache.")] = 1,
@@ -19,7 +21,7 @@ def serve(
     ] = None,
     new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key with its hash, and end.")] = False,
 ) -> None:
-    """Serve the verdicts of a lake over HTTP; http://HOST:PORT/docs describes every answer.
+    """Serve the verdicts of a lake (else of ABTEST_LAKE) over HTTP; http://HOST:PORT/docs describes every answer.
 
     All other settings are environment variables ABTEST_API_<SETTING>; docs/api.md lists them.
     """

@@ -20,6 +20,7 @@ from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.log import last_commit
 from abtest_lib.spark.tables import append, read_table
 from abtest_lib.spark.upkeep import checkpoint, delete_matches, retention, take_inventory, trim_log, vacuum
+from abtest_lib.storage import lake_location
 from abtest_lib.transforms.forgotten import names_user, user_hash
 
 _PERSONAL = (EVENTS, QUARANTINE, EXPOSURES, PURCHASES, PARTICIPANTS)
@@ -67,6 +68,7 @@ def forget(
     wanted = sorted(set(user_ids))
     if not wanted or not all(wanted):
         raise ConfigError("nobody to forget: give at least one user id, and none that is empty")
+    lake = lake_location(lake)
     with held_for_run(settings, lake):
         if last_commit(spark, EVENTS, lake) is None:
             raise LakeError(f"lake {lake} has no bronze/events: there is nobody in it")

@@ -12,7 +12,7 @@ from abtest_lib.pipeline.progress import progress_for, say_error
 from abtest_lib.pipeline.run import Step, run_steps
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import build_session
-from abtest_lib.storage import check_location, use_object_store
+from abtest_lib.storage import check_location, lake_location, use_object_store
 
 Steps = Callable[[argparse.Namespace], Mapping[str, Step]]
 
@@ -28,12 +28,12 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
     """
     arguments = _parser(description, takes_input=takes_input).parse_args()
     try:
-        for path in (arguments.lake, getattr(arguments, "input", "")):
-            check_location(path)
+        check_location(getattr(arguments, "input", ""))
+        lake = lake_location(arguments.lake)
         settings = load_settings(arguments.profile, arguments.config)
         use_object_store(settings)
-        with held_for_run(settings, arguments.lake, timedelta(seconds=arguments.wait)):
-            run_job(settings, name, arguments.lake, steps(arguments), full_refresh=arguments.full_refresh)
+        with held_for_run(settings, lake, timedelta(seconds=arguments.wait)):
+            run_job(settings, name, lake, steps(arguments), full_refresh=arguments.full_refresh)
     except AbtestError as error:
         say_error(error)
         sys.exit(error.exit_code)

@@ -27,6 +27,7 @@ from abtest_lib.spark.upkeep import (
     take_inventory,
     vacuum,
 )
+from abtest_lib.storage import lake_location
 
 _MARGIN = timedelta(hours=1)
 _READ_BY = ("experiment_name",)
@@ -85,6 +86,7 @@ def maintain(
     Raises:
         AbtestError: A step failed; running again is safe.
     """
+    lake = lake_location(lake)
     with held_for_run(settings, lake):
         settings = adopt_settings(spark, settings, lake)
         tables = [contract for contract in ALL_TABLES if last_commit(spark, contract, lake) is not None]

@@ -16,7 +16,7 @@ from abtest_lib.pipeline.history import FULL_REFRESH, StepReport, announce, writ
 from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import PACKED_RATIO
-from abtest_lib.storage import is_s3, local_folder, sizes_under
+from abtest_lib.storage import is_s3, lake_location, local_folder, sizes_under
 
 Step = Callable[[Run], Mapping[str, Any]]
 
@@ -76,6 +76,7 @@ def run_steps(
     Raises:
         AbtestError: As `run_pipeline`.
     """
+    lake = lake_location(lake)
     with held_for_run(settings, lake):
         run = open_run(spark, settings, lake, full_refresh=full_refresh, progress=progress)
         fit_shuffles(spark, settings, _bronze_bytes(lake) if full_refresh else 0)

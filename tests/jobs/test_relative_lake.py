@@ -1,0 +1,36 @@
+"""A lake given by a relative path: every write, and the removal of a person, works as with an absolute one."""
+
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import load_settings
+from abtest_lib.contracts import EXPOSURES
+from abtest_lib.pipeline.forget import forget
+from abtest_lib.pipeline.maintain import Keep, maintain
+from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.spark.tables import read_table
+
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
+VIEWS = "".join(
+    f'VIEW,7,2021-08-01T10:00:0{user}Z,MLA,"{{search/one={"AB"[user % 2]}}}",user-{user}\n' for user in range(6)
+)
+LATE = "BUY,7,2021-08-02T10:00:00Z,MLA,{},user-3\n"
+
+
+def test_a_relative_lake_takes_late_purchases_upkeep_and_forgetting(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(overrides={"engine": "exact"})
+    for name, text in (("views.csv", VIEWS), ("late.csv", LATE)):
+        Path(name).write_text(HEADER + text)
+        run_pipeline(spark, settings, name, "./lake")
+    flagged = read_table(spark, EXPOSURES, str(tmp_path / "lake")).where("flag_purchase").collect()
+    assert [row["user_id"] for row in flagged] == ["user-3"]
+
+    assert maintain(spark, settings, "lake/", Keep())
+    removed = forget(spark, settings, "../" + tmp_path.name + "/lake", ["user-3"])
+    assert {item.table: item.rows for item in removed}["silver/exposures"] == 1
+    assert not any(b"user-3" in file.read_bytes() for file in (tmp_path / "lake").rglob("*") if file.is_file())
