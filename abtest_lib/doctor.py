@@ -148,7 +148,7 @@ def _hadoop() -> Finding:
 
 def _storage(lake: str) -> Iterator[Finding]:
     """Try in the lake what a pipeline does there: list, write, read, write on condition, delete; and its clock."""
-    from abtest_lib.spark.slot import slot_at  # noqa: PLC0415
+    from abtest_lib.lake.compare_and_swap import slot_at  # noqa: PLC0415
 
     name = f"_doctor_{uuid.uuid4().hex}.txt"
     mend = "give the run the right to list, read, write and delete there" + (

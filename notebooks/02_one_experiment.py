@@ -12,9 +12,9 @@ import os
 import numpy as np
 from deltalake import DeltaTable
 
-from abtest_lib.bayes.explore import conversion_draws
+from abtest_lib.bayes.export import conversion_draws
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.plots import lift_figure, posterior_figure
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.contracts import COMPARISONS, EXPERIMENT_TO_DATE, VERDICTS

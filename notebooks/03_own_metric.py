@@ -14,8 +14,8 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, PARTICIPANTS

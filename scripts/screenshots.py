@@ -104,7 +104,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _running(command: tuple[str, ...], environment: dict[str, str]) -> Iterator[None]:
-    program = "from abtest_lib.cli import main; main()"
+    program = "from abtest_cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", program, *command], env={**os.environ, **environment}, stdout=subprocess.DEVNULL
     )

@@ -5,16 +5,16 @@ from itertools import islice
 
 import numpy as np
 
-from abtest_lib.bayes.assemble import failed, posterior_of
 from abtest_lib.bayes.diagnostics import Diagnostics, diagnose
 from abtest_lib.bayes.draws import ConversionDraws, draw_conversions
-from abtest_lib.bayes.engine import ENGINE_NAMES, Counts, Engine, HyperDraws, Nodes, other_engine
-from abtest_lib.bayes.exact import DRAWS, ExactEngine
+from abtest_lib.bayes.engines.engine import ENGINE_NAMES, Counts, Engine, HyperDraws, Nodes, other_engine
+from abtest_lib.bayes.engines.exact import DRAWS, ExactEngine
+from abtest_lib.bayes.engines.mcmc import McmcEngine
+from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
 from abtest_lib.bayes.groups import Group
-from abtest_lib.bayes.mcmc import McmcEngine
-from abtest_lib.bayes.plan import GroupDraws, Plan, counts_of
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import FixedPrior
+from abtest_lib.bayes.results import failed, posterior_of
 from abtest_lib.errors import one_line
 
 _GROUPS_AT_ONCE = 256
@@ -34,7 +34,7 @@ def fit_groups(groups: Iterable[Group], plan: Plan) -> Iterator[GroupPosterior]:
 
     Examples:
         >>> from abtest_lib.bayes.groups import Arm
-        >>> from abtest_lib.bayes.plan import Plan
+        >>> from abtest_lib.bayes.fit_config import Plan
         >>> from abtest_lib.bayes.priors import prior_by_name
         >>> arms = (Arm("A", users=1000, purchases=100), Arm("B", users=1000, purchases=150))
         >>> group = Group("to_date", "2021-08-01", "search/x", "purchase", arms, control_id="A")

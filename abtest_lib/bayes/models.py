@@ -23,7 +23,7 @@ import numpyro
 from numpyro import distributions as dist
 from numpyro.infer.util import log_density
 
-from abtest_lib.bayes.special import log_rising
+from abtest_lib.bayes.log_gamma import log_rising
 
 
 class BetaBinomial(dist.BetaBinomial):  # type: ignore[misc]  # numpyro has no types

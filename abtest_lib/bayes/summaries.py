@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abtest_lib.bayes.draws import ConversionDraws
-from abtest_lib.bayes.engine import Nodes
+from abtest_lib.bayes.engines.engine import Nodes
 from abtest_lib.bayes.hdi import highest_density_interval
 
 Floats = NDArray[np.float64]

@@ -19,18 +19,18 @@ from abtest_lib.contracts import (
     PURCHASES,
 )
 from abtest_lib.errors import LakeError
+from abtest_lib.lake.delta_log import Commit, log_reaches
+from abtest_lib.lake.table import overwrite, read_table, replace_days
 from abtest_lib.pipeline import build_silver
 from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
+from abtest_lib.pipeline.daily_counts_update import recount
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.recount import recount
-from abtest_lib.spark.log import Commit, log_reaches
-from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts, distinct_events
-from abtest_lib.transforms.crowd import gather
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.health import health, people_changes
+from abtest_lib.transforms.participant_groups import gather
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
 

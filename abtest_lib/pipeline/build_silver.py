@@ -10,16 +10,16 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
-from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, days_reached, of_same_users, purchases_of
-from abtest_lib.spark.log import Commit, last_commit, log_reaches
-from abtest_lib.spark.tables import (
+from abtest_lib.lake.delta_log import Commit, last_commit, log_reaches
+from abtest_lib.lake.table import (
     anti_join_keys,
     append,
     overwrite,
     read_table,
     update_matches,
 )
+from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
+from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments, explode_experiments

@@ -15,11 +15,11 @@ from pyspark.sql import DataFrame, SparkSession
 from abtest_lib import __version__
 from abtest_lib.config import Settings
 from abtest_lib.contracts import TableContract
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.history import History, StepReport, announce, open_history
 from abtest_lib.registry import Registry, load_registry
-from abtest_lib.spark.faults import told_in_one_line
-from abtest_lib.spark.log import last_commit
-from abtest_lib.spark.tables import read_table
+from abtest_lib.spark.spark_errors import told_in_one_line
 from abtest_lib.transforms.to_date import Periods
 
 T = TypeVar("T")

@@ -22,13 +22,13 @@ from abtest_lib.contracts import (
     TableContract,
 )
 from abtest_lib.errors import AbtestError, LakeError
+from abtest_lib.lake.delta_log import Commit, last_commit
+from abtest_lib.lake.table import overwrite, read_table, replace_days
 from abtest_lib.pipeline.context import Run, concurrently, fingerprint, kept, versions_of
-from abtest_lib.spark.faults import told_in_one_line
-from abtest_lib.spark.log import Commit, last_commit
-from abtest_lib.spark.tables import overwrite, read_table, replace_days
-from abtest_lib.verdict.mapper import COMPARISON, VERDICT, judge_partition, output_ddl
+from abtest_lib.spark.spark_errors import told_in_one_line
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.rules import METRIC, RULES_VERSION, Rules
+from abtest_lib.verdict.spark_udf import COMPARISON, VERDICT, judge_partition, output_ddl
 from abtest_lib.verdict.verdicts import Verdict, absent_verdicts
 
 JOB = "decide"

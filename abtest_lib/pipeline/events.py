@@ -9,8 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS
+from abtest_lib.lake.table import read_inserts, read_table
 from abtest_lib.pipeline.context import Run
-from abtest_lib.spark.tables import read_inserts, read_table
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments
 

@@ -9,16 +9,16 @@ from typing import Any
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import SEED_DIGITS
-from abtest_lib.bayes.mapper import fit_partition
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.priors import prior_by_name
+from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
 from abtest_lib.errors import LakeError
+from abtest_lib.lake.delta_log import Commit, last_commit
+from abtest_lib.lake.table import overwrite, read_table, replace_days
 from abtest_lib.pipeline.context import Run, fingerprint
-from abtest_lib.spark.log import Commit, last_commit
-from abtest_lib.spark.tables import overwrite, read_table, replace_days
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.verdict.control import choose_control
 

@@ -13,13 +13,13 @@ from abtest_lib import __version__
 from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS, EXPOSURES, FORGOTTEN, PARTICIPANTS, PURCHASES, QUARANTINE, TableContract
 from abtest_lib.errors import ConfigError, LakeError
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.lease import held_for_run
+from abtest_lib.lake.maintenance import checkpoint, delete_matches, retention, take_inventory, trim_log, vacuum
+from abtest_lib.lake.table import append, read_table
 from abtest_lib.pipeline.context import Progress
 from abtest_lib.pipeline.history import FULL_REFRESH, adopt_settings, announce, forgotten_people, open_history
 from abtest_lib.pipeline.run import all_steps, run_steps
-from abtest_lib.spark.lease import held_for_run
-from abtest_lib.spark.log import last_commit
-from abtest_lib.spark.tables import append, read_table
-from abtest_lib.spark.upkeep import checkpoint, delete_matches, retention, take_inventory, trim_log, vacuum
 from abtest_lib.storage import lake_location
 from abtest_lib.transforms.forgotten import names_user, user_hash
 

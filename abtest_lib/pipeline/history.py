@@ -12,9 +12,9 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import Settings
 from abtest_lib.contracts import CONTRACT_VERSION, FORGOTTEN, RUNS
 from abtest_lib.errors import ConfigError
-from abtest_lib.spark.literal import literal_rows
-from abtest_lib.spark.log import last_commit, last_note
-from abtest_lib.spark.tables import append, read_table
+from abtest_lib.lake.delta_log import last_commit, last_note
+from abtest_lib.lake.table import append, read_table
+from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.transforms.forgotten import Forgotten
 
 SUCCEEDED, FAILED, STARTED = "succeeded", "failed", "started"

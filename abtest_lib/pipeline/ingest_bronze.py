@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.table import append, read_table
 from abtest_lib.pipeline.context import Run, kept, meanwhile, versions_of
 from abtest_lib.pipeline.history import forgotten_people
-from abtest_lib.spark.literal import literal_rows
-from abtest_lib.spark.log import last_commit
+from abtest_lib.spark.row_counter import Tap
 from abtest_lib.spark.session import fit_shuffles
+from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.spark.source import find_source, read_raw_events
-from abtest_lib.spark.tables import append, read_table
-from abtest_lib.spark.tap import Tap
 from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import (

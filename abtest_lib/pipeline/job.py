@@ -8,9 +8,9 @@ from pathlib import Path
 
 from abtest_lib.config import Settings, load_settings, profiles
 from abtest_lib.errors import AbtestError
+from abtest_lib.lake.lease import held_for_run
 from abtest_lib.pipeline.progress import progress_for, say_error
 from abtest_lib.pipeline.run import Step, run_steps
-from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import build_session
 from abtest_lib.storage import check_location, lake_location, use_object_store
 

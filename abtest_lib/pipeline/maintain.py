@@ -10,13 +10,9 @@ from pyspark.sql import functions as F
 
 from abtest_lib.config import Settings
 from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, QUARANTINE, RELEASES, TableContract
-from abtest_lib.pipeline.context import Progress, concurrently
-from abtest_lib.pipeline.history import adopt_settings
-from abtest_lib.pipeline.run import all_steps, run_steps
-from abtest_lib.spark.lease import held_for_run
-from abtest_lib.spark.log import last_commit
-from abtest_lib.spark.tables import read_table
-from abtest_lib.spark.upkeep import (
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.lease import held_for_run
+from abtest_lib.lake.maintenance import (
     SAFE_RETENTION,
     Inventory,
     checkpoint,
@@ -27,6 +23,10 @@ from abtest_lib.spark.upkeep import (
     take_inventory,
     vacuum,
 )
+from abtest_lib.lake.table import read_table
+from abtest_lib.pipeline.context import Progress, concurrently
+from abtest_lib.pipeline.history import adopt_settings
+from abtest_lib.pipeline.run import all_steps, run_steps
 from abtest_lib.storage import lake_location
 
 _MARGIN = timedelta(hours=1)

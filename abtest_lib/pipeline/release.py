@@ -7,10 +7,10 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import GOLD_TABLES, RELEASES
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.table import append, read_table
 from abtest_lib.pipeline.context import Run, versions_of
-from abtest_lib.spark.literal import literal_rows
-from abtest_lib.spark.log import last_commit
-from abtest_lib.spark.tables import append, read_table
+from abtest_lib.spark.small_frames import literal_rows
 
 JOB = "publish_release"
 

@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 from abtest_lib import __version__
 from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS
+from abtest_lib.lake.lease import held_for_run
 from abtest_lib.pipeline import aggregate_gold, build_silver, decide, fit_bayes, ingest_bronze, release
 from abtest_lib.pipeline.context import Progress, Run, open_run, perform
 from abtest_lib.pipeline.history import FULL_REFRESH, StepReport, announce, write_history
-from abtest_lib.spark.lease import held_for_run
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import PACKED_RATIO
 from abtest_lib.storage import is_s3, lake_location, local_folder, sizes_under

@@ -11,10 +11,10 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, memory_bytes
-from abtest_lib.spark.class_archive import RECORDING, archive_for, java_options, write_archive
+from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options, write_archive
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
 from abtest_lib.spark.java import java_version
-from abtest_lib.spark.quiet import jvm_output_set_aside, no_trace_of_a_dead_jvm
+from abtest_lib.spark.jvm_output import jvm_output_set_aside, no_trace_of_a_dead_jvm
 from abtest_lib.storage import is_s3, s3a_conf, use_object_store
 
 # What keeps a small local run from paying for a cluster's defaults.

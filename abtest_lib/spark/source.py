@@ -17,7 +17,7 @@ from pyspark.sql.types import FractionalType, MapType, StructType, TimestampType
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
-from abtest_lib.spark.faults import told_in_one_line
+from abtest_lib.spark.spark_errors import told_in_one_line
 from abtest_lib.storage import local_folder
 
 _FORMATS = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}

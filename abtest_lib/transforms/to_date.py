@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abtest_lib.config import CrossExposed
-from abtest_lib.spark.literal import literal_rows
+from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.transforms.participants import variant_order
 
 COUNTS = ("users", "purchases", "cross_exposed_users", "cross_exposed_purchases")

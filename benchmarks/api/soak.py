@@ -139,7 +139,7 @@ def torment(lake: Path, has_ended: threading.Event) -> None:
 @contextmanager
 def serving(lake: Path, cache: Path) -> Iterator[None]:
     """The server as it is run, its log thrown away."""
-    program = "import typer; from abtest_lib.cli.serve import serve; typer.run(serve)"
+    program = "import typer; from abtest_cli.serve import serve; typer.run(serve)"
     given = ["--lake", str(lake), "--cache-dir", str(cache), "--port", str(PORT)]
     settings = os.environ | {"ABTEST_API_REFRESH_SECONDS": "0.3"}
     process = subprocess.Popen([sys.executable, "-c", program, *given], env=settings, stderr=subprocess.DEVNULL)

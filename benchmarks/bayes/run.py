@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 
 RESULTS = Path(__file__).with_name("results.json")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from abtest_lib.bayes.mapper import fit_partition
-from abtest_lib.bayes.plan import Plan
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
+from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import POSTERIORS
 from abtest_lib.spark.session import build_session

@@ -28,8 +28,8 @@ sys.path.insert(0, str(ROOT))
 
 from abtest_lib.config import load_settings  # noqa: E402  the checkout that the benchmark lies in
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE  # noqa: E402
+from abtest_lib.lake.table import overwrite  # noqa: E402
 from abtest_lib.spark.session import build_session  # noqa: E402
-from abtest_lib.spark.tables import overwrite  # noqa: E402
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS  # noqa: E402
 from abtest_lib.traffic.events import Traffic  # noqa: E402
 from abtest_lib.traffic.generate import generate_traffic  # noqa: E402

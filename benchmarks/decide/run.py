@@ -17,8 +17,8 @@ from scipy.special import ndtr
 
 from abtest_lib.registry import Allocation, Experiment, Registry
 from abtest_lib.verdict.judge import judge
-from abtest_lib.verdict.layout import build_panels
 from abtest_lib.verdict.panel import Context
+from abtest_lib.verdict.panel_builder import build_panels
 
 DAYS, ARMS, DAILY, RATE = 28, 3, 1000, 0.05
 SHARES = Allocation(None, tuple((str(arm), 1 / ARMS) for arm in range(ARMS)))

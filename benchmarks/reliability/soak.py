@@ -29,7 +29,7 @@ from abtest_lib.storage import delta_rs_location, delta_rs_options
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-COMMAND = [sys.executable, "-c", "from abtest_lib.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from abtest_cli import main; main()"]
 ENVIRONMENT = os.environ | {"ABTEST_ENGINE": "exact", "ABTEST_DRIVER_MEMORY": "2g"}
 VOLATILE = {"ingested_at", "quarantined_at", "source_file"}
 LAKES = 3

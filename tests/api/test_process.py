@@ -19,11 +19,11 @@ import typer
 from lakes import DAY_1, RANKING, arm_rows, build_lake, publish, write, write_gold
 from typer.testing import CliRunner
 
+from abtest_cli.serve import serve
 from abtest_lib import contracts
-from abtest_lib.cli.serve import serve
 from abtest_lib.errors import ConfigError
 
-PROGRAM = "import typer; from abtest_lib.cli.serve import serve; typer.run(serve)"
+PROGRAM = "import typer; from abtest_cli.serve import serve; typer.run(serve)"
 PATIENCE = 90  # seconds; a busy machine takes long to start a process
 
 

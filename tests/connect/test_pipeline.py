@@ -21,7 +21,7 @@ SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 COMMITS = """
 import sys
 from pyspark.sql import SparkSession
-from abtest_lib.spark.log import _last_commit_by_spark
+from abtest_lib.lake.delta_log import _last_commit_by_spark
 spark = SparkSession.builder.getOrCreate()
 assert type(spark).__module__.startswith("pyspark.sql.connect"), type(spark)
 for path in sys.argv[1:]:

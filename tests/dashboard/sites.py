@@ -46,7 +46,7 @@ def dashboard(api: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    program = "from abtest_lib.cli import main; main()"
+    program = "from abtest_cli import main; main()"
     command = [sys.executable, "-c", program, "dashboard", "--api", api, "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

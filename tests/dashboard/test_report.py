@@ -94,7 +94,7 @@ def test_an_experiment_that_is_not_valid_says_so_first(api: Client) -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from abtest_lib.cli import main; main()", "report", *arguments]
+    command = [sys.executable, "-c", "from abtest_cli import main; main()", "report", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

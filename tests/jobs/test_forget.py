@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import ALL_TABLES
 from abtest_lib.errors import ConfigError
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.forget import forget
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.run import all_steps, run_pipeline, run_steps
-from abtest_lib.spark.tables import read_table
 
 PERSON = "4711-forget-me"
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"

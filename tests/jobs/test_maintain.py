@@ -7,9 +7,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import EVENTS, RELEASES
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.maintain import Keep, maintain
 from abtest_lib.pipeline.run import run_pipeline
-from abtest_lib.spark.tables import read_table
 from tests.api.serving import mirror, served, settings_for
 from tests.jobs.test_forget import contents
 

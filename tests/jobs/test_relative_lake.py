@@ -7,10 +7,10 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EXPOSURES
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.forget import forget
 from abtest_lib.pipeline.maintain import Keep, maintain
 from abtest_lib.pipeline.run import run_pipeline
-from abtest_lib.spark.tables import read_table
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 VIEWS = "".join(

@@ -10,14 +10,13 @@ from pyspark.sql import DataFrame, SparkSession
 from abtest_lib.config import Settings
 from abtest_lib.contracts import TableContract
 from abtest_lib.errors import LakeError
+from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.aggregate_gold import JOB as AGGREGATE
 from abtest_lib.pipeline.aggregate_gold import aggregate_gold
 from abtest_lib.pipeline.build_silver import JOB as BUILD
 from abtest_lib.pipeline.build_silver import build_silver
 from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
 from abtest_lib.pipeline.run import ingesting, run_steps
-from abtest_lib.spark import tables
-from abtest_lib.spark.log import Commit
 from tests.oracle.compare import assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
@@ -87,14 +86,14 @@ def test_a_rebuild_that_failed_counts_for_nothing(
     source = write(tmp_path / "events.csv", *SWITCHERS, ("BUY", 30, "a=1", "u0"), ("BUY", 50, "a=2", "u3"))
     usual = WORLD.settings(_folder(tmp_path, "usual"))
     run_etl(spark, usual, source, lake)
-    intact = tables._write
+    intact = table._write
 
     def failing(frame: DataFrame, contract: TableContract, *others: Any, **named: Any) -> Commit:
         if contract.name == table:
             raise LakeError("no space is left")
         return intact(frame, contract, *others, **named)
 
-    monkeypatch.setattr(tables, "_write", failing)
+    monkeypatch.setattr(table, "_write", failing)
     with pytest.raises(LakeError, match="no space is left"):
         run_etl(spark, OTHER_FALLBACK.settings(_folder(tmp_path, "other")), None, lake)
     monkeypatch.undo()

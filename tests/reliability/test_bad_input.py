@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, QUARANTINE, RUNS
 from abtest_lib.errors import AbtestError, ConfigError, InputError, LakeError
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.ingest_bronze import JOB, reject_overlap
 from abtest_lib.pipeline.run import ingesting, run_steps
-from abtest_lib.spark.tables import read_table
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id"
 _EVENT = {

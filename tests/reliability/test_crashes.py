@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import ALL_TABLES
+from abtest_lib.lake import table
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.run import run_pipeline
-from abtest_lib.spark import tables
-from abtest_lib.spark.tables import read_table
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 VOLATILE = ("ingested_at", "quarantined_at", "source_file")
@@ -48,11 +48,11 @@ class Failpoint:
 @pytest.fixture
 def armed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], None]]:
     """Puts a failpoint around every commit."""
-    writes = {name: getattr(tables, name) for name in ("_write", "_run_statement")}
+    writes = {name: getattr(table, name) for name in ("_write", "_run_statement")}
 
     def arm(failpoint: Failpoint) -> None:
         for name, write in writes.items():
-            monkeypatch.setattr(tables, name, failpoint.around(write))
+            monkeypatch.setattr(table, name, failpoint.around(write))
 
     return arm
 

@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, QUARANTINE
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.ingest_bronze import JOB
 from abtest_lib.pipeline.run import ingesting, run_steps
-from abtest_lib.spark.tables import read_table
 
 HEADER = b"event_name,item_id,timestamp,site,experiments,user_id\n"
 ROWS = 10_000

@@ -13,7 +13,7 @@ import pytest
 from tests.reliability.test_storage import write
 
 ROOT = Path(__file__).parents[2]
-PIPELINE = (sys.executable, "-c", "from abtest_lib.cli import main; main()", "run")
+PIPELINE = (sys.executable, "-c", "from abtest_cli import main; main()", "run")
 ENVIRONMENT = os.environ | {"ABTEST_DRIVER_MEMORY": "2g"}
 
 

@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import ALL_TABLES
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.run import all_steps, run_steps
-from abtest_lib.spark.tables import read_table
 from tests.api.serving import served
 
 STORED = Path(__file__).with_name("lake-0.1.tar.gz")

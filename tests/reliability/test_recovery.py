@@ -9,10 +9,10 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, VERDICTS, TableContract
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.ingest_bronze import JOB
 from abtest_lib.pipeline.run import ingesting, run_pipeline, run_steps
-from abtest_lib.spark.log import last_commit
-from abtest_lib.spark.tables import read_table
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
 from abtest_lib.traffic.generate import Traffic, generate_traffic
 

@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, EXPERIMENT_DAILY
 from abtest_lib.errors import LakeError
+from abtest_lib.lake.table import read_table
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.spark.tables import read_table
 from tests.oracle.etl import run_etl
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"

@@ -13,7 +13,7 @@ from abtest_lib.storage import delta_rs_location, delta_rs_options
 from tests.s3.store import Store
 
 PATIENCE = 900
-COMMAND = (sys.executable, "-c", "from abtest_lib.cli import main; main()")
+COMMAND = (sys.executable, "-c", "from abtest_cli import main; main()")
 SETTINGS = {"ABTEST_ENGINE": "exact", "ABTEST_DRIVER_MEMORY": "2g"}
 COMPARED = (*GOLD_TABLES, QUARANTINE)
 VOLATILE = {"quarantined_at", "source_file"}

@@ -7,7 +7,7 @@ import pytest
 from deltalake import DeltaTable
 
 from abtest_lib.contracts import ALL_TABLES, RELEASES
-from abtest_lib.spark.lease import LEASE_NAME, writer_lease
+from abtest_lib.lake.lease import LEASE_NAME, writer_lease
 from abtest_lib.storage import delta_rs_location, delta_rs_options
 from tests.api.serving import served
 from tests.s3.runs import abtest, contents, copied

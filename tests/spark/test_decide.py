@@ -19,10 +19,10 @@ from abtest_lib.contracts import (
     TableContract,
 )
 from abtest_lib.errors import LakeError
+from abtest_lib.lake.table import overwrite, read_table
 from abtest_lib.pipeline.decide import decide
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.run import run_steps
-from abtest_lib.spark.tables import overwrite, read_table
 
 FIRST = date(2021, 8, 1)
 Story = dict[str, dict[str, list[tuple[int, int]]]]

@@ -11,15 +11,15 @@ import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Group
-from abtest_lib.bayes.mapper import fit_partition
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.priors import prior_by_name
+from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS
+from abtest_lib.lake.table import overwrite
 from abtest_lib.pipeline import fit_bayes as step
 from abtest_lib.pipeline.context import open_run
-from abtest_lib.spark.tables import overwrite
 
 # Py4J leaves idle connections to the garbage collector, which reports them to whatever test is running.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")

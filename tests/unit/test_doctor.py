@@ -12,7 +12,7 @@ from abtest_lib import doctor, storage
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EXPERIMENT_DAILY
 from abtest_lib.doctor import Finding, Health, examine
-from abtest_lib.spark.slot import LocalSlot
+from abtest_lib.lake.compare_and_swap import LocalSlot
 
 
 def findings(lake: Path | None = None, **overrides: object) -> dict[str, Finding]:

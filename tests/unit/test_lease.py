@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from abtest_lib.errors import LakeError, LakeHeldError
-from abtest_lib.spark.lease import LEASE_NAME, Holder, Keeper, writer_lease
-from abtest_lib.spark.slot import LocalSlot, ObjectSlot, Slot
+from abtest_lib.lake.compare_and_swap import LocalSlot, ObjectSlot, Slot
+from abtest_lib.lake.lease import LEASE_NAME, Holder, Keeper, writer_lease
 
 _HOLD = """
 import sys, time
 from datetime import timedelta
-from abtest_lib.spark.lease import writer_lease
+from abtest_lib.lake.lease import writer_lease
 with writer_lease(sys.argv[1], lasts=timedelta(seconds=float(sys.argv[2]))):
     print("held", flush=True)
     time.sleep(float(sys.argv[3]))

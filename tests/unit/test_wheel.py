@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SHIPPED = ("abtest_lib", "api", "conf", "dashboard", "jobs")
+SHIPPED = ("abtest_cli", "abtest_lib", "api", "conf", "dashboard", "jobs")
 
 
 def test_every_package_is_listed() -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abtest_lib.bayes import exact, sampler
+from abtest_lib.bayes.engines import exact, sampler
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import prior_by_name
 

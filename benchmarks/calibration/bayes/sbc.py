@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.special import expit
 
-from abtest_lib.bayes.exact import quadrature_grids
+from abtest_lib.bayes.engines.exact import quadrature_grids
 from abtest_lib.bayes.fit import draw_groups
+from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import GroupDraws, Plan, counts_of
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.quadrature import Grid
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
+from abtest_lib.bayes.log_gamma import log_gamma_and_digamma, log_rising
 from abtest_lib.bayes.mode import find_peaks, log_prior
 from abtest_lib.bayes.models import log_posterior
 from abtest_lib.bayes.quadrature import Distinct, Frame, log_density
 from abtest_lib.bayes.quadrature import integrate as integrate_group
 from abtest_lib.bayes.runtime import prepare_jax
-from abtest_lib.bayes.special import log_gamma_and_digamma, log_rising
 
 RATE = 1 / 3
 COUNTS = [([3.0, 5.0], [10.0, 12.0]), ([0.0, 0.0, 1.0], [2.0, 7.0, 20_000_000.0]), ([4.0, 4.0], [4.0, 4.0])]

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
-from abtest_lib.bayes.explore import conversion_draws, draw_group, to_inference_data
+from abtest_lib.bayes.export import conversion_draws, draw_group, to_inference_data
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.plots import lift_figure, posterior_figure
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.errors import StatisticsError

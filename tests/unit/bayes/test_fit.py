@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abtest_lib.bayes import fit
-from abtest_lib.bayes.engine import Counts, HyperDraws
-from abtest_lib.bayes.exact import ExactEngine
+from abtest_lib.bayes.engines.engine import Counts, HyperDraws
+from abtest_lib.bayes.engines.exact import ExactEngine
+from abtest_lib.bayes.engines.mcmc import McmcEngine
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.mcmc import McmcEngine
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.posterior import ArmPosterior, GroupPosterior
 from abtest_lib.bayes.priors import DEFAULT_PRIOR, ExponentialPrior, prior_by_name
 from abtest_lib.bayes.version import MODEL_VERSION

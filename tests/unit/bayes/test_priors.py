@@ -2,8 +2,8 @@
 
 import pytest
 
-from abtest_lib.bayes.engine import other_engine
-from abtest_lib.bayes.plan import Plan
+from abtest_lib.bayes.engines.engine import other_engine
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.priors import ExponentialPrior, FixedPrior, prior_by_name
 from abtest_lib.errors import ConfigError
 

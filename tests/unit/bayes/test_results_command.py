@@ -8,12 +8,12 @@ import typer
 from deltalake import write_deltalake
 from typer.testing import CliRunner, Result
 
+from abtest_cli.results import interval_plot, results
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.mapper import as_record_batch
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
-from abtest_lib.cli.results import interval_plot, results
+from abtest_lib.bayes.spark_udf import as_record_batch
 from abtest_lib.contracts import POSTERIORS
 from abtest_lib.errors import LakeError, UsageError
 

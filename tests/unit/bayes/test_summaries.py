@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from abtest_lib.bayes.draws import ConversionDraws, draw_conversions
-from abtest_lib.bayes.engine import Nodes
+from abtest_lib.bayes.engines.engine import Nodes
 from abtest_lib.bayes.hdi import highest_density_interval
 from abtest_lib.bayes.summaries import Moments, conditional_moments, quantiles_of_sorted, summarise
 

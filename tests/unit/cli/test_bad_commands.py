@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from abtest_lib.cli import build_app
+from abtest_cli import build_app
 from abtest_lib.errors import AbtestError
 
 

@@ -8,7 +8,7 @@ import pytest
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from abtest_lib.cli import main; main()", "generate", *arguments]
+    command = [sys.executable, "-c", "from abtest_cli import main; main()", "generate", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from abtest_lib.cli import build_app
+from abtest_cli import build_app
 from abtest_lib.errors import AbtestError, ConfigError
 from abtest_lib.storage import lake_location
 from api.settings import load_api_settings

@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from abtest_lib.cli import summary
-from abtest_lib.cli.lake import read_rows, rows_of_day
+from abtest_cli import summary
 from abtest_lib.contracts import COMPARISONS
+from abtest_lib.lake.reader import read_rows, rows_of_day
 
 DAY = date(2021, 8, 1)
 

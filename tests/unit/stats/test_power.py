@@ -6,7 +6,7 @@ from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
 from typer import Typer
 from typer.testing import CliRunner, Result
 
-from abtest_lib.cli.plan import plan
+from abtest_cli.plan import plan
 from abtest_lib.errors import StatisticsError
 from abtest_lib.stats.power import Design, Rule, detectable_lift, find_power, users_per_arm
 from abtest_lib.stats.proportions import score_statistic

@@ -10,8 +10,8 @@ from scipy.special import ndtr
 from abtest_lib.config import CrossExposed
 from abtest_lib.registry import parse_registry
 from abtest_lib.verdict.judge import Judgement, judge
-from abtest_lib.verdict.layout import build_panels
 from abtest_lib.verdict.panel import Context
+from abtest_lib.verdict.panel_builder import build_panels
 from abtest_lib.verdict.verdicts import Verdict
 
 START = np.datetime64("2021-08-01")

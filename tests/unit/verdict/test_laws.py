@@ -13,8 +13,8 @@ from abtest_lib.config import CrossExposed
 from abtest_lib.registry import Allocation, Experiment, Registry
 from abtest_lib.verdict.decision import Decision
 from abtest_lib.verdict.judge import Judgement, judge
-from abtest_lib.verdict.layout import build_panels
 from abtest_lib.verdict.panel import Context
+from abtest_lib.verdict.panel_builder import build_panels
 from abtest_lib.verdict.verdicts import Verdict
 
 ARMS = ("A", "B", "C")

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from abtest_lib.bayes.engine import Floats
+from abtest_lib.bayes.engines.engine import Floats
 from abtest_lib.bayes.fit import draw_groups
+from abtest_lib.bayes.fit_config import GroupDraws, Plan
 from abtest_lib.bayes.groups import Group
-from abtest_lib.bayes.plan import GroupDraws, Plan
 from abtest_lib.errors import StatisticsError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from abtest_lib.bayes.engine import Counts, Floats, HyperDraws
+from abtest_lib.bayes.engines.engine import Counts, Floats, HyperDraws
 from abtest_lib.bayes.priors import ExponentialPrior
 
 _BATCH_SIZES = {2: 32, 4: 32, 8: 16, 32: 8, 128: 8}

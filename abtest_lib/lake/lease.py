@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 from abtest_lib.config import Settings
 from abtest_lib.errors import LakeHeldError
-from abtest_lib.spark.slot import Slot, slot_at
+from abtest_lib.lake.compare_and_swap import Slot, slot_at
 from abtest_lib.storage import delta_rs_location, local_folder
 
 LEASE_NAME = "_writer_lease.json"

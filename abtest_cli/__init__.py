@@ -7,16 +7,16 @@ from typing import NoReturn
 
 import typer
 
-from abtest_lib.cli.dashboard import dashboard
-from abtest_lib.cli.doctor import doctor
-from abtest_lib.cli.forget import forget
-from abtest_lib.cli.generate import generate
-from abtest_lib.cli.maintain import maintain
-from abtest_lib.cli.plan import plan
-from abtest_lib.cli.report import report
-from abtest_lib.cli.results import results
-from abtest_lib.cli.run import run
-from abtest_lib.cli.serve import serve
+from abtest_cli.dashboard import dashboard
+from abtest_cli.doctor import doctor
+from abtest_cli.forget import forget
+from abtest_cli.generate import generate
+from abtest_cli.maintain import maintain
+from abtest_cli.plan import plan
+from abtest_cli.report import report
+from abtest_cli.results import results
+from abtest_cli.run import run
+from abtest_cli.serve import serve
 from abtest_lib.errors import AbtestError, one_line
 
 _COMMANDS: dict[Callable[..., None], str] = {

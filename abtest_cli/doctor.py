@@ -2,7 +2,7 @@
 
 import typer
 
-from abtest_lib.cli.options import ConfigOption, MaybeLakeOption, ProfileOption
+from abtest_cli.options import ConfigOption, MaybeLakeOption, ProfileOption
 
 
 def doctor(

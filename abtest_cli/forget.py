@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from abtest_lib.cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
 
 
 def forget(
@@ -29,9 +29,9 @@ def forget(
     from rich.console import Console
 
     from abtest_lib.config import load_settings
+    from abtest_lib.lake.lease import held_for_run
     from abtest_lib.pipeline.forget import forget as forget_users
     from abtest_lib.pipeline.progress import progress_for
-    from abtest_lib.spark.lease import held_for_run
     from abtest_lib.spark.session import build_session
     from abtest_lib.storage import check_lake, use_object_store
 

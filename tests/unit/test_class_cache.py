@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from abtest_lib.spark.class_archive import RECORDING, archive_for, java_options
+from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options
 
 CONTENT = b"classes" * 1000
 

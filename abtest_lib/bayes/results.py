@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from abtest_lib.bayes.engine import Floats
+from abtest_lib.bayes.engines.engine import Floats
+from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
 from abtest_lib.bayes.groups import Group
-from abtest_lib.bayes.plan import GroupDraws, Plan, counts_of
 from abtest_lib.bayes.posterior import ArmNumbers, ArmPosterior, GroupPosterior
 from abtest_lib.bayes.summaries import Summary, conditional_moments, summarise
 

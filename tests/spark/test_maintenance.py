@@ -7,11 +7,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import FORGOTTEN
-from abtest_lib.spark import upkeep
-from abtest_lib.spark.literal import literal_rows
-from abtest_lib.spark.log import last_commit
-from abtest_lib.spark.tables import append
-from abtest_lib.spark.upkeep import checkpoint, remember_removed
+from abtest_lib.lake import maintenance
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.maintenance import checkpoint, remember_removed
+from abtest_lib.lake.table import append
+from abtest_lib.spark.small_frames import literal_rows
 
 
 def properties(spark: SparkSession, lake: str) -> dict[str, str]:
@@ -39,7 +39,7 @@ def test_a_checkpoint_that_somebody_stops_leaves_no_checkpoint_with_each_commit(
 
     lake = str(tmp_path)
     append(literal_rows(spark, [], FORGOTTEN.types), FORGOTTEN, lake)
-    monkeypatch.setattr(upkeep, "last_commit", stopped)
+    monkeypatch.setattr(maintenance, "last_commit", stopped)
     with pytest.raises(KeyboardInterrupt):
         checkpoint(spark, FORGOTTEN, lake, timedelta(days=30))
     found = properties(spark, lake)

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import TableContract
 from abtest_lib.errors import ContractError, LakeError
-from abtest_lib.spark.faults import told_in_one_line
-from abtest_lib.spark.log import Commit, last_commit
+from abtest_lib.lake.delta_log import Commit, last_commit
+from abtest_lib.spark.spark_errors import told_in_one_line
 
 
 def read_table(spark: SparkSession, contract: TableContract, lake: str, version: int | None = None) -> DataFrame:

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.plan import Plan
 from abtest_lib.bayes.posterior import GroupPosterior
 
 _GROUPS_PER_BATCH = 256

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abtest_lib.cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,10 +37,10 @@ def maintain(
     from rich.console import Console
 
     from abtest_lib.config import load_settings
+    from abtest_lib.lake.lease import held_for_run
     from abtest_lib.pipeline.maintain import Keep
     from abtest_lib.pipeline.maintain import maintain as maintain_lake
     from abtest_lib.pipeline.progress import progress_for
-    from abtest_lib.spark.lease import held_for_run
     from abtest_lib.spark.session import build_session
     from abtest_lib.storage import check_lake, use_object_store
 

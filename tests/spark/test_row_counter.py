@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from abtest_lib.config import load_settings
 from abtest_lib.pipeline import ingest_bronze
 from abtest_lib.pipeline.run import ingesting, run_steps
-from abtest_lib.spark.tap import Tap
+from abtest_lib.spark.row_counter import Tap
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 ROWS = [f'BUY,{n},2021-08-01T10:00:0{n}.000-0400,MLA,"{{a=1}}",{n}\n' for n in range(6)]

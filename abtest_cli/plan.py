@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abtest_lib.cli.options import MaybeLakeOption
+from abtest_cli.options import MaybeLakeOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -57,7 +57,7 @@ def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from abtest_lib.cli.running import read_running
+    from abtest_cli.running import read_running
     from abtest_lib.errors import one_line
     from abtest_lib.stats.power import Design, Rule, detectable_lift
 

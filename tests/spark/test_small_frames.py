@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from pyspark.sql import SparkSession
 
-from abtest_lib.spark.literal import literal_rows
+from abtest_lib.spark.small_frames import literal_rows
 
 COLUMNS = {
     "name": "string",

@@ -10,8 +10,8 @@ from abtest_lib.contracts import COMPARISONS, VERDICTS
 from abtest_lib.contracts.table import Column
 from abtest_lib.stats.arrays import Bools
 from abtest_lib.verdict.judge import Columns, judge
-from abtest_lib.verdict.layout import build_panels
 from abtest_lib.verdict.panel import Context, Panel
+from abtest_lib.verdict.panel_builder import build_panels
 from abtest_lib.verdict.rules import Rules
 
 if TYPE_CHECKING:

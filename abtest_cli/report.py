@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from abtest_lib.cli.options import MaybeLakeOption
+from abtest_cli.options import MaybeLakeOption
 
 
 def report(

@@ -6,7 +6,7 @@ import numpy as np
 
 from abtest_lib.bayes.diagnostics import Diagnostics
 from abtest_lib.bayes.draws import ConversionDraws
-from abtest_lib.bayes.engine import Counts, HyperDraws, other_engine
+from abtest_lib.bayes.engines.engine import Counts, HyperDraws, other_engine
 from abtest_lib.bayes.groups import Group
 from abtest_lib.bayes.priors import FixedPrior, Prior
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pyspark.sql import DataFrame, SparkSession
 
 from abtest_lib.contracts import TableContract
-from abtest_lib.spark.faults import told_in_one_line
-from abtest_lib.spark.log import last_commit
+from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.spark.spark_errors import told_in_one_line
 from abtest_lib.storage import again, local_folder, object_store, sizes_under
 
 _LOG = "_delta_log/"

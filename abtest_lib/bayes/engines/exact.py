@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.special import expit
 
-from abtest_lib.bayes.engine import Counts, HyperDraws, Nodes
+from abtest_lib.bayes.engines.engine import Counts, HyperDraws, Nodes
 from abtest_lib.bayes.mode import find_peaks
 from abtest_lib.bayes.priors import ExponentialPrior
 from abtest_lib.bayes.quadrature import EDGE_MASS, Frame, Grid, integrate

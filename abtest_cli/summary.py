@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from abtest_lib.cli.lake import count_rows, latest_day, open_table, rows_of_day
 from abtest_lib.contracts import ALL_TABLES, COMPARISONS, EXPERIMENT_TO_DATE, VERDICTS
 from abtest_lib.errors import one_line
+from abtest_lib.lake.reader import count_rows, latest_day, open_table, rows_of_day
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.transforms.rules import RULES
 from abtest_lib.verdict.control import arm_order

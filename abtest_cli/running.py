@@ -43,7 +43,7 @@ def read_running(lake: str, experiment: str) -> Running:
         LakeError: The lake has no posteriors.
         UsageError: There is no such experiment, or its control has converted nobody or everybody so far.
     """
-    from abtest_lib.cli.results import find_posterior
+    from abtest_cli.results import find_posterior
     from abtest_lib.errors import UsageError, one_line
 
     day, arms = find_posterior(lake, experiment, None, "to_date")
@@ -88,7 +88,7 @@ def _days_counted(lake: str, experiment: str, day: date) -> int:
 
 
 def _rows(contract: "TableContract", lake: str, experiment: str, day: date) -> list[dict[str, Any]]:
-    from abtest_lib.cli.lake import open_table, read_rows
+    from abtest_lib.lake.reader import open_table, read_rows
 
     table = open_table(contract, lake)
     return [] if table is None else read_rows(table, experiment_name=experiment, day=day)

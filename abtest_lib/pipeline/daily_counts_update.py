@@ -8,9 +8,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import PURCHASES
+from abtest_lib.lake.table import anti_join_keys, read_table
 from abtest_lib.pipeline.context import Room, Run
 from abtest_lib.pipeline.events import ONE_DAY, days_reached, timed_events
-from abtest_lib.spark.tables import anti_join_keys, read_table
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases, reach_of_each
 from abtest_lib.transforms.counts import daily_counts, distinct_events
 from abtest_lib.transforms.experiments import assignments

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abtest_lib.cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
 
 if TYPE_CHECKING:
     from abtest_lib.config import Settings
@@ -32,9 +32,9 @@ def run(
 
     from abtest_lib.config import load_settings
     from abtest_lib.errors import ConfigError
+    from abtest_lib.lake.lease import held_for_run
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
-    from abtest_lib.spark.lease import held_for_run
     from abtest_lib.spark.source import local_text_bytes
     from abtest_lib.storage import check_location, use_object_store
 
@@ -57,7 +57,7 @@ def _run(settings: "Settings", input_path: str | None, text_bytes: int | None, l
 
     from rich.console import Console
 
-    from abtest_lib.cli.summary import print_summary
+    from abtest_cli.summary import print_summary
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.pipeline.run import run_pipeline
     from abtest_lib.spark.session import build_session, keep_classes

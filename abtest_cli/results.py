@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from abtest_lib.cli.options import LakeOption
+from abtest_cli.options import LakeOption
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -72,9 +72,9 @@ def find_posterior(lake: str, experiment: str, day: date | None, window: str) ->
         LakeError: The lake has no posteriors.
         UsageError: The experiment has none, or none on that day; the message names close names, or the days.
     """
-    from abtest_lib.cli.lake import open_table, read_rows
     from abtest_lib.contracts import POSTERIORS
     from abtest_lib.errors import LakeError, UsageError, one_line
+    from abtest_lib.lake.reader import open_table, read_rows
     from abtest_lib.verdict.control import arm_order
 
     table = open_table(POSTERIORS, lake)
@@ -95,8 +95,8 @@ def find_posterior(lake: str, experiment: str, day: date | None, window: str) ->
 
 def find_verdict(lake: str, experiment: str, day: date) -> Row | None:
     """The experiment's row of gold/verdicts on a day, or None."""
-    from abtest_lib.cli.lake import open_table, read_rows
     from abtest_lib.contracts import VERDICTS
+    from abtest_lib.lake.reader import open_table, read_rows
 
     table = open_table(VERDICTS, lake)
     if table is None:
@@ -257,7 +257,7 @@ def _notes(rows: Sequence[Row]) -> list[str]:
 def _suggestion(table: Any, experiment: str) -> str:  # noqa: ANN401  deltalake comes with a command, not with this module
     from difflib import get_close_matches
 
-    from abtest_lib.cli.lake import read_rows
+    from abtest_lib.lake.reader import read_rows
 
     names = sorted({row["experiment_name"] for row in read_rows(table, ["experiment_name"])})
     close = get_close_matches(experiment, names, n=3, cutoff=0.4)
