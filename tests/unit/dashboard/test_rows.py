@@ -106,7 +106,9 @@ def test_no_text_becomes_markup() -> None:
     hostile = "<script>alert('x')</script>\"&"
     written = markup.table(columns({"a": hostile, "b": hostile}), [{"a": hostile, "b": hostile}], hostile)
     written += (
-        markup.experiment_link(hostile).html + markup.badge(hostile).html + markup.wide_table([hostile], [[hostile]], hostile)
+        markup.experiment_link(hostile).html
+        + markup.badge(hostile).html
+        + markup.wide_table([hostile], [[hostile]], hostile)
     )
     assert "<script" not in written
     assert "'x'" not in written
