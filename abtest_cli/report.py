@@ -24,7 +24,7 @@ def report(
     import os
 
     from abtest_lib.errors import MachineError, UsageError, one_line
-    from dashboard.client import ApiError, Client, Trouble
+    from dashboard.client import ApiError, Client, ErrorKind
     from dashboard.report import write_report
 
     if (lake is None) == (api is None):
@@ -38,7 +38,7 @@ def report(
             with Client(address, os.environ.get("ABTEST_DASHBOARD_KEY")) as client:
                 written = write_report(client, experiment, None if day is None else f"{day:%Y-%m-%d}")
         except ApiError as error:
-            if error.trouble is Trouble.NO_DATA:
+            if error.kind is ErrorKind.NO_DATA:
                 raise UsageError(one_line(error.detail)) from error
             raise
     try:

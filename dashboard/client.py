@@ -1,4 +1,4 @@
-"""The API as Python: typed answers, time limits, and one kind of error with a few named states."""
+"""An HTTP client of the API: typed answers, time limits, and one kind of error."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -10,53 +10,65 @@ from urllib.parse import quote
 
 import httpx
 
+from abtest_lib.contracts.enums import Window
 from abtest_lib.errors import AbtestError, one_line
-from dashboard import shapes, shapes_lake
+from dashboard import labels, schemas, schemas_lake
 
 _TIMEOUT = httpx.Timeout(20.0, connect=3.0)
+_DENSITY_POINTS = 120
 Param = str | float | bool | None
 Params = dict[str, Param]
 
 
-class Trouble(Enum):
-    """Why there is no answer."""
+class ErrorKind(Enum):
+    """Why the API gave no usable answer."""
 
     DOWN = "down"
-    """Nobody listens at the address, or no answer came in time."""
+    """Nothing listens at the address, or no answer came in time."""
     NO_DATA = "no_data"
     """404: no such experiment, day or table."""
     NOT_READY = "not_ready"
-    """503: nothing was published yet, or the API is overloaded."""
+    """503: nothing is published yet, or the API is overloaded."""
     REFUSED = "refused"
-    """401 or 403: a key is needed."""
+    """401 or 403: the API needs a key."""
     OTHER = "other"
     """Anything else, such as a request that the API does not understand."""
+
+
+_KIND_OF_STATUS: dict[int, ErrorKind] = {
+    HTTPStatus.NOT_FOUND: ErrorKind.NO_DATA,
+    HTTPStatus.SERVICE_UNAVAILABLE: ErrorKind.NOT_READY,
+    HTTPStatus.BAD_GATEWAY: ErrorKind.NOT_READY,
+    HTTPStatus.GATEWAY_TIMEOUT: ErrorKind.NOT_READY,
+    HTTPStatus.UNAUTHORIZED: ErrorKind.REFUSED,
+    HTTPStatus.FORBIDDEN: ErrorKind.REFUSED,
+}
 
 
 class ApiError(AbtestError):
     """The API gave no usable answer.
 
     Attributes:
-        trouble: Which of the states this is.
-        detail: The API's own words, or the network's; one line.
-        url: What was asked.
+        kind: The kind of error.
+        detail: The message of the API or of the network; one line.
+        url: The address of the request.
     """
 
-    def __init__(self, trouble: Trouble, detail: str, url: str) -> None:
+    def __init__(self, kind: ErrorKind, detail: str, url: str) -> None:
         super().__init__(f"{url}: {detail}")
-        self.trouble = trouble
+        self.kind = kind
         self.detail = detail
         self.url = url
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and its answer, as they went over the wire.
+class HttpCall:
+    """One request and its answer.
 
     Attributes:
         url: The whole address.
         status: The HTTP status.
-        seconds: From sending to the end of the answer.
+        seconds: The time from sending to the end of the answer.
         body: The answer as text.
     """
 
@@ -67,7 +79,7 @@ class Exchange:
 
 
 def experiment_path(name: str, part: str = "") -> str:
-    """The path of an experiment, or of a part of it such as `history`.
+    """Return the path of an experiment, or of a part of it such as `history`.
 
     Examples:
         >>> experiment_path("search/new ranking", "history")
@@ -77,11 +89,11 @@ def experiment_path(name: str, part: str = "") -> str:
 
 
 class Client:
-    """An HTTP client of the API.
+    """Send requests to the API and return its answers.
 
     Args:
-        api: Its address, such as `http://127.0.0.1:8000`.
-        key: The API key, where one is needed.
+        api: The address of the API, such as `http://127.0.0.1:8000`.
+        key: The API key, if the API needs one.
         transport: Another way to send requests, for tests.
     """
 
@@ -91,7 +103,7 @@ class Client:
         self._http = httpx.Client(base_url=self.api, headers=headers, timeout=_TIMEOUT, transport=transport)
 
     def __enter__(self) -> Self:
-        """Nothing to do: connections are opened when they are needed."""
+        """Return the client; connections are opened by the first request."""
         return self
 
     def __exit__(
@@ -100,125 +112,135 @@ class Client:
         """Close every connection."""
         self._http.close()
 
-    def send(self, path: str, params: Params | None = None) -> Exchange:
-        """One GET, whatever its status.
+    def send(self, path: str, params: Params | None = None) -> HttpCall:
+        """Send one GET and return the answer, whatever its status.
 
         Args:
-            path: From the root, quoted.
-            params: The query; those that are None are left out.
+            path: The path from the root, quoted.
+            params: The query; parameters that are None are left out.
 
         Returns:
-            The exchange.
+            The call.
 
         Raises:
             ApiError: No answer came.
         """
-        given = {key: _text(value) for key, value in (params or {}).items() if value is not None}
-        url, began = self.api + path, perf_counter()
+        query = {key: _encode(value) for key, value in (params or {}).items() if value is not None}
+        url, started = self.api + path, perf_counter()
         try:
-            answer = self._http.get(path, params=given)
+            response = self._http.get(path, params=query)
         except httpx.HTTPError as error:
-            raise ApiError(Trouble.DOWN, one_line(error) or type(error).__name__, url) from error
+            raise ApiError(ErrorKind.DOWN, one_line(error) or type(error).__name__, url) from error
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise ApiError(Trouble.OTHER, one_line(error), url) from error
-        return Exchange(str(answer.url), answer.status_code, perf_counter() - began, answer.text)
+            raise ApiError(ErrorKind.OTHER, one_line(error), url) from error
+        return HttpCall(str(response.url), response.status_code, perf_counter() - started, response.text)
 
-    def get(self, path: str, params: Params | None = None, *, also: tuple[int, ...] = ()) -> Any:  # noqa: ANN401  JSON
-        """One answer as JSON.
+    def get(self, path: str, params: Params | None = None, *, accepted: tuple[int, ...] = (HTTPStatus.OK,)) -> Any:  # noqa: ANN401  JSON
+        """Send one GET and return the answer as JSON.
 
         Args:
-            path: From the root, quoted.
+            path: The path from the root, quoted.
             params: The query.
-            also: Statuses beside 200 that are answers too.
+            accepted: The statuses that count as answers.
 
         Returns:
             The answer.
 
         Raises:
-            ApiError: There is none.
+            ApiError: There is no answer, or its status is not accepted.
         """
-        exchange = self.send(path, params)
-        content = _json(exchange)
-        if exchange.status == HTTPStatus.OK or exchange.status in also:
+        call = self.send(path, params)
+        content = _parse_json(call)
+        if call.status in accepted:
             return content
-        detail = content.get("detail") if isinstance(content, dict) else None
-        words = one_line(detail or exchange.body or HTTPStatus(exchange.status).phrase)
-        raise ApiError(_trouble(exchange.status), words, exchange.url)
+        message = _detail(content) or call.body or HTTPStatus(call.status).phrase
+        raise ApiError(_KIND_OF_STATUS.get(call.status, ErrorKind.OTHER), one_line(message), call.url)
 
-    def ready(self) -> shapes.Ready:
-        """Whether the answers are current; the API's own 503 is an answer here, that of a proxy before it is not."""
-        answer = self.get("/health/ready", also=(HTTPStatus.SERVICE_UNAVAILABLE,))
+    def ready(self) -> schemas.Readiness:
+        """Ask whether the answers are current.
+
+        The API's own 503 is an answer here; the 503 of a proxy in front of it is an error.
+        """
+        answer = self.get("/health/ready", accepted=(HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE))
         if not isinstance(answer, dict) or "release" not in answer:
-            detail = answer.get("detail") if isinstance(answer, dict) else None
-            words = one_line(detail or HTTPStatus.SERVICE_UNAVAILABLE.phrase)
-            raise ApiError(Trouble.NOT_READY, words, f"{self.api}/health/ready")
-        return cast("shapes.Ready", answer)
+            message = one_line(_detail(answer) or HTTPStatus.SERVICE_UNAVAILABLE.phrase)
+            raise ApiError(ErrorKind.NOT_READY, message, f"{self.api}/health/ready")
+        return cast("schemas.Readiness", answer)
 
-    def experiments(self, **query: str | int | bool | None) -> shapes.ExperimentList:
-        """A page of experiments; `query` as the route has it."""
-        return cast("shapes.ExperimentList", self.get("/experiments", dict(query)))
+    def experiments(self, **query: str | int | bool | None) -> schemas.ExperimentList:
+        """Return one page of experiments; `query` holds the parameters of the route."""
+        return cast("schemas.ExperimentList", self.get("/experiments", dict(query)))
 
-    def experiment(self, name: str) -> shapes.Experiment:
-        """What is known of one experiment."""
-        return cast("shapes.Experiment", self.get(experiment_path(name)))
+    def experiment(self, name: str) -> schemas.ExperimentDetail:
+        """Return one experiment with its days and arms."""
+        return cast("schemas.ExperimentDetail", self.get(experiment_path(name)))
 
-    def result(self, name: str, day: str | None = None) -> shapes.Result:
-        """The result of one experiment on one day."""
+    def result(self, name: str, day: str | None = None) -> schemas.Result:
+        """Return the result of one experiment on one day."""
         answer = self.get(experiment_path(name, "result"), {"day": day})
-        return cast("shapes.Result", answer["results"])
+        return cast("schemas.Result", answer["results"])
 
-    def history(self, name: str, last_day: str | None = None, window: str = "to_date") -> shapes.History:
-        """The series of one experiment up to a day."""
+    def history(self, name: str, last_day: str | None = None, window: str = Window.TO_DATE) -> schemas.History:
+        """Return one experiment day by day, up to a day."""
         answer = self.get(experiment_path(name, "history"), {"last_day": last_day, "window": window})
-        return cast("shapes.History", answer)
+        return cast("schemas.History", answer)
 
-    def posterior(self, name: str, day: str | None = None, window: str = "to_date") -> shapes.Posterior:
-        """The posteriors of one experiment on one day."""
-        answer = self.get(experiment_path(name, "posterior"), {"day": day, "window": window, "points": 120})
-        return cast("shapes.Posterior", answer)
+    def posterior(self, name: str, day: str | None = None, window: str = Window.TO_DATE) -> schemas.Posterior:
+        """Return the posteriors of one experiment on one day."""
+        query: Params = {"day": day, "window": window, "points": _DENSITY_POINTS}
+        return cast("schemas.Posterior", self.get(experiment_path(name, "posterior"), query))
 
-    def funnel(self, name: str, day: str | None = None) -> shapes.Funnel:
-        """The funnel of one experiment on one day."""
-        return cast("shapes.Funnel", self.get(experiment_path(name, "funnel"), {"day": day}))
+    def funnel(self, name: str, day: str | None = None) -> schemas.Funnel:
+        """Return the funnel of one experiment on one day."""
+        return cast("schemas.Funnel", self.get(experiment_path(name, "funnel"), {"day": day}))
 
-    def tables(self) -> list[shapes_lake.TableSummary]:
-        """Every table of the lake."""
-        return cast("list[shapes_lake.TableSummary]", self.get("/tables")["tables"])
+    def tables(self) -> list[schemas_lake.TableSummary]:
+        """Return every table of the lake."""
+        return cast("list[schemas_lake.TableSummary]", self.get("/tables")["tables"])
 
-    def table(self, layer: str, table: str, limit: int = 20) -> shapes_lake.Table:
-        """One table with a sample of its rows."""
+    def table(self, layer: str, table: str, limit: int = 20) -> schemas_lake.TableDetail:
+        """Return one table with a sample of its rows."""
         path = f"/tables/{quote(layer, safe='')}/{quote(table, safe='')}"
-        return cast("shapes_lake.Table", self.get(path, {"limit": limit}))
+        return cast("schemas_lake.TableDetail", self.get(path, {"limit": limit}))
 
-    def quality(self) -> shapes_lake.Quality:
-        """Runs, rejected rows and freshness."""
-        return cast("shapes_lake.Quality", self.get("/quality"))
+    def quality(self) -> schemas_lake.Quality:
+        """Return runs, rejected rows and the age of the data."""
+        return cast("schemas_lake.Quality", self.get("/quality"))
 
-    def plan(self, **query: str | float | None) -> shapes.Plan:
-        """How many users and days an effect needs."""
-        return cast("shapes.Plan", self.get("/plan", dict(query)))
+    def plan(self, **query: str | float | None) -> schemas.SampleSize:
+        """Return how many users and days an effect needs; `query` holds the parameters of the route."""
+        return cast("schemas.SampleSize", self.get("/plan", dict(query)))
 
     def openapi(self) -> dict[str, Any]:
-        """The OpenAPI document."""
+        """Return the OpenAPI document."""
         return cast("dict[str, Any]", self.get("/openapi.json"))
 
 
-def _text(value: Param) -> str:
+def require_day(detail: schemas.ExperimentDetail, day: str) -> None:
+    """Check that an experiment has data on a day.
+
+    Raises:
+        ApiError: It has none.
+    """
+    days = detail["days"]
+    if day not in days:
+        message = labels.NO_SUCH_DAY.format(day=day, first=days[0], last=days[-1])
+        raise ApiError(ErrorKind.NO_DATA, message, experiment_path(detail["name"]))
+
+
+def _encode(value: Param) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _json(exchange: Exchange) -> Any:  # noqa: ANN401  whatever came
+def _detail(content: object) -> object:
+    return content.get("detail") if isinstance(content, dict) else None
+
+
+def _parse_json(call: HttpCall) -> Any:  # noqa: ANN401  JSON
     try:
-        return httpx.Response(exchange.status, text=exchange.body).json()
+        return httpx.Response(call.status, text=call.body).json()
     except ValueError:
-        if exchange.status == HTTPStatus.OK:
-            raise ApiError(Trouble.OTHER, "the answer is not JSON: is this the API's address?", exchange.url) from None
+        if call.status == HTTPStatus.OK:
+            message = "the answer is not JSON: is this the API's address?"
+            raise ApiError(ErrorKind.OTHER, message, call.url) from None
         return None
-
-
-def _trouble(status: int) -> Trouble:
-    if status == HTTPStatus.NOT_FOUND:
-        return Trouble.NO_DATA
-    if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}:
-        return Trouble.NOT_READY
-    return Trouble.REFUSED if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} else Trouble.OTHER

@@ -1,6 +1,6 @@
-"""Tables and small marks as HTML: read by screen readers, usable by keyboard, cards where it is narrow.
+"""Tables, badges, links and lift bars as HTML, for screen readers, keyboards and narrow pages.
 
-Every text is escaped here, and only here.
+This module escapes every text that becomes HTML.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from dashboard import shapes, texts, words
+from dashboard import formatting, labels, schemas
+from dashboard.columns import Columns
 
 _TABLES = """
 .ab-table {width: 100%; border-collapse: collapse; font-size: .92rem; margin: 0 0 .4rem}
@@ -60,121 +61,135 @@ _CARDS = """
   .NAME .ab-nothing {display: none}
 }}
 """
-_SIZES = {"ab-few": (4, "26rem"), "ab-some": (7, "40rem"), "ab-many": (99, "56rem")}
-"""The most columns of each kind of table, and the width below which its rows become cards."""
 _LONGEST_WORD = 16
-"""Characters: a longer word may be broken, so that it does not push the other columns aside."""
-_ALL_CARDS = "".join(_CARDS.replace("NAME", name).replace("WIDTH", width) for name, (_, width) in _SIZES.items())
-STYLE = f"<style>{_TABLES}{_ALL_CARDS}</style>\n"
+"""In characters. A longer word may be broken, so that it does not squeeze the other columns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Markup:
-    """HTML that is safe as it is; any other value of a cell is escaped."""
+class _TableSize:
+    """A kind of table by its number of columns, and the width below which its rows become cards."""
+
+    name: str
+    most_columns: int
+    card_width: str
+
+    @property
+    def css(self) -> str:
+        return _CARDS.replace("NAME", self.name).replace("WIDTH", self.card_width)
+
+
+_SIZES = (_TableSize("ab-few", 4, "26rem"), _TableSize("ab-some", 7, "40rem"), _TableSize("ab-many", 99, "56rem"))
+STYLE = f"<style>{_TABLES}{''.join(size.css for size in _SIZES)}</style>\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SafeHtml:
+    """HTML for a cell that needs no escaping; any other cell is escaped."""
 
     html: str
 
 
-Cell = str | Markup
+Cell = str | SafeHtml
 
 
-def table(columns: Mapping[str, str], rows: Sequence[Mapping[str, Cell]], caption: str, numbers: str = "") -> str:
-    """A table whose first column names the row; where there is no room for its columns, each row is a card.
+def table(columns: Columns, rows: Sequence[Mapping[str, Cell]], caption: str = "") -> str:
+    """Write a table whose first column names the row; on a narrow page each row becomes a card.
 
     Args:
-        columns: Key to heading, in order.
-        rows: Key to cell.
+        columns: The columns.
+        rows: The cells of each row by the column's key.
         caption: What the table shows.
-        numbers: The keys of the columns with numbers, separated by blanks.
 
     Returns:
         HTML.
 
     Examples:
-        >>> ">&lt;b&gt;</th>" in table({"a": "A"}, [{"a": "<b>"}], "c")
+        >>> ">&lt;b&gt;</th>" in table(Columns({"a": "A"}), [{"a": "<b>"}], "c")
         True
     """
-    right = set(numbers.split())
-    head = "".join(
-        f"<th scope='col'{_class(*['num'] * (key in right))}>{escape(title)}</th>" for key, title in columns.items()
-    )
-    body = "".join(f"<tr>{_row(columns, row, right)}</tr>" for row in rows)
+    head = "".join(_heading(columns, key) for key in columns.headings)
+    body = "".join(f"<tr>{_row(columns, row)}</tr>" for row in rows)
     foot = f"<caption>{escape(caption)}</caption>" if caption else ""
-    size = next(name for name, (most, _) in _SIZES.items() if len(columns) <= most)
+    size = next(size for size in _SIZES if len(columns.headings) <= size.most_columns)
     inner = f"{foot}<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return f"<div class='ab-box'><table class='ab-table {size}'>{inner}</table></div>"
+    return f"<div class='ab-box'><table class='ab-table {size.name}'>{inner}</table></div>"
 
 
-def wide_table(columns: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
-    """A table that may be wider than the page: it scrolls by itself, also by keyboard."""
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in columns)
+def wide_table(headings: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> str:
+    """Write a table that may be wider than the page; it scrolls sideways, also by keyboard."""
+    head = "".join(f"<th scope='col'>{escape(heading)}</th>" for heading in headings)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     inner = f"<table class='ab-table'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
     return f"<div class='ab-scroll' tabindex='0' role='region' aria-label='{escape(label)}'>{inner}</div>"
 
 
-def _row(columns: Mapping[str, str], row: Mapping[str, Cell], right: set[str]) -> str:
-    cells = []
-    for place, (key, title) in enumerate(columns.items()):
-        content = cell_html(row.get(key, texts.DASH))
-        names = ["num"] if key in right else _breaking(row.get(key, ""))
-        names += ["ab-nothing"] * (content == texts.DASH)
-        if place == 0:
-            cells.append(f"<th scope='row'{_class(*names)}>{content}</th>")
-        else:
-            cells.append(f"<td data-label='{escape(title, quote=True)}'{_class(*names)}>{content}</td>")
-    return "".join(cells)
+def _heading(columns: Columns, key: str) -> str:
+    names = ["num"] if key in columns.numeric else []
+    return f"<th scope='col'{_class(*names)}>{escape(columns[key])}</th>"
 
 
-def _breaking(cell: Cell) -> list[str]:
-    """Where a text may break: within a long word, nowhere within a short id or a date, else between words."""
-    if isinstance(cell, Markup) or any(len(word) > _LONGEST_WORD for word in cell.split()):
+def _row(columns: Columns, row: Mapping[str, Cell]) -> str:
+    first, *others = columns.headings
+    content = cell_html(row.get(first, labels.DASH))
+    head = f"<th scope='row'{_class(*_cell_classes(columns, row, first))}>{content}</th>"
+    return head + "".join(_cell(columns, row, key) for key in others)
+
+
+def _cell(columns: Columns, row: Mapping[str, Cell], key: str) -> str:
+    heading, names = escape(columns[key], quote=True), _cell_classes(columns, row, key)
+    return f"<td data-label='{heading}'{_class(*names)}>{cell_html(row.get(key, labels.DASH))}</td>"
+
+
+def _cell_classes(columns: Columns, row: Mapping[str, Cell], key: str) -> list[str]:
+    names = ["num"] if key in columns.numeric else _line_break_classes(row.get(key, ""))
+    return [*names, "ab-nothing"] if cell_html(row.get(key, labels.DASH)) == labels.DASH else names
+
+
+def _line_break_classes(cell: Cell) -> list[str]:
+    """Allow line breaks inside long words; forbid them in short ids and dates, which have no blank."""
+    if isinstance(cell, SafeHtml) or any(len(word) > _LONGEST_WORD for word in cell.split()):
         return ["ab-long"]
     return [] if " " in cell else ["ab-word"]
 
 
 def cell_html(cell: Cell) -> str:
-    """A cell's HTML."""
-    return cell.html if isinstance(cell, Markup) else escape(cell)
+    """Return the HTML of a cell."""
+    return cell.html if isinstance(cell, SafeHtml) else escape(cell)
 
 
 def _class(*names: str) -> str:
     return f" class='{' '.join(names)}'" if names else ""
 
 
-def badge(code: str | None) -> Markup:
-    """A decision as a coloured label; the words say it too."""
-    return Markup(f"<span class='ab-badge ab-{escape(code or 'null')}'>{escape(words.decision(code))}</span>")
+def badge(decision: str | None) -> SafeHtml:
+    """Write a decision as a coloured label with its name."""
+    name = escape(formatting.decision_name(decision))
+    return SafeHtml(f"<span class='ab-badge ab-{escape(decision or 'null')}'>{name}</span>")
 
 
-def experiment_link(name: str, day: str | None = None, page: str = "experiment") -> str:
-    """The address of an experiment's page.
+def experiment_link(name: str) -> SafeHtml:
+    """Write a link to an experiment's page.
 
     Examples:
-        >>> experiment_link("a/b&c", "2021-08-01")
-        'experiment?name=a%2Fb%26c&day=2021-08-01'
+        >>> experiment_link("a/b&c").html
+        "<a href='experiment?name=a%2Fb%26c' target='_self'>a/b&amp;c</a>"
     """
-    return f"{page}?" + urlencode({"name": name} | ({"day": day} if day else {}))
+    address = escape("experiment?" + urlencode({"name": name}), quote=True)
+    return SafeHtml(f"<a href='{address}' target='_self'>{escape(name)}</a>")
 
 
-def link(name: str, shown: str | None = None) -> Markup:
-    """A link to an experiment's page."""
-    return Markup(f"<a href='{escape(experiment_link(name), quote=True)}' target='_self'>{escape(shown or name)}</a>")
-
-
-def lift_mark(found: shapes.Lift | None, reach: float) -> Markup:
-    """A lift and its interval, drawn on a scale from -reach to reach, with the numbers beside it."""
-    if found is None or found["lower"] is None or found["upper"] is None:
-        return Markup(texts.DASH)
-    lower, upper = found["lower"], found["upper"]
-    side = "up" if lower > 0 else "down" if upper < 0 else ""
-    low, middle, high = (_place(value, reach) for value in (lower, found["median"], upper))
-    bar = f"<i style='left:{low:.1f}%;width:{high - low:.1f}%'></i><b style='left:{middle:.1f}%'></b><u></u>"
-    return Markup(
+def lift_bar(lift: schemas.Lift | None, reach: float) -> SafeHtml:
+    """Draw a lift and its interval on a scale from -reach to reach, with the numbers at its right."""
+    if lift is None or lift["lower"] is None or lift["upper"] is None:
+        return SafeHtml(labels.DASH)
+    side = "up" if lift["lower"] > 0 else "down" if lift["upper"] < 0 else ""
+    low, median, high = (_percent_of_scale(value, reach) for value in (lift["lower"], lift["median"], lift["upper"]))
+    bar = f"<i style='left:{low:.1f}%;width:{high - low:.1f}%'></i><b style='left:{median:.1f}%'></b><u></u>"
+    return SafeHtml(
         f"<span><span class='ab-lift {side}' aria-hidden='true'>{bar}</span>"
-        f"<small style='display:inline-block'>{escape(words.lift(found))}</small></span>"
+        f"<small style='display:inline-block'>{escape(formatting.lift(lift))}</small></span>"
     )
 
 
-def _place(value: float, reach: float) -> float:
+def _percent_of_scale(value: float, reach: float) -> float:
     return 50 + 50 * max(-1.0, min(1.0, value / reach))

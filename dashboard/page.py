@@ -1,21 +1,23 @@
-"""What every page shares: the client, the state of the data, states without numbers, charts and downloads."""
+"""The parts that all pages share: the client, messages, tables, charts and downloads."""
 
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from dashboard import markup, shapes, texts, words
-from dashboard.client import ApiError, Client, Trouble
+from dashboard import formatting, labels, markup, schemas
+from dashboard.client import ApiError, Client, ErrorKind
+from dashboard.columns import Columns
 
 API_VARIABLE, KEY_VARIABLE = "ABTEST_DASHBOARD_API", "ABTEST_DASHBOARD_KEY"
 DEFAULT_API = "http://127.0.0.1:8000"
 _OLD_SECONDS = 36 * 3_600
-"""A daily pipeline that has published nothing for a day and a half has missed a run."""
+"""A daily pipeline that has published nothing for 36 hours has missed a run."""
 
 
 @st.cache_resource
@@ -24,75 +26,106 @@ def _client(api: str, key: str | None) -> Client:
 
 
 def client() -> Client:
-    """The client of the API that the environment names; shared by all readers."""
+    """Return the client of the API that the environment names; all sessions share it."""
     return _client(os.environ.get(API_VARIABLE) or DEFAULT_API, os.environ.get(KEY_VARIABLE))
 
 
 def section(text: str, note: str = "") -> None:
-    """The heading of a part of the page, with a line that says how to read it."""
+    """Show the heading of a section, with a line on how to read it."""
     st.subheader(text, anchor=False)
     if note:
         st.caption(note)
 
 
-def trouble(error: ApiError) -> None:
-    """An error as a state of the page, with what to do about it."""
-    heads = {
-        Trouble.DOWN: texts.DOWN_TITLE,
-        Trouble.NOT_READY: texts.NOT_READY_TITLE,
-        Trouble.REFUSED: texts.REFUSED_TITLE,
-        Trouble.NO_DATA: texts.NO_DATA_TITLE,
-        Trouble.OTHER: texts.OTHER_TITLE,
-    }
-    bodies = {
-        Trouble.DOWN: texts.DOWN.format(api=client().api, command="abtest dashboard --api URL"),
-        Trouble.NOT_READY: texts.NOT_READY.format(detail=plain(error.detail)),
-        Trouble.REFUSED: texts.REFUSED.format(detail=plain(error.detail)),
-        Trouble.NO_DATA: plain(error.detail),
-        Trouble.OTHER: texts.OTHER.format(detail=plain(error.detail), url=plain(error.url)),
-    }
-    state(heads[error.trouble], bodies[error.trouble], is_down=error.trouble is Trouble.DOWN)
-    if error.trouble in {Trouble.DOWN, Trouble.NOT_READY}:
-        st.button(texts.RETRY, icon=":material/refresh:")
+@dataclass(frozen=True, slots=True)
+class _ErrorText:
+    """The title and the body of the message for one kind of error."""
+
+    title: str
+    body: str
 
 
-def state(head: str, body: str, *, is_down: bool = False) -> None:
-    """A page or part without numbers: what is the case, and what to do."""
+_ERROR_TEXTS = {
+    ErrorKind.DOWN: _ErrorText(labels.DOWN_TITLE, labels.DOWN),
+    ErrorKind.NOT_READY: _ErrorText(labels.NOT_READY_TITLE, labels.NOT_READY),
+    ErrorKind.REFUSED: _ErrorText(labels.REFUSED_TITLE, labels.REFUSED),
+    ErrorKind.NO_DATA: _ErrorText(labels.NO_DATA_TITLE, labels.NO_DATA),
+    ErrorKind.OTHER: _ErrorText(labels.OTHER_TITLE, labels.OTHER),
+}
+
+
+def show_error(error: ApiError) -> None:
+    """Show what went wrong and what to do; a button asks the API again if that can help."""
+    text = _ERROR_TEXTS[error.kind]
+    body = text.body.format(
+        api=client().api,
+        command="abtest dashboard --api URL",
+        detail=escape_markdown(error.detail),
+        url=escape_markdown(error.url),
+    )
+    show_message(text.title, body, is_down=error.kind is ErrorKind.DOWN)
+    if error.kind in {ErrorKind.DOWN, ErrorKind.NOT_READY}:
+        st.button(labels.RETRY, icon=":material/refresh:")
+
+
+def show_message(title: str, body: str, *, is_down: bool = False) -> None:
+    """Show what happened and what to do, in place of numbers."""
     icon = ":material/cloud_off:" if is_down else ":material/info:"
-    (st.warning if is_down else st.info)(f"**{head}**\n\n{body}", icon=icon)
+    (st.warning if is_down else st.info)(f"**{title}**\n\n{body}", icon=icon)
 
 
-def plain(text: str) -> str:
-    """A text that Markdown leaves as it is."""
+def escape_markdown(text: str) -> str:
+    """Escape every sign that Markdown would interpret."""
     return "".join("\\" + sign if sign in "\\`*_{}[]()#+-.!|<>$~:&" else sign for sign in text)
 
 
-def freshness(ready: shapes.Ready) -> None:
-    """How old the data is; a warning when it may be out of date."""
-    release = ready["release"]
+def show_freshness(readiness: schemas.Readiness) -> None:
+    """Show a warning if the data may be out of date."""
+    release = readiness["release"]
     seconds = release["data_age_seconds"] if release else None
-    if ready["problems"] and release:
-        problems = plain("; ".join(ready["problems"]))
+    if readiness["problems"] and release:
+        problems = escape_markdown("; ".join(readiness["problems"]))
         st.warning(
-            f"**{texts.STALE_TITLE}.** " + texts.STALE.format(age=words.age(seconds), problems=problems),
+            f"**{labels.STALE_TITLE}.** " + labels.STALE.format(age=formatting.age(seconds), problems=problems),
             icon=":material/history:",
         )
     elif seconds is not None and seconds > _OLD_SECONDS:
-        st.warning(f"**{texts.STALE_TITLE}.** " + texts.OLD.format(age=words.age(seconds)), icon=":material/history:")
-    elif ready["warming"] and release:
-        st.info(texts.WARMING, icon=":material/hourglass_top:")
+        st.warning(
+            f"**{labels.STALE_TITLE}.** " + labels.OLD.format(age=formatting.age(seconds)), icon=":material/history:"
+        )
+    elif readiness["warming"] and release:
+        st.info(labels.WARMING, icon=":material/hourglass_top:")
 
 
-def release_line(release: shapes.Release | None) -> None:
-    """Which release the page shows."""
+def show_release(release: schemas.Release | None) -> None:
+    """Show which release the page comes from."""
     if release is None:
         return
-    when, age = words.instant(release["published_at"]), words.age(release["data_age_seconds"])
-    st.caption(texts.RELEASE.format(when=when, age=age, run=plain(release["run_id"])))
+    when, age = formatting.utc_minute(release["published_at"]), formatting.age(release["data_age_seconds"])
+    st.caption(labels.RELEASE.format(when=when, age=age, run=escape_markdown(release["run_id"])))
 
 
-def chart(figure: Figure, name: str, alt: str) -> None:
-    """A figure, which its toolbar saves as PNG."""
+def chart(figure: Figure | None, name: str, title: str, note: str = "", absent: str = "") -> None:
+    """Show a chart with its heading; its toolbar saves it as PNG.
+
+    Args:
+        figure: The chart; None if there is nothing to draw.
+        name: The name of the PNG file, unique on the page.
+        title: The heading, which screen readers also read for the chart.
+        note: A line on how to read the chart.
+        absent: What to write if there is nothing to draw; without it the section is left out.
+    """
+    if figure is None and not absent:
+        return
+    section(title, note)
+    if figure is None:
+        st.write(absent)
+    else:
+        plot(figure, name, title)
+
+
+def plot(figure: Figure, name: str, alt: str) -> None:
+    """Show a chart without a heading; `alt` is the text for screen readers."""
     options = {
         "displaylogo": False,
         "toImageButtonOptions": {"format": "png", "filename": name, "scale": 2},
@@ -101,24 +134,29 @@ def chart(figure: Figure, name: str, alt: str) -> None:
     st.plotly_chart(figure, config=options, key=f"chart {name}", alt=alt)
 
 
-def table(
-    columns: Mapping[str, str], rows: Sequence[Mapping[str, markup.Cell]], note: str = "", right: str = ""
-) -> None:
-    """A table."""
-    st.html(markup.table(columns, rows, note, right))
+def metrics(tiles: Mapping[str, str]) -> None:
+    """Show a row of tiles; keys are labels."""
+    with st.container(horizontal=True):
+        for label, value in tiles.items():
+            st.metric(label, value, border=True)
 
 
-def wide_table(columns: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> None:
-    """A table that scrolls sideways by itself."""
-    st.html(markup.wide_table(columns, rows, label))
+def table(columns: Columns, rows: Sequence[Mapping[str, markup.Cell]], note: str = "") -> None:
+    """Show a table."""
+    st.html(markup.table(columns, rows, note))
+
+
+def wide_table(headings: Sequence[str], rows: Sequence[Sequence[str]], label: str) -> None:
+    """Show a table that scrolls sideways."""
+    st.html(markup.wide_table(headings, rows, label))
 
 
 def download(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A button that saves rows as CSV, with the numbers as the API gave them."""
+    """Show a button that saves rows as CSV, with the numbers as the API gave them; nothing if there are no rows."""
     if not rows:
         return
     st.download_button(
-        texts.CSV,
+        labels.CSV,
         to_csv(rows),
         f"{name}.csv",
         "text/csv",
@@ -129,15 +167,15 @@ def download(name: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    r"""Rows as CSV; parts of an object become columns with a dot, lists are joined by semicolons.
+    r"""Write rows as CSV; the fields of an object become columns with a dot, lists are joined by semicolons.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe in front.
+    A text that a spreadsheet would read as a formula gets an apostrophe in front.
 
     Examples:
         >>> to_csv([{"arm": "=A", "lift": {"median": 0.1}, "reasons": ["x", "y"]}])
         "arm,lift.median,reasons\r\n'=A,0.1,x;y\r\n"
     """
-    flat = [dict(_flat(row)) for row in rows]
+    flat = [dict(_flatten(row)) for row in rows]
     names = list(dict.fromkeys(name for row in flat for name in row))
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names)
@@ -146,18 +184,16 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     return buffer.getvalue()
 
 
-def _flat(row: Mapping[str, Any], before: str = "") -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = []
+def _flatten(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
     for key, value in row.items():
-        name = f"{before}{key}"
+        name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            found += _flat(value, f"{name}.")
+            yield from _flatten(value, f"{name}.")
         elif isinstance(value, list):
-            found.append((name, _harmless(";".join(map(str, value)))))
+            yield name, _escape_formula(";".join(map(str, value)))
         else:
-            found.append((name, _harmless(value) if isinstance(value, str) else value))
-    return found
+            yield name, _escape_formula(value) if isinstance(value, str) else value
 
 
-def _harmless(text: str) -> str:
+def _escape_formula(text: str) -> str:
     return "'" + text if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text

@@ -1,9 +1,9 @@
-"""Choosing an experiment and a day; both stand in the address, so that a page can be shared."""
+"""Choose an experiment and a day; the page's address keeps both, so that a link shows the same page."""
 
 import streamlit as st
 
-from dashboard import page, shapes, texts
-from dashboard.client import ApiError, Client, Trouble
+from dashboard import labels, page, schemas
+from dashboard.client import Client, require_day
 
 _OFFERED = 100
 
@@ -15,51 +15,51 @@ def pick_experiment(api: Client) -> str | None:
         api: The client.
 
     Returns:
-        Its name as the address or the reader gave it; None when there are none.
+        The name from the address or from the reader; None if there is no experiment or none is chosen.
     """
     wanted = st.query_params.get("name")
     search, choice = st.columns([1, 2])
     part = search.text_input(
-        texts.SEARCH, key="find", bind="query-params", placeholder=texts.SEARCH_HELP, max_chars=200
+        labels.SEARCH, key="find", bind="query-params", placeholder=labels.SEARCH_HELP, max_chars=200
     )
-    found = api.experiments(search=part or None, limit=_OFFERED)
-    names = [line["name"] for line in found["experiments"]]
+    names = [line["name"] for line in api.experiments(search=part or None, limit=_OFFERED)["experiments"]]
     if wanted and wanted not in names:
         names = [wanted, *names]
     if not names:
-        page.state(texts.NO_MATCH_TITLE if part else texts.EMPTY_TITLE, texts.NO_MATCH if part else texts.EMPTY)
+        page.show_message(
+            labels.NO_MATCH_TITLE if part else labels.EMPTY_TITLE, labels.NO_MATCH if part else labels.EMPTY
+        )
         return None
     if not wanted and st.session_state.get("name") not in names:
-        # Set here and not as the widget's default, so that the address names it: defaults change with the data.
-        st.session_state["name"] = _largest_valid(api, names)
+        # The state is set, not the widget's default: a default changes with the data, an address does not.
+        st.session_state["name"] = _default_name(api, names)
     chosen: str | None = choice.selectbox(
-        texts.EXPERIMENT_LABEL,
+        labels.EXPERIMENT_LABEL,
         names,
         index=None,
         key="name",
         bind="query-params",
-        placeholder=texts.NO_EXPERIMENT_TITLE,
+        placeholder=labels.NO_EXPERIMENT_TITLE,
     )
     if chosen is None:
-        page.state(texts.NO_EXPERIMENT_TITLE, texts.NO_EXPERIMENT)
+        page.show_message(labels.NO_EXPERIMENT_TITLE, labels.NO_EXPERIMENT)
     return chosen
 
 
-def _largest_valid(api: Client, names: list[str]) -> str:
-    """The valid experiment with most people, if it is on offer, else the first one."""
-    found = api.experiments(is_valid=True, sort="-participants", limit=1)["experiments"]
-    return found[0]["name"] if found and found[0]["name"] in names else names[0]
+def _default_name(api: Client, names: list[str]) -> str:
+    """Return the valid experiment with most people if it is among the names, else the first name."""
+    largest = api.experiments(is_valid=True, sort="-participants", limit=1)["experiments"]
+    return largest[0]["name"] if largest and largest[0]["name"] in names else names[0]
 
 
-def pick_day(detail: shapes.Experiment) -> str:
+def pick_day(detail: schemas.ExperimentDetail) -> str:
     """Let the reader choose one of the experiment's days, the newest first.
 
     Raises:
         ApiError: The address names a day without data.
     """
-    days = detail["days"][::-1]
     wanted = st.query_params.get("day")
-    if wanted and wanted not in days:
-        raise ApiError(Trouble.NO_DATA, texts.NO_SUCH_DAY.format(day=wanted, first=days[-1], last=days[0]), "")
-    chosen: str = st.selectbox(texts.DAY, days, key="day", bind="query-params")
+    if wanted:
+        require_day(detail, wanted)
+    chosen: str = st.selectbox(labels.DAY, detail["days"][::-1], key="day", bind="query-params")
     return chosen

@@ -1,12 +1,14 @@
-"""One experiment on one day as a single HTML file, to mail or to print: no script, nothing loaded from elsewhere."""
+"""One experiment on one day as a single HTML file to mail or print: no script, nothing loaded from elsewhere."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 
 from abtest_lib import __version__
-from dashboard import markup, report_figures, rows, shapes, texts, words
-from dashboard.client import ApiError, Client, Trouble
+from abtest_lib.contracts.enums import Window
+from dashboard import formatting, labels, markup, rows, schemas
+from dashboard.charts import report as report_charts
+from dashboard.client import Client, require_day
 
 _STYLE = """
 <style>
@@ -23,28 +25,26 @@ _FEWEST_ARMS = 2
 
 
 def write_report(api: Client, name: str, day: str | None = None) -> str:
-    """Write the report.
+    """Write the report of one experiment as of one day.
 
     Args:
-        api: Where the numbers come from.
-        name: The experiment.
-        day: As of which day; the experiment's last one when None.
+        api: The client.
+        name: The name of the experiment.
+        day: The day; the experiment's last day if None.
 
     Returns:
         HTML.
 
     Raises:
-        ApiError: There is nothing on that day, or no answer.
+        ApiError: The experiment has no data on that day, or the API gave no answer.
     """
     detail = api.experiment(name)
     shown = day or detail["days"][-1]
-    if shown not in detail["days"]:
-        first, last = detail["days"][0], detail["days"][-1]
-        raise ApiError(Trouble.NO_DATA, texts.NO_SUCH_DAY.format(day=shown, first=first, last=last), api.api)
+    require_day(detail, shown)
     history = api.history(detail["name"], shown)
-    title = escape(texts.REPORT_TITLE.format(name=detail["name"], day=shown))
-    believed = api.posterior(detail["name"], shown)
-    body = "".join(_parts(detail, history["points"], believed))
+    title = escape(labels.REPORT_TITLE.format(name=detail["name"], day=shown))
+    posterior = api.posterior(detail["name"], shown)["variants"]
+    body = "".join(_parts(detail, history["points"], posterior))
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
@@ -52,76 +52,81 @@ def write_report(api: Client, name: str, day: str | None = None) -> str:
     )
 
 
-def _parts(detail: shapes.Experiment, points: list[shapes.Point], believed: shapes.Posterior) -> Iterator[str]:
-    now = points[-1]
-    arms = rows.judged(now["variants"])
-    yield _verdict(now)
-    yield _section(
-        texts.ARMS_TITLE,
-        markup.table(
-            texts.ARM_COLUMNS,
-            rows.arms(rows.in_order(now["variants"])),
-            texts.ARMS_NOTE,
-            "users purchases rate interval lift best beats loss",
-        ),
-    )
-    yield _figure(texts.CONVERSION_TITLE, texts.LIFT_NOTE_COUNTED, report_figures.conversion(arms))
-    yield _figure(texts.TREND_TITLE["to_date"], texts.TREND_NOTE["to_date"], report_figures.trend(points, arms))
-    if len(arms) >= _FEWEST_ARMS:
-        path = report_figures.boundary(points, arms)
-        yield _figure(texts.BOUNDARY_TITLE, texts.BOUNDARY_NOTE if path else texts.BOUNDARY_NONE, path)
-    by_id = {arm["id"]: arm for arm in believed["variants"]}
-    dense = [by_id[arm["id"]] for arm in arms if arm["id"] in by_id]
-    yield _figure(texts.POSTERIOR_TITLE, texts.POSTERIOR_NOTE, report_figures.posterior(dense))
-    yield _tests(now, arms)
-    checks = markup.table(texts.VALIDITY_COLUMNS, rows.checks(now["verdict"], believed["variants"]), "")
-    split = markup.table(texts.SPLIT_COLUMNS, rows.split(detail, now), texts.SPLIT_TITLE, "users share declared")
-    yield _section(texts.VALIDITY_TITLE, checks + split)
+def _parts(
+    detail: schemas.ExperimentDetail, points: list[schemas.HistoryPoint], posterior: list[schemas.PosteriorArm]
+) -> Iterator[str]:
+    point = points[-1]
+    judged = rows.without_fallbacks(point["variants"])
+    yield _verdict(point)
+    arms = rows.arm_rows(rows.control_first(point["variants"]))
+    yield _section(labels.ARMS_TITLE, markup.table(labels.ARM_COLUMNS, arms, labels.ARMS_NOTE))
+    yield from _charts(points, judged, posterior)
+    yield _differences(judged)
+    yield _chi_square(point, judged)
+    checks = markup.table(labels.VALIDITY_COLUMNS, rows.check_rows(point["verdict"], posterior))
+    split = markup.table(labels.SPLIT_COLUMNS, rows.split_rows(detail, point), labels.SPLIT_TITLE)
+    yield _section(labels.VALIDITY_TITLE, checks + split)
 
 
-def _verdict(now: shapes.Point) -> str:
-    verdict = now["verdict"]
-    people = texts.REPORT_PEOPLE.format(
-        total=words.count(now["participants_to_date"]), today=words.count(now["participants"])
+def _verdict(point: schemas.HistoryPoint) -> str:
+    verdict = point["verdict"]
+    people = labels.REPORT_PEOPLE.format(
+        total=formatting.count(point["participants_to_date"]), today=formatting.count(point["participants"])
     )
     if verdict is None:
-        return f"<p>{escape(texts.NOT_JUDGED)}</p><p class='note'>{escape(people)}</p>"
+        return f"<p>{escape(labels.NOT_JUDGED)}</p><p class='note'>{escape(people)}</p>"
     badge = markup.badge(verdict["decision"]).html
-    reasons = "".join(f"<li>{escape(sentence)}</li>" for sentence in rows.sentences(verdict["reasons"]))
-    head = f"<p>{badge} <strong>{escape(words.prose(verdict['explanation']))}</strong></p>"
+    reasons = "".join(f"<li>{escape(sentence)}</li>" for sentence in rows.reason_sentences(verdict["reasons"]))
+    head = f"<p>{badge} <strong>{escape(formatting.sentence(verdict['explanation']))}</strong></p>"
     if not verdict["is_valid"]:
-        head = f"<div class='stop'><p><strong>{escape(texts.INVALID_TITLE)}</strong></p>{head}</div>"
-    return f"{head}<p class='note'>{escape(people)}</p><p>{escape(texts.REASONS)}</p><ul>{reasons}</ul>"
+        head = f"<div class='stop'><p><strong>{escape(labels.INVALID_TITLE)}</strong></p>{head}</div>"
+    return f"{head}<p class='note'>{escape(people)}</p><p>{escape(labels.REASONS)}</p><ul>{reasons}</ul>"
 
 
-def _tests(now: shapes.Point, arms: list[shapes.HistoryArm]) -> str:
-    found = ""
-    compared, cells, test = rows.differences(arms), rows.chi_square(arms), now["chi_square"]
-    if compared:
-        right = "difference interval decision z boundary p"
-        table = markup.table(texts.DIFFERENCE_COLUMNS, compared, texts.DIFFERENCE_NOTE, right)
-        found += _section(texts.DIFFERENCE_TITLE, table)
-    if test is not None and cells:
-        right = "bought bought_expected not not_expected contribution"
-        found += _section(texts.CHI_TITLE, markup.table(texts.CHI_COLUMNS, cells, rows.chi_note(test), right))
-    return found
+def _charts(
+    points: list[schemas.HistoryPoint], arms: list[schemas.HistoryArm], posterior: list[schemas.PosteriorArm]
+) -> Iterator[str]:
+    yield _chart(labels.CONVERSION_TITLE, labels.LIFT_NOTE_COUNTED, report_charts.conversion(arms))
+    trend = report_charts.trend(points, arms)
+    yield _chart(labels.TREND_TITLE[Window.TO_DATE], labels.TREND_NOTE[Window.TO_DATE], trend)
+    if len(arms) >= _FEWEST_ARMS:
+        path = report_charts.boundary(points, arms)
+        yield _chart(labels.BOUNDARY_TITLE, labels.BOUNDARY_NOTE if path else labels.BOUNDARY_NONE, path)
+    by_id = {arm["id"]: arm for arm in posterior}
+    known = [by_id[arm["id"]] for arm in arms if arm["id"] in by_id]
+    yield _chart(labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, report_charts.posterior(known))
+
+
+def _differences(arms: list[schemas.HistoryArm]) -> str:
+    compared = rows.difference_rows(arms)
+    if not compared:
+        return ""
+    table = markup.table(labels.DIFFERENCE_COLUMNS, compared, labels.DIFFERENCE_NOTE)
+    return _section(labels.DIFFERENCE_TITLE, table)
+
+
+def _chi_square(point: schemas.HistoryPoint, arms: list[schemas.HistoryArm]) -> str:
+    cells, test = rows.chi_square_rows(arms), point["chi_square"]
+    if test is None or not cells:
+        return ""
+    return _section(labels.CHI_TITLE, markup.table(labels.CHI_COLUMNS, cells, rows.chi_square_note(test)))
 
 
 def _section(title: str, content: str) -> str:
     return f"<section><h2>{escape(title)}</h2>{content}</section>"
 
 
-def _figure(title: str, note: str, figure: str) -> str:
-    """A plot with its heading; nothing where there is neither a plot nor something to say about its absence."""
-    if not figure and note != texts.BOUNDARY_NONE:
+def _chart(title: str, note: str, chart: str) -> str:
+    """Write a chart with its heading; nothing if there is neither a chart nor a note on its absence."""
+    if not chart and note != labels.BOUNDARY_NONE:
         return ""
-    return _section(title, f"<p class='note'>{escape(note)}</p>{figure}")
+    return _section(title, f"<p class='note'>{escape(note)}</p>{chart}")
 
 
-def _foot(release: shapes.Release) -> str:
-    text = texts.REPORT_FOOT.format(
+def _foot(release: schemas.Release) -> str:
+    text = labels.REPORT_FOOT.format(
         when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        published=words.instant(release["published_at"]),
+        published=formatting.utc_minute(release["published_at"]),
         run=release["run_id"],
         version=__version__,
     )

@@ -1,171 +1,178 @@
-"""The rows of an experiment's tables, for the pages and for the report."""
+"""The rows of an experiment's tables, for the pages and for the report; keys are those of the columns in `labels`."""
 
 from collections.abc import Iterator, Sequence
 
+from abtest_lib.contracts.enums import Role
 from abtest_lib.verdict.reasons import sentence_of
-from dashboard import shapes, texts, words
+from dashboard import formatting, labels, schemas
 
-_ORDER = {"control": 0, "treatment": 1, "fallback": 2}
+_ORDER: dict[str | None, int] = {Role.CONTROL: 0, Role.TREATMENT: 1, None: 1, Role.FALLBACK: 2}
 _FEWEST_ARMS = 2
-_UNREGISTERED = "not_registered"
+_NOT_REGISTERED = "not_registered"
+_FIT_FAILED = "failed"
 Row = dict[str, str]
 
 
-def in_order(found: Sequence[shapes.HistoryArm]) -> list[shapes.HistoryArm]:
-    """The control first, then the others as they come, then fallbacks."""
-    return sorted(found, key=lambda arm: _ORDER.get(arm["role"] or "treatment", 1))
+def control_first(arms: Sequence[schemas.HistoryArm]) -> list[schemas.HistoryArm]:
+    """Sort arms: the control, then treatments in their given order, then fallbacks."""
+    return sorted(arms, key=lambda arm: _ORDER.get(arm["role"], 1))
 
 
-def judged(found: Sequence[shapes.HistoryArm]) -> list[shapes.HistoryArm]:
-    """The arms that a verdict is about, the control first."""
-    return in_order([arm for arm in found if arm["role"] != "fallback"])
+def without_fallbacks(arms: Sequence[schemas.HistoryArm]) -> list[schemas.HistoryArm]:
+    """Return the arms that a verdict covers, the control first."""
+    return control_first([arm for arm in arms if arm["role"] != Role.FALLBACK])
 
 
-def sentences(codes: Sequence[str]) -> list[str]:
-    """What each reason means; a code that only a newer API knows stands for itself."""
-    return [words.prose(_sentence(code)) for code in codes]
+def reason_sentences(codes: Sequence[str]) -> list[str]:
+    """Return the sentence of each reason; a code of a newer API is shown as words."""
+    return [formatting.sentence(_reason_sentence(code)) for code in codes]
 
 
-def _sentence(code: str) -> str:
+def _reason_sentence(code: str) -> str:
     try:
         return sentence_of(code)
     except KeyError:
         return code.replace("_", " ")
 
 
-def arms(found: Sequence[shapes.HistoryArm]) -> list[Row]:
-    """Counts and beliefs of every arm; see `texts.ARM_COLUMNS`."""
+def arm_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
+    """Return the rows of `labels.ARM_COLUMNS`: counts and estimates of every arm."""
     return [
         {
-            "arm": words.arm(arm["id"], None),
-            "role": texts.ROLES.get(arm["role"], arm["role"] or ""),
-            "users": words.count(arm["users"]),
-            "purchases": words.count(arm["purchases"]),
-            "rate": words.percent(arm["conversion_rate"]),
-            "interval": words.interval(arm["interval"]),
-            "lift": words.lift(arm["lift"]),
-            "best": words.probability(arm["probability_best"]),
-            "beats": words.probability(arm["probability_beats_control"]),
-            "loss": words.points(arm["expected_loss"]),
+            "arm": formatting.arm_name(arm["id"], None),
+            "role": labels.ROLES.get(arm["role"] or "", arm["role"] or ""),
+            "users": formatting.count(arm["users"]),
+            "purchases": formatting.count(arm["purchases"]),
+            "rate": formatting.percent(arm["conversion_rate"]),
+            "interval": formatting.percent_interval(arm["interval"]),
+            "lift": formatting.lift(arm["lift"]),
+            "best": formatting.probability(arm["probability_best"]),
+            "beats": formatting.probability(arm["probability_beats_control"]),
+            "loss": formatting.percentage_points(arm["expected_loss"]),
         }
-        for arm in found
+        for arm in arms
     ]
 
 
-def differences(found: Sequence[shapes.HistoryArm]) -> list[Row]:
-    """Each arm against the control; see `texts.DIFFERENCE_COLUMNS`."""
+def difference_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
+    """Return the rows of `labels.DIFFERENCE_COLUMNS`: each arm against the control."""
     return [
         {
-            "arm": words.arm(arm["id"], None),
-            "difference": words.points(arm["difference"], 2, signed=True),
-            "interval": words.points_interval(arm["difference_interval"]),
-            "decision": words.points_interval(arm["decision_interval"]),
-            "z": words.number(arm["statistic"]),
-            "boundary": words.number(arm["boundary"]),
-            "p": words.p_value(arm["p_adjusted"]),
+            "arm": formatting.arm_name(arm["id"], None),
+            "difference": formatting.percentage_points(arm["difference"], 2, signed=True),
+            "interval": formatting.percentage_points_interval(arm["difference_interval"]),
+            "decision": formatting.percentage_points_interval(arm["decision_interval"]),
+            "z": formatting.number(arm["statistic"]),
+            "boundary": formatting.number(arm["boundary"]),
+            "p": formatting.p_value(arm["p_adjusted"]),
         }
-        for arm in found
+        for arm in arms
         if arm["difference"] is not None
     ]
 
 
-def chi_square(found: Sequence[shapes.HistoryArm]) -> list[Row]:
-    """The contingency table; empty where there is nothing to test. See `texts.CHI_COLUMNS`."""
-    counted = [(words.arm(arm["id"], arm["role"]), arm["users"] or 0, arm["purchases"] or 0) for arm in found]
-    seen = [row for row in counted if row[1]]
-    people, bought = sum(users for _, users, _ in seen), sum(purchases for _, _, purchases in seen)
-    if len(seen) < _FEWEST_ARMS or not 0 < bought < people:
+def chi_square_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
+    """Return the rows of `labels.CHI_COLUMNS`, the contingency table; none if there is nothing to test."""
+    counts = [(formatting.arm_name(arm["id"], arm["role"]), arm["users"] or 0, arm["purchases"] or 0) for arm in arms]
+    known = [row for row in counts if row[1]]
+    users, purchases = sum(row[1] for row in known), sum(row[2] for row in known)
+    if len(known) < _FEWEST_ARMS or not 0 < purchases < users:
         return []
-    return [_cells(name, users, purchases, bought / people) for name, users, purchases in seen]
+    return [_chi_square_row(*row, purchases / users) for row in known]
 
 
-def _cells(name: str, users: int, purchases: int, rate: float) -> Row:
-    expected, others = users * rate, users * (1 - rate)
-    share = (purchases - expected) ** 2 / expected + (users - purchases - others) ** 2 / others
+def _chi_square_row(name: str, users: int, purchases: int, rate: float) -> Row:
+    buyers, others = users * rate, users * (1 - rate)
+    contribution = (purchases - buyers) ** 2 / buyers + (users - purchases - others) ** 2 / others
     return {
         "arm": name,
-        "bought": words.count(purchases),
-        "bought_expected": words.number(expected, 1),
-        "not": words.count(users - purchases),
-        "not_expected": words.number(others, 1),
-        "contribution": words.number(share),
+        "bought": formatting.count(purchases),
+        "bought_expected": formatting.number(buyers, 1),
+        "not": formatting.count(users - purchases),
+        "not_expected": formatting.number(others, 1),
+        "contribution": formatting.number(contribution),
     }
 
 
-def chi_note(found: shapes.ChiSquare) -> str:
-    """The omnibus test in a line."""
-    statistic, freedom = words.number(found["statistic"]), found["dof"]
-    dof = (texts.DEGREE if freedom == 1 else texts.DEGREES).format(dof=words.count(freedom))
-    note = texts.CHI_NOTE.format(statistic=statistic, dof=dof, p=words.p_equation(found["p_value"]))
-    return f"{note} {texts.CHI_EXPECTED}"
+def chi_square_note(test: schemas.ChiSquare) -> str:
+    """Return the result of the omnibus test as one line."""
+    degrees = (labels.DEGREE if test["dof"] == 1 else labels.DEGREES).format(dof=formatting.count(test["dof"]))
+    statistic, p_value = formatting.number(test["statistic"]), formatting.p_equation(test["p_value"])
+    return f"{labels.CHI_NOTE.format(statistic=statistic, dof=degrees, p=p_value)} {labels.CHI_EXPECTED}"
 
 
-def checks(verdict: shapes.Verdict | None, believed: Sequence[shapes.PosteriorArm]) -> list[Row]:
-    """Whether the numbers may be believed; see `texts.VALIDITY_COLUMNS`."""
-    fit = {"check": texts.CHECK_FIT, "found": _fit(believed), "wanted": texts.CHECK_FIT_WANTED}
-    return [*_checks(verdict), fit]
+def check_rows(verdict: schemas.Verdict | None, posterior: Sequence[schemas.PosteriorArm]) -> list[Row]:
+    """Return the rows of `labels.VALIDITY_COLUMNS`: the checks of the verdict and of the model's fit."""
+    fit = {"check": labels.CHECK_FIT, "found": _fit_result(posterior), "wanted": labels.CHECK_FIT_WANTED}
+    return [*_verdict_checks(verdict), fit]
 
 
-def _checks(verdict: shapes.Verdict | None) -> Iterator[Row]:
+def _verdict_checks(verdict: schemas.Verdict | None) -> Iterator[Row]:
     if verdict is None:
         return
-    status, p = texts.SRM.get(verdict["srm_status"], verdict["srm_status"]), verdict["srm_p_value"]
     yield {
-        "check": texts.CHECK_SRM,
-        "found": status if p is None else texts.SRM_FOUND.format(status=status, p=words.p_equation(p)),
-        "wanted": texts.CHECK_SRM_WANTED,
+        "check": labels.CHECK_SRM,
+        "found": _srm_result(verdict),
+        "wanted": labels.CHECK_SRM_WANTED,
     }
     yield {
-        "check": texts.CHECK_CROSS,
-        "found": words.percent(verdict["cross_exposed_share"]),
-        "wanted": texts.CHECK_CROSS_WANTED,
+        "check": labels.CHECK_CROSS,
+        "found": formatting.percent(verdict["cross_exposed_share"]),
+        "wanted": labels.CHECK_CROSS_WANTED,
     }
-    passed = verdict["information_fraction"]
+    fraction = verdict["information_fraction"]
     yield {
-        "check": texts.CHECK_INFORMATION,
-        "found": texts.UNPLANNED if passed is None else words.percent(passed, 0),
-        "wanted": texts.DASH if passed is None else texts.CHECK_INFORMATION_WANTED,
+        "check": labels.CHECK_INFORMATION,
+        "found": labels.UNPLANNED if fraction is None else formatting.percent(fraction, 0),
+        "wanted": labels.DASH if fraction is None else labels.CHECK_INFORMATION_WANTED,
     }
 
 
-def _fit(found: Sequence[shapes.PosteriorArm]) -> str:
-    failed = next((arm for arm in found if arm["status"] == "failed"), None)
+def _srm_result(verdict: schemas.Verdict) -> str:
+    status = labels.SRM_STATUSES.get(verdict["srm_status"], verdict["srm_status"])
+    if verdict["srm_p_value"] is None:
+        return status
+    return labels.SRM_FOUND.format(status=status, p=formatting.p_equation(verdict["srm_p_value"]))
+
+
+def _fit_result(posterior: Sequence[schemas.PosteriorArm]) -> str:
+    failed = next((arm for arm in posterior if arm["status"] == _FIT_FAILED), None)
     if failed is not None:
-        return texts.FIT_FAILED.format(reason=failed["reason"] or texts.DASH)
-    fitted = [arm for arm in found if arm["status"] is not None]
+        return labels.FIT_FAILED.format(reason=failed["reason"] or labels.DASH)
+    fitted = [arm for arm in posterior if arm["status"] is not None]
     if not fitted:
-        return texts.DASH
-    worst = max((arm["r_hat"] for arm in fitted if arm["r_hat"] is not None), default=None)
-    proof = "" if worst is None else texts.FIT_PROOF.format(r_hat=words.number(worst, 3))
+        return labels.DASH
+    largest = max((arm["r_hat"] for arm in fitted if arm["r_hat"] is not None), default=None)
+    proof = "" if largest is None else labels.FIT_PROOF.format(r_hat=formatting.number(largest, 3))
     status = ", ".join(sorted({str(arm["status"]) for arm in fitted}))
-    return texts.FIT_FOUND.format(status=status, engine=fitted[0]["engine"], proof=proof)
+    return labels.FIT_FOUND.format(status=status, engine=fitted[0]["engine"], proof=proof)
 
 
-def split(detail: shapes.Experiment, now: shapes.Point) -> list[Row]:
-    """The share of each arm beside the declared one; see `texts.SPLIT_COLUMNS`."""
-    declared = _declared(detail, now["day"])
-    missing = texts.NOT_DECLARED if _is_known(detail, now) else texts.NOT_AT_HAND
-    found = judged(now["variants"])
-    total = sum(arm["users"] or 0 for arm in found)
+def split_rows(detail: schemas.ExperimentDetail, point: schemas.HistoryPoint) -> list[Row]:
+    """Return the rows of `labels.SPLIT_COLUMNS`: the share of each arm and its declared share."""
+    declared = _declared_shares(detail, point["day"])
+    missing = labels.NOT_DECLARED if _is_registry_known(detail, point) else labels.NOT_AVAILABLE
+    arms = without_fallbacks(point["variants"])
+    total = sum(arm["users"] or 0 for arm in arms)
     return [
         {
-            "arm": words.arm(arm["id"], arm["role"]),
-            "users": words.count(arm["users"]),
-            "share": words.percent((arm["users"] or 0) / total if total else None, 1),
-            "declared": words.percent(declared.get(str(arm["id"])), 1) if declared else missing,
+            "arm": formatting.arm_name(arm["id"], arm["role"]),
+            "users": formatting.count(arm["users"]),
+            "share": formatting.percent((arm["users"] or 0) / total if total else None, 1),
+            "declared": formatting.percent(declared.get(str(arm["id"])), 1) if declared else missing,
         }
-        for arm in found
+        for arm in arms
     ]
 
 
-def _is_known(detail: shapes.Experiment, now: shapes.Point) -> bool:
-    """Whether it can be told what was declared: the API that answers may lack the registry of the pipeline."""
-    verdict = now["verdict"]
-    return detail["registry"] is not None or (verdict is not None and _UNREGISTERED in verdict["reasons"])
+def _is_registry_known(detail: schemas.ExperimentDetail, point: schemas.HistoryPoint) -> bool:
+    """Return whether a missing split means that none is declared; the API may lack the pipeline's registry."""
+    verdict = point["verdict"]
+    return detail["registry"] is not None or (verdict is not None and _NOT_REGISTERED in verdict["reasons"])
 
 
-def _declared(detail: shapes.Experiment, day: str) -> dict[str, float]:
-    """The declared share of each arm on a day; empty when none is declared."""
+def _declared_shares(detail: schemas.ExperimentDetail, day: str) -> dict[str, float]:
+    """Return the declared share of each arm on a day; empty if none is declared."""
     splits = (detail["registry"] or {}).get("allocation") or []
     valid = [split["arms"] for split in splits if split["from"] is None or split["from"] <= day]
     shares: dict[str, float] = valid[-1] if valid else {}
@@ -173,15 +180,15 @@ def _declared(detail: shapes.Experiment, day: str) -> dict[str, float]:
     return {arm: share / total for arm, share in shares.items()} if total else {}
 
 
-def funnel(found: shapes.Funnel, names: dict[shapes.VariantId, str]) -> list[Row]:
-    """Every step and arm; see `texts.FUNNEL_COLUMNS`."""
+def funnel_rows(funnel: schemas.Funnel, arm_names: dict[schemas.VariantId, str]) -> list[Row]:
+    """Return the rows of `labels.FUNNEL_COLUMNS`: every step and arm."""
     return [
         {
             "step": step["event_name"],
-            "arm": names.get(arm["id"], str(arm["id"])),
-            "users": words.count(arm["users"]),
-            "purchases": words.count(arm["purchases"]),
+            "arm": arm_names.get(arm["id"], str(arm["id"])),
+            "users": formatting.count(arm["users"]),
+            "purchases": formatting.count(arm["purchases"]),
         }
-        for step in found["steps"]
+        for step in funnel["steps"]
         for arm in step["variants"]
     ]

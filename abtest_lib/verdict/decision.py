@@ -1,26 +1,16 @@
 """From validity, evidence and belief to a decision; the first one stands while the experiment stays valid."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
+from abtest_lib.contracts.enums import Decision
 from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.verdict.evidence import Evidence
 from abtest_lib.verdict.panel import Panel
 from abtest_lib.verdict.reasons import Weight, codes_of
 from abtest_lib.verdict.rules import Rules
 from abtest_lib.verdict.validity import Validity
-
-
-class Decision(StrEnum):
-    """What should be done."""
-
-    SHIP = "ship"
-    KEEP_CONTROL = "keep_control"
-    INCONCLUSIVE = "inconclusive"
-    INVALID = "invalid"
-
 
 _NONE, _SHIP, _LOSS, _FUTILE = range(4)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from abtest_lib.verdict.decision import Decision
+from abtest_lib.contracts.enums import Decision
 from abtest_lib.verdict.reasons import REASONS, Weight, sentence_of
 
 _MAX_LISTED = 6

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from abtest_lib.contracts.enums import Decision, SrmStatus
 from abtest_lib.registry import Experiment, Registry
-from abtest_lib.verdict.decision import Decision
 from abtest_lib.verdict.reasons import sentence_of
 from abtest_lib.verdict.rules import EVERYBODY, METRIC, RULES_VERSION
 
@@ -85,7 +85,7 @@ def _absent(item: Experiment, start: date, day: date) -> Verdict:
         period_start=item.period_start(day) or start,
         control_id=item.control,
         srm_p_value=None,
-        srm_status="not_tested",
+        srm_status=SrmStatus.NOT_TESTED.value,
         cross_exposed_share=None,
         information_fraction=None,
         model_version=RULES_VERSION,

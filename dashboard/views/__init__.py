@@ -1,1 +1,1 @@
-"""One module per page; each has a function `show`."""
+"""The pages: one module each, with a function `show`."""

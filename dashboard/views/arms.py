@@ -1,34 +1,31 @@
-"""The tables of an experiment's arms: beliefs, differences, chi-square."""
+"""The tables of an experiment's arms: estimates, differences, chi-square."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import page, rows, shapes, texts
+from dashboard import labels, page, rows, schemas
 
 
-def table(found: Sequence[shapes.HistoryArm], name: str) -> None:
-    """Counts and beliefs of every arm, with a download."""
-    right = "users purchases rate interval lift best beats loss"
-    page.table(texts.ARM_COLUMNS, rows.arms(found), texts.ARMS_NOTE, right)
-    page.download(name, found)
+def estimates(arms: Sequence[schemas.HistoryArm], file_name: str) -> None:
+    """Show counts and estimates of every arm, with a download."""
+    page.table(labels.ARM_COLUMNS, rows.arm_rows(arms), labels.ARMS_NOTE)
+    page.download(file_name, arms)
 
 
-def differences(found: Sequence[shapes.HistoryArm]) -> None:
-    """Each arm against the control, with the interval that the decision rests on."""
-    compared = rows.differences(found)
+def differences(arms: Sequence[schemas.HistoryArm]) -> None:
+    """Show each arm against the control, with the interval that the decision uses."""
+    compared = rows.difference_rows(arms)
     if compared:
-        page.section(texts.DIFFERENCE_TITLE)
-        right = "difference interval decision z boundary p"
-        page.table(texts.DIFFERENCE_COLUMNS, compared, texts.DIFFERENCE_NOTE, right)
+        page.section(labels.DIFFERENCE_TITLE)
+        page.table(labels.DIFFERENCE_COLUMNS, compared, labels.DIFFERENCE_NOTE)
 
 
-def chi_square(now: shapes.Point, found: Sequence[shapes.HistoryArm]) -> None:
-    """The contingency table behind the omnibus test."""
-    page.section(texts.CHI_TITLE)
-    cells, test = rows.chi_square(found), now["chi_square"]
+def chi_square(test: schemas.ChiSquare | None, arms: Sequence[schemas.HistoryArm]) -> None:
+    """Show the contingency table and the result of the omnibus test."""
+    page.section(labels.CHI_TITLE)
+    cells = rows.chi_square_rows(arms)
     if test is None or not cells:
-        st.write(texts.CHI_NONE)
+        st.write(labels.CHI_NONE)
         return
-    right = "bought bought_expected not not_expected contribution"
-    page.table(texts.CHI_COLUMNS, cells, rows.chi_note(test), right)
+    page.table(labels.CHI_COLUMNS, cells, rows.chi_square_note(test))

@@ -1,13 +1,15 @@
-"""One experiment on one day, from the verdict to the counts that it rests on."""
+"""One experiment on one day: the verdict, then the numbers behind it."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import figures, markup, page, rows, shapes, texts, words
-from dashboard.address import keep, recall
+from abtest_lib.contracts.enums import Role, Window
+from dashboard import formatting, labels, markup, page, rows, schemas
+from dashboard.charts import experiment as experiment_charts
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
+from dashboard.url_state import restore_choice, store_choice
 from dashboard.views import arms, validity
 
 _FEWEST_ARMS = 2
@@ -22,119 +24,101 @@ def show() -> None:
     detail = api.experiment(name)
     day = pick_day(detail)
     history = api.history(detail["name"], day)
-    now = history["points"][-1]
-    _verdict(now)
-    _tiles(now, len(history["points"]))
-    judged = rows.judged(now["variants"])
-    _numbers(api, detail["name"], day, rows.in_order(now["variants"]))
-    _charts(api, detail["name"], day, history, judged)
+    point = history["points"][-1]
+    judged = rows.without_fallbacks(point["variants"])
+    _verdict(point["verdict"])
+    _tiles(point, len(history["points"]))
+    _estimates(api, detail["name"], day, point["variants"])
+    _history(api, detail["name"], day, history, judged)
     arms.differences(judged)
-    arms.chi_square(now, judged)
-    validity.show(api, detail, day, now)
-    page.release_line(detail["release"])
+    arms.chi_square(point["chi_square"], judged)
+    validity.show(api, detail, day, point)
+    page.show_release(detail["release"])
 
 
-def _verdict(now: shapes.Point) -> None:
-    verdict = now["verdict"]
+def _verdict(verdict: schemas.Verdict | None) -> None:
     if verdict is None:
-        page.state(words.decision(None), texts.NOT_JUDGED)
+        page.show_message(formatting.decision_name(None), labels.NOT_JUDGED)
         return
     if not verdict["is_valid"]:
-        st.error(f"**{texts.INVALID_TITLE}**", icon=":material/block:")
-    reasons = "".join(f"<li>{markup.cell_html(sentence)}</li>" for sentence in rows.sentences(verdict["reasons"]))
+        st.error(f"**{labels.INVALID_TITLE}**", icon=":material/block:")
+    reasons = "".join(f"<li>{markup.cell_html(text)}</li>" for text in rows.reason_sentences(verdict["reasons"]))
     st.html(
         f"<div class='ab-verdict'>{markup.badge(verdict['decision']).html} "
-        f"<strong>{markup.cell_html(words.prose(verdict['explanation']))}</strong>"
-        f"<p>{texts.REASONS}</p><ul>{reasons}</ul></div>"
+        f"<strong>{markup.cell_html(formatting.sentence(verdict['explanation']))}</strong>"
+        f"<p>{labels.REASONS}</p><ul>{reasons}</ul></div>"
     )
 
 
-def _tiles(now: shapes.Point, days: int) -> None:
-    arms_seen = sum(arm["role"] != "fallback" and bool(arm["users"]) for arm in now["variants"])
-    tiles = (
-        (texts.PEOPLE_TO_DATE, words.count(now["participants_to_date"])),
-        (texts.PEOPLE_DAY, words.count(now["participants"])),
-        (texts.ARMS, words.count(arms_seen)),
-        (texts.DAYS_RUNNING, words.count(days)),
+def _tiles(point: schemas.HistoryPoint, days: int) -> None:
+    arms_seen = sum(arm["role"] != Role.FALLBACK and bool(arm["users"]) for arm in point["variants"])
+    page.metrics(
+        {
+            labels.PEOPLE_TO_DATE: formatting.count(point["participants_to_date"]),
+            labels.PEOPLE_DAY: formatting.count(point["participants"]),
+            labels.ARMS: formatting.count(arms_seen),
+            labels.DAYS_RUNNING: formatting.count(days),
+        }
     )
-    with st.container(horizontal=True):
-        for label, value in tiles:
-            st.metric(label, value, border=True)
 
 
-def _window() -> str:
-    windows = list(texts.WINDOWS)
-    recall("window", windows)
+def _pick_window() -> str:
+    windows = [str(window) for window in labels.WINDOWS]
+    restore_choice("window", windows)
     chosen = st.segmented_control(
-        texts.WINDOW, windows, required=True, key="window", format_func=texts.WINDOWS.__getitem__
+        labels.WINDOW, windows, required=True, key="window", format_func=labels.WINDOWS.__getitem__
     )
-    return keep("window", chosen, windows)
+    return store_choice("window", chosen, windows)
 
 
-def _numbers(api: Client, name: str, day: str, to_date: Sequence[shapes.HistoryArm]) -> None:
-    page.section(texts.ARMS_TITLE)
-    window = _window()
-    shown = to_date
-    if window == "day":
-        today = api.history(name, day, window="day")["points"][-1]
-        shown = rows.in_order([arm for arm in today["variants"] if arm["users"] is not None])
-    arms.table(shown, f"{name} {day} {window}")
-    judged = [arm for arm in shown if arm["role"] != "fallback"]
+def _estimates(api: Client, name: str, day: str, to_date: Sequence[schemas.HistoryArm]) -> None:
+    """Show the table and the charts of the arms, to date or of the day alone."""
+    page.section(labels.ARMS_TITLE)
+    window = _pick_window()
+    shown = rows.control_first(to_date if window == Window.TO_DATE else _arms_of_day(api, name, day))
+    arms.estimates(shown, f"{name} {day} {window}")
+    judged = rows.without_fallbacks(shown)
     if not judged:
         return
     left, right = st.columns(2)
     with left:
-        page.section(texts.CONVERSION_TITLE, texts.CONVERSION_NOTE)
-        page.chart(figures.conversion(judged), "conversion", texts.CONVERSION_TITLE)
+        chart = experiment_charts.conversion(judged)
+        page.chart(chart, "conversion", labels.CONVERSION_TITLE, labels.CONVERSION_NOTE)
     with right:
-        page.section(texts.POSTERIOR_TITLE, texts.POSTERIOR_NOTE)
-        believed = {arm["id"]: arm for arm in api.posterior(name, day, window)["variants"]}
-        dense = [believed[arm["id"]] for arm in judged if arm["id"] in believed]
-        if any(arm["density"] for arm in dense):
-            page.chart(figures.posterior(dense), "posterior", texts.POSTERIOR_TITLE)
-        else:
-            st.write(texts.POSTERIOR_NONE)
-    _gains(judged)
-
-
-def _gains(judged: Sequence[shapes.HistoryArm]) -> None:
-    lift, loss = figures.lift(judged), figures.loss(judged)
+        _posterior(api.posterior(name, day, window)["variants"], judged)
     left, right = st.columns(2)
-    if lift is not None:
-        with left:
-            page.section(texts.LIFT_TITLE, texts.LIFT_NOTE)
-            page.chart(lift, "lift", texts.LIFT_TITLE)
-    if loss is not None:
-        with right:
-            page.section(texts.LOSS_TITLE, texts.LOSS_NOTE)
-            page.chart(loss, "expected-loss", texts.LOSS_TITLE)
+    with left:
+        page.chart(experiment_charts.lift(judged), "lift", labels.LIFT_TITLE, labels.LIFT_NOTE)
+    with right:
+        page.chart(experiment_charts.loss(judged), "expected-loss", labels.LOSS_TITLE, labels.LOSS_NOTE)
 
 
-def _charts(api: Client, name: str, day: str, history: shapes.History, judged: Sequence[shapes.HistoryArm]) -> None:
+def _arms_of_day(api: Client, name: str, day: str) -> list[schemas.HistoryArm]:
+    point = api.history(name, day, Window.DAY)["points"][-1]
+    return [arm for arm in point["variants"] if arm["users"] is not None]
+
+
+def _posterior(posterior: Sequence[schemas.PosteriorArm], judged: Sequence[schemas.HistoryArm]) -> None:
+    by_id = {arm["id"]: arm for arm in posterior}
+    known = [by_id[arm["id"]] for arm in judged if arm["id"] in by_id]
+    chart = experiment_charts.posterior(known) if any(arm["density"] for arm in known) else None
+    page.chart(chart, "posterior", labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, labels.POSTERIOR_NONE)
+
+
+def _history(api: Client, name: str, day: str, to_date: schemas.History, judged: Sequence[schemas.HistoryArm]) -> None:
+    """Show the charts over days, with a download."""
+    points, day_points = to_date["points"], api.history(name, day, Window.DAY)["points"]
     left, right = st.columns(2)
-    for place, window in ((left, "to_date"), (right, "day")):
-        series = history if window == "to_date" else api.history(name, day, window="day")
-        with place:
-            page.section(texts.TREND_TITLE[window], texts.TREND_NOTE[window])
-            page.chart(figures.trend(series["points"], judged), f"trend-{window}", texts.TREND_TITLE[window])
+    for column, window, shown in ((left, Window.TO_DATE, points), (right, Window.DAY, day_points)):
+        with column:
+            chart = experiment_charts.trend(shown, judged)
+            page.chart(chart, f"trend-{window}", labels.TREND_TITLE[window], labels.TREND_NOTE[window])
     if len(judged) < _FEWEST_ARMS:
         return
     with left:
-        page.section(texts.BOUNDARY_TITLE, texts.BOUNDARY_NOTE)
-        path = figures.boundary(history["points"], judged)
-        if path is None:
-            st.write(texts.BOUNDARY_NONE)
-        else:
-            page.chart(path, "boundary", texts.BOUNDARY_TITLE)
+        chart = experiment_charts.boundary(points, judged)
+        page.chart(chart, "boundary", labels.BOUNDARY_TITLE, labels.BOUNDARY_NOTE, labels.BOUNDARY_NONE)
     with right:
-        page.section(texts.BEST_TITLE, texts.BEST_NOTE)
-        chances = figures.best(history["points"], judged)
-        if chances is None:
-            st.write(texts.POSTERIOR_NONE)
-        else:
-            page.chart(chances, "probability-best", texts.BEST_TITLE)
-    page.download("history", [_flat_point(point, arm) for point in history["points"] for arm in point["variants"]])
-
-
-def _flat_point(point: shapes.Point, arm: shapes.HistoryArm) -> dict[str, object]:
-    return {"day": point["day"], **arm}
+        chart = experiment_charts.best(points, judged)
+        page.chart(chart, "probability-best", labels.BEST_TITLE, labels.BEST_NOTE, labels.POSTERIOR_NONE)
+    page.download("history", [{"day": point["day"], **arm} for point in points for arm in point["variants"]])

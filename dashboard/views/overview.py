@@ -1,140 +1,143 @@
-"""Every experiment: what was decided, how large the effect is, what changed."""
+"""Every experiment: the decision, the size of the effect, what changed."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import markup, page, rows, shapes, texts, words
-from dashboard.address import keep, recall
+from abtest_lib.contracts.enums import Decision
+from dashboard import formatting, labels, markup, page, rows, schemas
 from dashboard.client import Client
+from dashboard.url_state import restore_choice, store_choice
 
-_PAGE = 25
+_PAGE_SIZE = 25
 _CHANGES = 8
-_FILTERS = ("all", "ship", "keep_control", "inconclusive", "invalid", "changed")
+_ALL, _CHANGED = "all", "changed"
+_FILTERS = (_ALL, *(decision.value for decision in Decision), _CHANGED)
+_SCALES = (0.1, 0.2, 0.5, 1.0)
+"""The possible ends of the scale on which lifts are drawn."""
 
 
 def show() -> None:
     """Show the page."""
     api = page.client()
-    st.write(texts.OVERVIEW_LEAD)
+    st.write(labels.OVERVIEW_LEAD)
     counts = {name: api.experiments(limit=1, **_query(name))["total"] for name in _FILTERS}
-    if not counts["all"]:
-        page.state(texts.EMPTY_TITLE, texts.EMPTY)
+    if not counts[_ALL]:
+        page.show_message(labels.EMPTY_TITLE, labels.EMPTY)
         return
-    _changes(api, counts["changed"])
-    chosen, query = _controls(counts)
-    found = api.experiments(limit=_PAGE, cursor=st.query_params.get("after"), **query, **_query(chosen))
-    _list(found)
-    page.release_line(found["release"])
+    _changes(api, counts[_CHANGED])
+    query = {**_query(_pick_filter(counts)), **_pick_search_and_order()}
+    answer = api.experiments(limit=_PAGE_SIZE, cursor=st.query_params.get("after"), **query)
+    _list(answer)
+    page.show_release(answer["release"])
 
 
-def _query(chosen: str) -> dict[str, str | bool]:
-    if chosen == "all":
+def _query(chosen: str) -> dict[str, str | bool | None]:
+    if chosen == _ALL:
         return {}
-    return {"changed": True} if chosen == "changed" else {"decision": chosen}
+    return {"changed": True} if chosen == _CHANGED else {"decision": chosen}
 
 
-def _controls(counts: dict[str, int]) -> tuple[str, dict[str, str | None]]:
-    names = {"all": texts.ALL, "changed": texts.CHANGED, **{str(key): word for key, word in texts.DECISIONS.items()}}
-    recall("show", _FILTERS)
+def _pick_filter(counts: dict[str, int]) -> str:
+    names = labels.DECISIONS | {_ALL: labels.ALL, _CHANGED: labels.CHANGED}
+    restore_choice("show", _FILTERS)
     chosen = st.segmented_control(
-        texts.SHOW,
+        labels.SHOW,
         _FILTERS,
         required=True,
         key="show",
         format_func=lambda name: f"{names[name]} {counts[name]:,}",
-        on_change=_first_page,
+        on_change=_go_to_first_page,
     )
+    return store_choice("show", chosen, _FILTERS)
+
+
+def _pick_search_and_order() -> dict[str, str | bool | None]:
     search, order = st.columns([2, 1])
     part = search.text_input(
-        texts.SEARCH,
+        labels.SEARCH,
         key="search",
         bind="query-params",
-        placeholder=texts.SEARCH_HELP,
+        placeholder=labels.SEARCH_HELP,
         max_chars=200,
-        on_change=_first_page,
+        on_change=_go_to_first_page,
     )
-    sorts = list(texts.SORTS)
-    recall("sort", sorts)
+    sorts = list(labels.SORTS)
+    restore_choice("sort", sorts)
     sort = order.selectbox(
-        texts.SORT,
-        sorts,
-        key="sort",
-        format_func=texts.SORTS.__getitem__,
-        on_change=_first_page,
+        labels.SORT, sorts, key="sort", format_func=labels.SORTS.__getitem__, on_change=_go_to_first_page
     )
-    return keep("show", chosen, _FILTERS), {"search": part or None, "sort": keep("sort", sort, sorts)}
+    return {"search": part or None, "sort": store_choice("sort", sort, sorts)}
 
 
-def _first_page() -> None:
+def _go_to_first_page() -> None:
     st.query_params.pop("after", None)
 
 
-def _list(found: shapes.ExperimentList) -> None:
-    lines = found["experiments"]
-    if not lines:
-        page.state(texts.NO_MATCH_TITLE, texts.NO_MATCH)
-        return
-    reach = _reach(lines)
-    scale = texts.LIFT_SCALE.format(
-        low=words.percent(-reach, 0, signed=True), high=words.percent(reach, 0, signed=True)
-    )
-    shown = texts.SHOWN.format(shown=len(lines), total=found["total"])
-    page.table(
-        {key: texts.COLUMNS[key] for key in ("name", "decision", "lift", "winner", "people", "days", "last")},
-        [_row(line, reach) for line in lines],
-        f"{shown}. {scale}",
-        "people days",
-    )
-    with st.container(horizontal=True):
-        if st.query_params.get("after"):
-            st.button(texts.FIRST, on_click=_first_page, icon=":material/first_page:")
-        if found["next_cursor"]:
-            st.button(texts.NEXT, on_click=_go, args=(found["next_cursor"],), icon=":material/chevron_right:")
-        page.download("experiments", lines)
-
-
-def _go(cursor: str) -> None:
+def _go_to_page(cursor: str) -> None:
     st.query_params["after"] = cursor
 
 
-def _row(line: shapes.Summary, reach: float) -> dict[str, markup.Cell]:
-    before = line["decision_before"]
-    changed = before is not None and before != line["decision"]
-    was = f"<small>{texts.WAS.format(decision=words.decision(before))}</small>" if changed else ""
-    reasons = line["reasons"] if line["decision"] == "invalid" else []
-    why = "".join(f"<small>{markup.cell_html(sentence)}</small>" for sentence in rows.sentences(reasons[:1]))
+def _list(answer: schemas.ExperimentList) -> None:
+    lines = answer["experiments"]
+    if not lines:
+        page.show_message(labels.NO_MATCH_TITLE, labels.NO_MATCH)
+        return
+    reach = _reach(lines)
+    low, high = formatting.percent(-reach, 0, signed=True), formatting.percent(reach, 0, signed=True)
+    shown = labels.SHOWN.format(shown=len(lines), total=answer["total"])
+    note = f"{shown}. {labels.LIFT_SCALE.format(low=low, high=high)}"
+    page.table(labels.OVERVIEW_COLUMNS, [_row(line, reach) for line in lines], note)
+    with st.container(horizontal=True):
+        if st.query_params.get("after"):
+            st.button(labels.FIRST, on_click=_go_to_first_page, icon=":material/first_page:")
+        if answer["next_cursor"]:
+            st.button(labels.NEXT, on_click=_go_to_page, args=(answer["next_cursor"],), icon=":material/chevron_right:")
+        page.download("experiments", lines)
+
+
+def _row(line: schemas.ExperimentSummary, reach: float) -> dict[str, markup.Cell]:
     return {
-        "name": markup.link(line["name"]),
-        "decision": markup.Markup(f"<span>{markup.badge(line['decision']).html}{was}{why}</span>"),
-        "lift": markup.lift_mark(line["lift"] if line["is_valid"] else None, reach),
-        "winner": texts.DASH if line["winner"] is None else str(line["winner"]),
-        "people": words.count(line["participants"]),
-        "days": words.count(line["days"]),
+        "name": markup.experiment_link(line["name"]),
+        "decision": _decision_cell(line),
+        "lift": markup.lift_bar(line["lift"] if line["is_valid"] else None, reach),
+        "winner": labels.DASH if line["winner"] is None else str(line["winner"]),
+        "people": formatting.count(line["participants"]),
+        "days": formatting.count(line["days"]),
         "last": line["last_day"],
     }
 
 
-def _reach(lines: Sequence[shapes.Summary]) -> float:
-    """The end of the scale on which lifts are drawn: wide enough for nearly all, the rest is cut at the edge."""
+def _decision_cell(line: schemas.ExperimentSummary) -> markup.SafeHtml:
+    """Write the decision, the decision of the day before if it was another, and why an experiment is not valid."""
+    before = line["decision_before"]
+    is_changed = before is not None and before != line["decision"]
+    was = f"<small>{labels.WAS.format(decision=formatting.decision_name(before))}</small>" if is_changed else ""
+    reasons = line["reasons"][:1] if line["decision"] == Decision.INVALID else []
+    why = "".join(f"<small>{markup.cell_html(sentence)}</small>" for sentence in rows.reason_sentences(reasons))
+    return markup.SafeHtml(f"<span>{markup.badge(line['decision']).html}{was}{why}</span>")
+
+
+def _reach(lines: Sequence[schemas.ExperimentSummary]) -> float:
+    """Return the end of the scale on which lifts are drawn: nine of ten intervals fit, the others are cut."""
     lifts = [line["lift"] for line in lines if line["is_valid"] and line["lift"]]
-    ends = sorted(max(abs(found["lower"] or 0.0), abs(found["upper"] or 0.0)) for found in lifts)
-    wanted = ends[(len(ends) * 9) // 10 - 1] if ends else 0.1
-    return next((step for step in (0.1, 0.2, 0.5, 1.0) if wanted <= step), 1.0)
+    ends = sorted(max(abs(lift["lower"] or 0.0), abs(lift["upper"] or 0.0)) for lift in lifts)
+    wanted = ends[(len(ends) * 9) // 10 - 1] if ends else _SCALES[0]
+    return next((scale for scale in _SCALES if wanted <= scale), _SCALES[-1])
 
 
 def _changes(api: Client, total: int) -> None:
-    page.section(texts.CHANGED_TITLE)
+    page.section(labels.CHANGED_TITLE)
     if not total:
-        st.write(texts.CHANGED_NONE)
+        st.write(labels.CHANGED_NONE)
         return
-    found = api.experiments(changed=True, limit=_CHANGES, sort="-last_day")["experiments"]
-    items = "".join(f"<li>{_change(line)}</li>" for line in found)
-    more = texts.CHANGED_MORE.format(more=total - len(found)) if total > len(found) else ""
+    lines = api.experiments(changed=True, limit=_CHANGES, sort="-last_day")["experiments"]
+    items = "".join(f"<li>{_change(line)}</li>" for line in lines)
+    more = labels.CHANGED_MORE.format(more=total - len(lines)) if total > len(lines) else ""
     st.html(f"<ul>{items}</ul>" + (f"<p>{more}</p>" if more else ""))
 
 
-def _change(line: shapes.Summary) -> str:
+def _change(line: schemas.ExperimentSummary) -> str:
     before, now = (markup.badge(line[key]).html for key in ("decision_before", "decision"))
-    name = markup.link(line["name"]).html
-    return texts.CHANGED_LINE.format(name=name, before=before, now=now, day=line["last_day"])
+    name = markup.experiment_link(line["name"]).html
+    return labels.CHANGED_LINE.format(name=name, before=before, now=now, day=line["last_day"])

@@ -1,64 +1,110 @@
-"""How many people and days an experiment needs, with the power of fewer and of more."""
+"""How many people and days an experiment needs, and the power of smaller and larger numbers."""
+
+from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard import figures_lake, page, texts, words
-from dashboard.address import keep, recall
-from dashboard.client import ApiError, Trouble
+from dashboard import formatting, labels, page, schemas
+from dashboard.charts import plan as plan_charts
+from dashboard.client import ApiError, Client, ErrorKind
+from dashboard.url_state import restore_choice, store_choice
 
-_POINTS = 24
+_CURVE_POINTS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What the reader asks for.
+
+    Attributes:
+        baseline: The conversion of the control, a proportion.
+        lift: The smallest lift to find, a ratio.
+        arms: The number of arms with the control.
+        power: The probability of finding the lift.
+        alpha: The probability of a false alarm.
+        rule: The stopping rule.
+        users_per_day: New people a day in all arms; 0 if unknown.
+    """
+
+    baseline: float
+    lift: float
+    arms: int
+    power: float
+    alpha: float
+    rule: str
+    users_per_day: int
 
 
 def show() -> None:
     """Show the page."""
-    st.write(texts.PLAN_LEAD)
+    st.write(labels.PLAN_LEAD)
+    inputs = _pick_inputs()
+    try:
+        plan = _ask(page.client(), inputs)
+    except ApiError as error:
+        if error.kind is not ErrorKind.OTHER:
+            raise
+        page.show_message(labels.IMPOSSIBLE_TITLE, page.escape_markdown(error.detail))
+        return
+    _tiles(plan)
+    _power(plan, inputs)
+
+
+def _pick_inputs() -> _Inputs:
     first, second, third = st.columns(3)
     baseline = first.number_input(
-        texts.BASELINE,
+        labels.BASELINE,
         0.01,
         99.99,
         5.0,
         0.5,
         format="%.2f",
         key="baseline",
-        help=texts.BASELINE_HELP,
+        help=labels.BASELINE_HELP,
         bind="query-params",
     )
-    lift = second.number_input(texts.EFFECT, -99.0, 1_000.0, 10.0, 1.0, format="%.1f", key="lift", bind="query-params")
-    rules = list(texts.RULES)
-    recall("rule", rules)
-    rule = keep("rule", third.selectbox(texts.RULE, rules, key="rule", format_func=texts.RULES.__getitem__), rules)
-    arms = first.number_input(texts.PLAN_ARMS, 2, 50, 2, key="arms", bind="query-params")
-    power = second.number_input(texts.POWER, 50.0, 99.9, 80.0, 5.0, format="%.1f", key="power", bind="query-params")
-    alpha = third.number_input(texts.ALPHA, 0.1, 20.0, 5.0, 1.0, format="%.1f", key="alpha", bind="query-params")
-    per_day = first.number_input(texts.PER_DAY, 0, 1_000_000_000, 0, 500, key="per_day", bind="query-params")
-    try:
-        found = page.client().plan(
-            baseline=baseline / 100,
-            lift=lift / 100,
-            arms=arms,
-            power=power / 100,
-            alpha=alpha / 100,
-            rule=rule,
-            users_per_day=per_day or None,
-            points=_POINTS,
-        )
-    except ApiError as error:
-        if error.trouble is not Trouble.OTHER:
-            raise
-        page.state(texts.IMPOSSIBLE_TITLE, page.plain(error.detail))
-        return
-    with st.container(horizontal=True):
-        st.metric(texts.PER_ARM, words.count(found["users_per_arm"]), border=True)
-        st.metric(texts.TOTAL, words.count(found["users_total"]), border=True)
-        days = texts.DURATION_UNKNOWN if found["days"] is None else words.count(found["days"])
-        st.metric(texts.DURATION, days, border=True)
-    note = texts.POWER_NOTE.format(
-        users=words.count(found["users_per_arm"]),
-        lift=words.percent(lift / 100, 1, signed=True),
-        power=words.percent(power / 100, 1),
+    lift = second.number_input(labels.EFFECT, -99.0, 1_000.0, 10.0, 1.0, format="%.1f", key="lift", bind="query-params")
+    rules = list(labels.STOPPING_RULES)
+    restore_choice("rule", rules)
+    rule = third.selectbox(labels.STOPPING_RULE, rules, key="rule", format_func=labels.STOPPING_RULES.__getitem__)
+    arms = first.number_input(labels.PLAN_ARMS, 2, 50, 2, key="arms", bind="query-params")
+    power = second.number_input(labels.POWER, 50.0, 99.9, 80.0, 5.0, format="%.1f", key="power", bind="query-params")
+    alpha = third.number_input(labels.ALPHA, 0.1, 20.0, 5.0, 1.0, format="%.1f", key="alpha", bind="query-params")
+    per_day = first.number_input(labels.PER_DAY, 0, 1_000_000_000, 0, 500, key="per_day", bind="query-params")
+    rule = store_choice("rule", rule, rules)
+    return _Inputs(baseline / 100, lift / 100, arms, power / 100, alpha / 100, rule, per_day)
+
+
+def _ask(api: Client, inputs: _Inputs) -> schemas.SampleSize:
+    return api.plan(
+        baseline=inputs.baseline,
+        lift=inputs.lift,
+        arms=inputs.arms,
+        power=inputs.power,
+        alpha=inputs.alpha,
+        rule=inputs.rule,
+        users_per_day=inputs.users_per_day or None,
+        points=_CURVE_POINTS,
     )
-    page.section(texts.POWER_TITLE, note)
-    curve = [(point["users_per_arm"], point["power"]) for point in found["curve"]]
-    page.chart(figures_lake.power(curve, found["users_per_arm"], power / 100), "power", texts.POWER_TITLE)
-    page.download("power", found["curve"])
+
+
+def _tiles(plan: schemas.SampleSize) -> None:
+    days = labels.DURATION_UNKNOWN if plan["days"] is None else formatting.count(plan["days"])
+    page.metrics(
+        {
+            labels.PER_ARM: formatting.count(plan["users_per_arm"]),
+            labels.TOTAL: formatting.count(plan["users_total"]),
+            labels.DURATION: days,
+        }
+    )
+
+
+def _power(plan: schemas.SampleSize, inputs: _Inputs) -> None:
+    note = labels.POWER_NOTE.format(
+        users=formatting.count(plan["users_per_arm"]),
+        lift=formatting.percent(inputs.lift, 1, signed=True),
+        power=formatting.percent(inputs.power, 1),
+    )
+    chart = plan_charts.power(plan["curve"], plan["users_per_arm"], inputs.power)
+    page.chart(chart, "power", labels.POWER_TITLE, note)
+    page.download("power", plan["curve"])

@@ -1,32 +1,36 @@
-"""May the numbers of an experiment be believed: checks, split, computation, funnel."""
+"""Whether the numbers of an experiment are valid: checks, split, fit, funnel."""
+
+from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import figures_lake, page, rows, shapes, texts, words
+from dashboard import formatting, labels, page, rows, schemas
+from dashboard.charts import pipeline as pipeline_charts
 from dashboard.client import Client
 
 
-def show(api: Client, detail: shapes.Experiment, day: str, now: shapes.Point) -> None:
+def show(api: Client, detail: schemas.ExperimentDetail, day: str, point: schemas.HistoryPoint) -> None:
     """Show the checks of one day."""
-    page.section(texts.VALIDITY_TITLE)
+    page.section(labels.VALIDITY_TITLE)
     left, right = st.columns(2)
     with left:
-        believed = api.posterior(detail["name"], day)["variants"]
-        page.table(texts.VALIDITY_COLUMNS, rows.checks(now["verdict"], believed))
+        posterior = api.posterior(detail["name"], day)["variants"]
+        page.table(labels.VALIDITY_COLUMNS, rows.check_rows(point["verdict"], posterior))
     with right:
-        page.table(texts.SPLIT_COLUMNS, rows.split(detail, now), texts.SPLIT_TITLE, "users share declared")
-    page.section(texts.FUNNEL_TITLE, texts.FUNNEL_NOTE)
-    funnel(api, detail["name"], day, {arm["id"]: words.arm(arm["id"], arm["role"]) for arm in now["variants"]})
+        page.table(labels.SPLIT_COLUMNS, rows.split_rows(detail, point), labels.SPLIT_TITLE)
+    page.section(labels.FUNNEL_TITLE, labels.FUNNEL_NOTE)
+    show_funnel(api, detail["name"], day, point["variants"])
 
 
-def funnel(api: Client, name: str, day: str, names: dict[shapes.VariantId, str]) -> None:
-    """The funnel of one day, as a figure and as a table."""
-    found = api.funnel(name, day)
-    if not found["steps"]:
-        st.write(texts.FUNNEL_NONE)
+def show_funnel(api: Client, name: str, day: str, arms: Sequence[schemas.Arm]) -> None:
+    """Show the funnel of one day as a chart and as a table."""
+    funnel = api.funnel(name, day)
+    if not funnel["steps"]:
+        st.write(labels.FUNNEL_NONE)
         return
-    page.chart(figures_lake.funnel(found, names), "funnel", texts.FUNNEL_TITLE)
-    page.table(texts.FUNNEL_COLUMNS, rows.funnel(found, names), "", "users purchases")
+    arm_names = {arm["id"]: formatting.arm_name(arm["id"], arm["role"]) for arm in arms}
+    page.plot(pipeline_charts.funnel(funnel, arm_names), "funnel", labels.FUNNEL_TITLE)
+    page.table(labels.FUNNEL_COLUMNS, rows.funnel_rows(funnel, arm_names))
     page.download(
-        "funnel", [{"step": step["event_name"], **arm} for step in found["steps"] for arm in step["variants"]]
+        "funnel", [{"step": step["event_name"], **arm} for step in funnel["steps"] for arm in step["variants"]]
     )

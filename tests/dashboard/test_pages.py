@@ -12,15 +12,15 @@ from looking import PHONE, Looker, cells, download, metrics, text, violations
 from sites import Site
 from world import HOSTILE
 
-from dashboard import texts, words
+from dashboard import formatting, labels
 
 PAGES = {
-    "": texts.OVERVIEW,
-    f"experiment?name={quote(RANKING, safe='')}": texts.EXPERIMENT,
-    "pipeline": texts.PIPELINE,
-    "plan": texts.PLAN,
-    "try": texts.TRY,
-    "reference": texts.REFERENCE,
+    "": labels.OVERVIEW,
+    f"experiment?name={quote(RANKING, safe='')}": labels.EXPERIMENT,
+    "pipeline": labels.PIPELINE,
+    "plan": labels.PLAN,
+    "try": labels.TRY,
+    "reference": labels.REFERENCE,
 }
 FOCUSED = "() => document.activeElement.innerText || document.activeElement.ariaLabel || ''"
 SCIENTIFIC = re.compile(r"\b\d(\.\d+)?[eE][+-]?\d+\b")
@@ -60,45 +60,53 @@ def test_every_page_fits_a_phone_in_the_dark(look: Looker, path: str, title: str
 
 
 def test_overview_says_what_the_api_says(look: Looker, site: Site) -> None:
-    shown = cells(look.open("?sort=name"), texts.COLUMNS["decision"])
+    shown = cells(look.open("?sort=name"), labels.OVERVIEW_COLUMNS["decision"])
     answered = site.api.experiments(sort="name", limit=25)["experiments"]
     assert len(shown) == 25
     for row, line in zip(shown, answered, strict=True):
-        assert row[texts.COLUMNS["name"]] == " ".join(line["name"].split())
-        assert row[texts.COLUMNS["decision"]].startswith(words.decision(line["decision"]))
-        assert row[texts.COLUMNS["people"]] == words.count(line["participants"])
-        assert row[texts.COLUMNS["last"]] == line["last_day"]
+        assert row[labels.OVERVIEW_COLUMNS["name"]] == " ".join(line["name"].split())
+        assert row[labels.OVERVIEW_COLUMNS["decision"]].startswith(formatting.decision_name(line["decision"]))
+        assert row[labels.OVERVIEW_COLUMNS["people"]] == formatting.count(line["participants"])
+        assert row[labels.OVERVIEW_COLUMNS["last"]] == line["last_day"]
 
 
 def test_overview_draws_the_lift_of_valid_experiments(look: Looker, site: Site) -> None:
-    (row,) = cells(look.open("?search=ranking"), texts.COLUMNS["decision"])
+    (row,) = cells(look.open("?search=ranking"), labels.OVERVIEW_COLUMNS["decision"])
     (line,) = site.api.experiments(search="ranking")["experiments"]
-    assert row[texts.COLUMNS["lift"]] == words.lift(line["lift"]) == "+25.0\u00a0% (-10.0\u00a0…\u00a0+70.0)"
-    assert texts.WAS.format(decision="Inconclusive") in row[texts.COLUMNS["decision"]]
+    assert (
+        row[labels.OVERVIEW_COLUMNS["lift"]]
+        == formatting.lift(line["lift"])
+        == "+25.0\u00a0% (-10.0\u00a0…\u00a0+70.0)"
+    )
+    assert labels.WAS.format(decision="Inconclusive") in row[labels.OVERVIEW_COLUMNS["decision"]]
 
 
 def test_overview_filters_by_clicks_and_remembers_them_in_the_address(look: Looker) -> None:
     page = look.open()
     page.get_by_role("radio", name=re.compile("^Ship 1")).or_(page.get_by_text(re.compile("^Ship 1"))).first.click()
     look.wait(page)
-    assert [row[texts.COLUMNS["name"]] for row in cells(page, texts.COLUMNS["decision"])] == [RANKING]
+    assert [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(page, labels.OVERVIEW_COLUMNS["decision"])] == [
+        RANKING
+    ]
     assert "show=ship" in page.url
     again = look.open(page.url.rsplit("/", 1)[1])
-    assert [row[texts.COLUMNS["name"]] for row in cells(again, texts.COLUMNS["decision"])] == [RANKING]
+    assert [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(again, labels.OVERVIEW_COLUMNS["decision"])] == [
+        RANKING
+    ]
 
 
 def test_overview_search_and_pages(look: Looker, site: Site) -> None:
     page = look.open("?sort=name")
-    page.get_by_role("button", name=texts.NEXT).click()
+    page.get_by_role("button", name=labels.NEXT).click()
     look.wait(page)
-    second = [row[texts.COLUMNS["name"]] for row in cells(page, texts.COLUMNS["decision"])]
+    second = [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(page, labels.OVERVIEW_COLUMNS["decision"])]
     everything = [line["name"] for line in site.api.experiments(sort="name", limit=500)["experiments"]]
     assert second == everything[25:]
     assert len(second) > 0
-    page.get_by_label(texts.SEARCH).fill("batch/1")
-    page.get_by_label(texts.SEARCH).press("Enter")
+    page.get_by_label(labels.SEARCH).fill("batch/1")
+    page.get_by_label(labels.SEARCH).press("Enter")
     look.wait(page)
-    found = [row[texts.COLUMNS["name"]] for row in cells(page, texts.COLUMNS["decision"])]
+    found = [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(page, labels.OVERVIEW_COLUMNS["decision"])]
     assert found == [f"batch/1{digit}" for digit in range(10)]
 
 
@@ -118,33 +126,33 @@ def test_overview_says_what_changed(look: Looker) -> None:
 
 def test_a_search_without_result_says_so(look: Looker) -> None:
     page = look.open("?search=no-such-thing")
-    assert texts.NO_MATCH_TITLE in text(page)
+    assert labels.NO_MATCH_TITLE in text(page)
 
 
 def test_experiment_says_what_the_api_says(look: Looker, site: Site) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}")
     now = site.api.history(RANKING)["points"][-1]
     tiles = metrics(page)
-    assert tiles[texts.PEOPLE_TO_DATE] == words.count(now["participants_to_date"]) == "390"
-    assert tiles[texts.PEOPLE_DAY] == "184"
-    shown = cells(page, texts.ARM_COLUMNS["best"])
+    assert tiles[labels.PEOPLE_TO_DATE] == formatting.count(now["participants_to_date"]) == "390"
+    assert tiles[labels.PEOPLE_DAY] == "184"
+    shown = cells(page, labels.ARM_COLUMNS["best"])
     assert [row["Arm"] for row in shown] == ["4915", "4916"]
     for row, arm in zip(shown, now["variants"], strict=True):
-        assert row[texts.ARM_COLUMNS["users"]] == words.count(arm["users"])
-        assert row[texts.ARM_COLUMNS["rate"]] == words.percent(arm["conversion_rate"])
-        assert row[texts.ARM_COLUMNS["interval"]] == words.interval(arm["interval"])
-        assert row[texts.ARM_COLUMNS["best"]] == words.probability(arm["probability_best"])
-        assert row[texts.ARM_COLUMNS["loss"]] == words.points(arm["expected_loss"])
-    (difference,) = cells(page, texts.DIFFERENCE_COLUMNS["boundary"])
-    assert (difference["z"], difference[texts.DIFFERENCE_COLUMNS["boundary"]]) == ("0.60", "2.90")
+        assert row[labels.ARM_COLUMNS["users"]] == formatting.count(arm["users"])
+        assert row[labels.ARM_COLUMNS["rate"]] == formatting.percent(arm["conversion_rate"])
+        assert row[labels.ARM_COLUMNS["interval"]] == formatting.percent_interval(arm["interval"])
+        assert row[labels.ARM_COLUMNS["best"]] == formatting.probability(arm["probability_best"])
+        assert row[labels.ARM_COLUMNS["loss"]] == formatting.percentage_points(arm["expected_loss"])
+    (difference,) = cells(page, labels.DIFFERENCE_COLUMNS["boundary"])
+    assert (difference["z"], difference[labels.DIFFERENCE_COLUMNS["boundary"]]) == ("0.60", "2.90")
     assert now["verdict"]["explanation"] in text(page)
     assert "χ² = 0.36, 1 degree of freedom, p\u00a0=\u00a00.5500" in text(page)
 
 
 def test_experiment_of_an_earlier_day_knows_nothing_later(look: Looker) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}&day=2021-08-01")
-    assert metrics(page)[texts.PEOPLE_TO_DATE] == "212"
-    assert [row[texts.ARM_COLUMNS["users"]] for row in cells(page, texts.ARM_COLUMNS["best"])] == ["100", "110", "–"]
+    assert metrics(page)[labels.PEOPLE_TO_DATE] == "212"
+    assert [row[labels.ARM_COLUMNS["users"]] for row in cells(page, labels.ARM_COLUMNS["best"])] == ["100", "110", "–"]
     drawn = page.evaluate(
         "() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data.flatMap(one => one.x || []))"
     )
@@ -155,10 +163,10 @@ def test_experiment_of_an_earlier_day_knows_nothing_later(look: Looker) -> None:
 def test_experiment_of_the_day_alone(look: Looker, site: Site) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}&window=day")
     today = {str(arm["id"]): arm for arm in site.api.result(RANKING)["variants"]}
-    shown = cells(page, texts.ARM_COLUMNS["best"])
+    shown = cells(page, labels.ARM_COLUMNS["best"])
     assert {row["Arm"] for row in shown} == set(today) == {"4915", "4916"}
     for row in shown:
-        assert row[texts.ARM_COLUMNS["users"]] == words.count(today[row["Arm"]]["users"])
+        assert row[labels.ARM_COLUMNS["users"]] == formatting.count(today[row["Arm"]]["users"])
 
 
 def test_figures_draw_the_numbers_of_the_api(look: Looker, site: Site) -> None:
@@ -177,12 +185,12 @@ def test_figures_draw_the_numbers_of_the_api(look: Looker, site: Site) -> None:
 def test_an_experiment_with_one_arm_is_not_valid_and_says_why(look: Looker) -> None:
     page = look.open(f"experiment?name={LONELY}")
     shown = text(page)
-    assert texts.INVALID_TITLE in shown
+    assert labels.INVALID_TITLE in shown
     assert "Fewer than two arms have users, so there is nothing to compare." in shown
     assert look.problems == []
-    (row,) = cells(look.open(f"?search={LONELY}"), texts.COLUMNS["decision"])
-    assert row[texts.COLUMNS["decision"]].startswith("Not valid")
-    assert row[texts.COLUMNS["lift"]] == texts.DASH
+    (row,) = cells(look.open(f"?search={LONELY}"), labels.OVERVIEW_COLUMNS["decision"])
+    assert row[labels.OVERVIEW_COLUMNS["decision"]].startswith("Not valid")
+    assert row[labels.OVERVIEW_COLUMNS["lift"]] == labels.DASH
 
 
 @pytest.mark.parametrize("name", [WEIRD, HOSTILE])
@@ -191,7 +199,9 @@ def test_names_are_text(look: Looker, name: str) -> None:
     assert page.title() != "gone"
     assert look.problems == []
     listed = look.open(f"?search={quote(name, safe='')}")
-    assert [row[texts.COLUMNS["name"]] for row in cells(listed, texts.COLUMNS["decision"])] == [name]
+    assert [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(listed, labels.OVERVIEW_COLUMNS["decision"])] == [
+        name
+    ]
     assert listed.locator("img[src=x]").count() == 0
     listed.get_by_role("link", name=name).first.click()
     look.wait(listed)
@@ -199,38 +209,40 @@ def test_names_are_text(look: Looker, name: str) -> None:
 
 
 def test_an_unknown_experiment_and_an_unknown_day(look: Looker) -> None:
-    assert texts.NO_DATA_TITLE in text(look.open("experiment?name=nobody"))
+    assert labels.NO_DATA_TITLE in text(look.open("experiment?name=nobody"))
     page = look.open(f"experiment?name={quote(RANKING, safe='')}&day=2020-01-01")
     assert "2021-08-01" in text(page)
-    assert texts.NO_DATA_TITLE in text(page)
+    assert labels.NO_DATA_TITLE in text(page)
     assert look.problems == []
 
 
 def test_pipeline_says_what_the_api_says(look: Looker, site: Site) -> None:
     page = look.open("pipeline")
-    shown = {row[texts.TABLE_COLUMNS["table"]]: row for row in cells(page, texts.TABLE_COLUMNS["rows"])}
+    shown = {row[labels.TABLE_COLUMNS["table"]]: row for row in cells(page, labels.TABLE_COLUMNS["rows"])}
     tables = site.api.tables()
     assert len(shown) == len(tables) == 14
     for table in tables:
-        assert shown[f"{table['layer']}/{table['table']}"][texts.TABLE_COLUMNS["rows"]] == words.count(table["rows"])
-    assert metrics(page)[texts.REJECTED] == words.count(site.api.quality()["quarantine"]["rows"]) == "2"
-    assert texts.FLOW_NOTE.format(read=4, new=2, duplicates=0, rejected=2, forgotten="") in text(page)
+        assert shown[f"{table['layer']}/{table['table']}"][labels.TABLE_COLUMNS["rows"]] == formatting.count(
+            table["rows"]
+        )
+    assert metrics(page)[labels.REJECTED] == formatting.count(site.api.quality()["quarantine"]["rows"]) == "2"
+    assert labels.FLOW_NOTE.format(read=4, new=2, duplicates=0, rejected=2, forgotten="") in text(page)
     assert not any(user in page.content() for user in USER_IDS)
-    runs = cells(page, texts.RUN_COLUMNS["job"])
-    assert [row[texts.RUN_COLUMNS["job"]] for row in runs] == [run["job"] for run in site.api.quality()["runs"]]
+    runs = cells(page, labels.RUN_COLUMNS["job"])
+    assert [row[labels.RUN_COLUMNS["job"]] for row in runs] == [run["job"] for run in site.api.quality()["runs"]]
 
 
 def test_plan_says_what_the_api_says(look: Looker, site: Site) -> None:
     page = look.open("plan?baseline=4.0&lift=20.0&rule=planned&per_day=1000")
     wanted = site.api.plan(baseline=0.04, lift=0.2, rule="planned", users_per_day=1000)
     tiles = metrics(page)
-    assert tiles[texts.PER_ARM] == words.count(wanted["users_per_arm"])
-    assert tiles[texts.DURATION] == words.count(wanted["days"])
-    page.get_by_role("spinbutton", name=texts.BASELINE).fill("8")
-    page.get_by_role("spinbutton", name=texts.BASELINE).press("Enter")
+    assert tiles[labels.PER_ARM] == formatting.count(wanted["users_per_arm"])
+    assert tiles[labels.DURATION] == formatting.count(wanted["days"])
+    page.get_by_role("spinbutton", name=labels.BASELINE).fill("8")
+    page.get_by_role("spinbutton", name=labels.BASELINE).press("Enter")
     look.wait(page)
     wanted = site.api.plan(baseline=0.08, lift=0.2, rule="planned")
-    assert metrics(page)[texts.PER_ARM] == words.count(wanted["users_per_arm"])
+    assert metrics(page)[labels.PER_ARM] == formatting.count(wanted["users_per_arm"])
     saved = rows_of(download(page))
     assert len(saved) == 24
     assert "baseline=8" in page.url
@@ -238,13 +250,13 @@ def test_plan_says_what_the_api_says(look: Looker, site: Site) -> None:
 
 def test_an_impossible_plan_is_explained(look: Looker) -> None:
     page = look.open("plan?baseline=99.0&lift=900.0")
-    assert texts.IMPOSSIBLE_TITLE in text(page)
+    assert labels.IMPOSSIBLE_TITLE in text(page)
     assert look.problems == []
 
 
 def test_try_the_api_shows_request_and_answer(look: Looker, site: Site) -> None:
     page = look.open(f"try?name={quote(RANKING, safe='')}&on=2021-08-01")
-    assert metrics(page)[texts.STATUS] == "200"
+    assert metrics(page)[labels.STATUS] == "200"
     shown = text(page)
     assert "/experiment/search%2Franking/result?day=2021-08-01" in shown
     assert f'"number_of_participants": {site.api.result(RANKING, "2021-08-01")["number_of_participants"]}' in shown
@@ -252,7 +264,7 @@ def test_try_the_api_shows_request_and_answer(look: Looker, site: Site) -> None:
 
 def test_try_the_api_shows_the_404(look: Looker) -> None:
     page = look.open("try?other=nobody")
-    assert metrics(page)[texts.STATUS] == "404"
+    assert metrics(page)[labels.STATUS] == "404"
     assert "No data found for experiment 'nobody'" in text(page)
     assert look.problems == []
 
@@ -262,7 +274,7 @@ def test_the_reference_knows_every_route(look: Looker, site: Site) -> None:
     page = look.open(f"reference?path={quote('GET /experiments', safe='')}")
     described = document["paths"]["/experiments"]["get"]
     assert described["summary"] in text(page)
-    shown = [row[texts.PARAMETER_COLUMNS["name"]] for row in cells(page, texts.PARAMETER_COLUMNS["where"])]
+    shown = [row[labels.PARAMETER_COLUMNS["name"]] for row in cells(page, labels.PARAMETER_COLUMNS["where"])]
     assert shown == [one["name"] for one in described["parameters"]]
     assert page.locator("[data-testid=stSelectbox]").count() == 1
     for path in list(document["paths"])[:3]:
@@ -281,8 +293,8 @@ def test_everything_can_be_reached_by_keyboard(look: Looker) -> None:
             page.evaluate("() => document.activeElement.innerText || document.activeElement.ariaLabel || ''")
         )
     seen = "\n".join(reached)
-    assert texts.PIPELINE in seen
-    assert texts.CSV in seen
+    assert labels.PIPELINE in seen
+    assert labels.CSV in seen
     assert RANKING in seen
     page.locator("table a").first.focus()
     page.keyboard.press("Enter")

@@ -14,7 +14,7 @@ from lakes import LONELY, RANKING
 from serving import listening
 from world import HOSTILE, build_lake
 
-from dashboard import texts, words
+from dashboard import formatting, labels
 from dashboard.client import Client
 from dashboard.report import write_report
 
@@ -65,13 +65,17 @@ def test_a_report_is_one_harmless_file(api: Client, name: str) -> None:
 def test_a_report_has_the_numbers_of_the_api(api: Client) -> None:
     text = Tags(write_report(api, RANKING)).text
     now = api.history(RANKING)["points"][-1]
-    assert words.prose(now["verdict"]["explanation"]) in text
+    assert formatting.sentence(now["verdict"]["explanation"]) in text
     assert len(now["variants"]) == 2
     for arm in now["variants"]:
-        for shown in (words.count(arm["users"]), words.percent(arm["conversion_rate"]), words.lift(arm["lift"])):
+        for shown in (
+            formatting.count(arm["users"]),
+            formatting.percent(arm["conversion_rate"]),
+            formatting.lift(arm["lift"]),
+        ):
             assert shown in text
-    assert texts.BOUNDARY_TITLE in text
-    assert texts.POSTERIOR_TITLE in text
+    assert labels.BOUNDARY_TITLE in text
+    assert labels.POSTERIOR_TITLE in text
 
 
 @pytest.mark.parametrize("name", [RANKING, LONELY])
@@ -89,7 +93,7 @@ def test_a_report_of_an_earlier_day_knows_nothing_later(api: Client) -> None:
 
 def test_an_experiment_that_is_not_valid_says_so_first(api: Client) -> None:
     text = Tags(write_report(api, LONELY)).text
-    assert texts.INVALID_TITLE in text
+    assert labels.INVALID_TITLE in text
     assert "Fewer than two arms have users" in text
 
 

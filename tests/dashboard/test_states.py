@@ -7,7 +7,7 @@ import pytest
 from looking import Looker, text, violations
 from sites import Site, dashboard
 
-from dashboard import texts
+from dashboard import labels
 
 PAGES = ["", "experiment", "pipeline", "plan", "try", "reference"]
 
@@ -17,7 +17,7 @@ def test_stale_numbers_are_shown_with_a_warning(look: Looker, site: Site, path: 
     site.front.mode = "stale"
     page = look.open(path)
     shown = text(page)
-    assert texts.STALE_TITLE in shown
+    assert labels.STALE_TITLE in shown
     assert "the lake cannot be read: it is gone" in shown
     assert "3 days" in shown
     assert page.locator("h1").count() == 1
@@ -26,14 +26,14 @@ def test_stale_numbers_are_shown_with_a_warning(look: Looker, site: Site, path: 
 
 def test_a_release_that_is_days_old_is_said(look: Looker, site: Site) -> None:
     site.front.mode = "old"
-    assert texts.OLD.format(age="3 days") in text(look.open())
+    assert labels.OLD.format(age="3 days") in text(look.open())
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_an_api_that_fails_is_a_state_and_no_stack_trace(look: Looker, site: Site, path: str) -> None:
     site.front.mode = "broken"
     page = look.open(path)
-    assert texts.OTHER_TITLE in text(page)
+    assert labels.OTHER_TITLE in text(page)
     assert "an unexpected error; the logs say more" in text(page)
     assert page.locator("[data-testid=stException]").count() == 0
 
@@ -41,14 +41,14 @@ def test_an_api_that_fails_is_a_state_and_no_stack_trace(look: Looker, site: Sit
 def test_an_api_without_a_release(look: Looker, site: Site) -> None:
     site.front.mode = "unpublished"
     shown = text(look.open())
-    assert texts.NOT_READY_TITLE in shown
+    assert labels.NOT_READY_TITLE in shown
     assert "no release is mirrored yet" in shown
 
 
 def test_loading_is_said(look: Looker, site: Site) -> None:
     site.front.mode = "slow"
     page = look.start()
-    loading = page.get_by_text(texts.LOADING)
+    loading = page.get_by_text(labels.LOADING)
     loading.wait_for(timeout=10_000)
     assert loading.is_visible()
 
@@ -65,7 +65,7 @@ def test_no_api_at_all(without_api: Looker) -> None:
     for path in PAGES:
         page = without_api.open(path)
         shown = text(page)
-        assert texts.DOWN_TITLE in shown
+        assert labels.DOWN_TITLE in shown
         assert "http://127.0.0.1:9" in shown
         assert "abtest serve --lake DIR" in shown
         assert page.locator("[data-testid=stException]").count() == 0
@@ -76,8 +76,8 @@ def test_no_api_at_all(without_api: Looker) -> None:
 def test_a_lake_without_experiments(browser: Any, empty_site: Site) -> None:
     looker = Looker(browser, empty_site.address)
     for path in ("", "experiment", "try"):
-        assert texts.EMPTY_TITLE in text(looker.open(path))
-    assert texts.RULES_NONE in text(looker.open("pipeline"))
+        assert labels.EMPTY_TITLE in text(looker.open(path))
+    assert labels.QUARANTINE_NONE in text(looker.open("pipeline"))
     assert looker.problems == []
     looker.close()
 

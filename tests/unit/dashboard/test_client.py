@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from dashboard.client import ApiError, Client, Trouble
+from dashboard.client import ApiError, Client, ErrorKind
 
 Handler = Callable[[httpx.Request], httpx.Response]
 
@@ -21,18 +21,18 @@ def answering(status: int, text: str) -> Handler:
 @pytest.mark.parametrize(
     ("status", "trouble"),
     [
-        (404, Trouble.NO_DATA),
-        (503, Trouble.NOT_READY),
-        (502, Trouble.NOT_READY),
-        (401, Trouble.REFUSED),
-        (422, Trouble.OTHER),
-        (500, Trouble.OTHER),
+        (404, ErrorKind.NO_DATA),
+        (503, ErrorKind.NOT_READY),
+        (502, ErrorKind.NOT_READY),
+        (401, ErrorKind.REFUSED),
+        (422, ErrorKind.OTHER),
+        (500, ErrorKind.OTHER),
     ],
 )
-def test_statuses_become_troubles(status: int, trouble: Trouble) -> None:
+def test_statuses_become_troubles(status: int, trouble: ErrorKind) -> None:
     with client(answering(status, '{"detail": "the reason"}')) as api, pytest.raises(ApiError) as caught:
         api.experiments()
-    assert (caught.value.trouble, caught.value.detail) == (trouble, "the reason")
+    assert (caught.value.kind, caught.value.detail) == (trouble, "the reason")
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.ReadError("cut")])
@@ -42,14 +42,14 @@ def test_no_answer_is_an_api_that_is_down(error: httpx.HTTPError) -> None:
 
     with client(fail) as api, pytest.raises(ApiError) as caught:
         api.tables()
-    assert caught.value.trouble is Trouble.DOWN
+    assert caught.value.kind is ErrorKind.DOWN
     assert caught.value.detail == str(error)
 
 
 def test_an_answer_that_is_not_json_is_another_server() -> None:
     with client(answering(200, "<html>")) as api, pytest.raises(ApiError) as caught:
         api.quality()
-    assert caught.value.trouble is Trouble.OTHER
+    assert caught.value.kind is ErrorKind.OTHER
     assert "is this the API's address?" in caught.value.detail
 
 
@@ -68,7 +68,7 @@ def test_not_ready_is_an_answer_to_ready() -> None:
 def test_the_503_of_a_proxy_is_not_an_answer_to_ready(body: str) -> None:
     with client(answering(503, body)) as api, pytest.raises(ApiError) as caught:
         api.ready()
-    assert caught.value.trouble is Trouble.NOT_READY
+    assert caught.value.kind is ErrorKind.NOT_READY
 
 
 def test_requests_are_quoted_carry_the_key_and_leave_out_what_is_none() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.special import ndtr
 
 from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import Decision
 from abtest_lib.registry import Allocation, Experiment, Registry
-from abtest_lib.verdict.decision import Decision
 from abtest_lib.verdict.judge import Judgement, judge
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels

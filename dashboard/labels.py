@@ -1,27 +1,38 @@
-"""Every text that a reader sees, in English; no page holds words, so a translation replaces this module alone."""
+"""Every text that a reader sees, in English. A translation replaces this module alone."""
+
+from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
+from dashboard.columns import columns
 
 APP = "A/B tests"
 DASH = "–"
 NBSP = "\u00a0"
-"""A space at which no line ends."""
+"""A space that keeps its line together."""
 PERCENT, POINTS, TO = f"{NBSP}%", f"{NBSP}pp", f"{NBSP}…{NBSP}"
-"""What follows a number, and what stands between the ends of an interval."""
+"""The units after a number, and the sign between the ends of an interval."""
 
 # Pages
 OVERVIEW, EXPERIMENT, PIPELINE = "Overview", "Experiment", "Pipeline"
 PLAN, TRY, REFERENCE = "Plan", "Try the API", "API reference"
 
 # What the API says
-DECISIONS = {
-    "ship": "Ship",
-    "keep_control": "Keep control",
-    "inconclusive": "Inconclusive",
-    "invalid": "Not valid",
+DECISIONS: dict[str | None, str] = {
+    Decision.SHIP: "Ship",
+    Decision.KEEP_CONTROL: "Keep control",
+    Decision.INCONCLUSIVE: "Inconclusive",
+    Decision.INVALID: "Not valid",
     None: "Not judged",
 }
-ROLES = {"control": "control", "treatment": "treatment", "fallback": "fallback, not judged", None: ""}
-WINDOWS = {"to_date": "To date", "day": "That day alone"}
-SRM = {"ok": "as expected", "mismatch": "mismatch", "not_tested": "not tested"}
+ROLES: dict[str, str] = {
+    Role.CONTROL: "control",
+    Role.TREATMENT: "treatment",
+    Role.FALLBACK: "fallback, not judged",
+}
+WINDOWS: dict[str, str] = {Window.TO_DATE: "To date", Window.DAY: "That day alone"}
+SRM_STATUSES: dict[str, str] = {
+    SrmStatus.OK: "as expected",
+    SrmStatus.MISMATCH: "mismatch",
+    SrmStatus.NOT_TESTED: "not tested",
+}
 
 # States
 DOWN_TITLE = "The API does not answer"
@@ -30,7 +41,7 @@ NOT_READY_TITLE = "Nothing to show yet"
 NOT_READY = "The API is up, but has no answer now: {detail}. Load the page again in a moment."
 REFUSED_TITLE = "The API wants a key"
 REFUSED = "Set ABTEST_DASHBOARD_KEY to a key that the API knows ({detail})."
-NO_DATA_TITLE = "No data"
+NO_DATA_TITLE, NO_DATA = "No data", "{detail}"
 OTHER_TITLE = "The API could not answer"
 OTHER = "{detail} (asked: {url})"
 STALE_TITLE = "These numbers may be old"
@@ -58,16 +69,18 @@ SORTS = {
     "-first_day": "Started last first",
     "first_day": "Started first first",
 }
-COLUMNS = {
-    "name": "Experiment",
-    "decision": "Decision",
-    "before": "The day before",
-    "winner": "Leads",
-    "lift": "Lift over control, 95\u00a0% interval",
-    "people": "People",
-    "days": "Days",
-    "last": "Last day",
-}
+OVERVIEW_COLUMNS = columns(
+    {
+        "name": "Experiment",
+        "decision": "Decision",
+        "lift": "Lift over control, 95\u00a0% interval",
+        "winner": "Leads",
+        "people": "People",
+        "days": "Days",
+        "last": "Last day",
+    },
+    "people days",
+)
 LIFT_SCALE = "Lift is drawn from {low} to {high}; the line in the middle is no difference."
 WAS = "was {decision}"
 NO_MATCH_TITLE = "No experiment matches"
@@ -91,28 +104,34 @@ INVALID_TITLE = "Not valid: do not use these numbers"
 PEOPLE_TO_DATE, PEOPLE_DAY, ARMS, DAYS_RUNNING = "People to date", "People that day", "Arms", "Days with data"
 REASONS = "Why"
 ARMS_TITLE = "Arms"
-ARM_COLUMNS = {
-    "arm": "Arm",
-    "role": "Role",
-    "users": "People",
-    "purchases": "Buyers",
-    "rate": "Conversion",
-    "interval": "95\u00a0% interval",
-    "lift": "Lift over control",
-    "best": "Chance to be best",
-    "beats": "Chance to beat control",
-    "loss": "Expected loss",
-}
+ARM_COLUMNS = columns(
+    {
+        "arm": "Arm",
+        "role": "Role",
+        "users": "People",
+        "purchases": "Buyers",
+        "rate": "Conversion",
+        "interval": "95\u00a0% interval",
+        "lift": "Lift over control",
+        "best": "Chance to be best",
+        "beats": "Chance to beat control",
+        "loss": "Expected loss",
+    },
+    "users purchases rate interval lift best beats loss",
+)
 ARMS_NOTE = (
     "Intervals are credible intervals of the model. Expected loss is the conversion given up, on average, "
     "by choosing the arm, in percentage points."
 )
 CONVERSION_TITLE = "Conversion by arm"
 CONVERSION_NOTE = "Bars are counted; the whisker is the 95\u00a0% credible interval."
-TREND_TITLE = {"to_date": "Conversion to date, day by day", "day": "Conversion of each day alone"}
-TREND_NOTE = {
-    "to_date": "Each person once, since the start of the period; bands are 95\u00a0% credible intervals.",
-    "day": "Purchases of the last days are still maturing; these numbers describe, they do not decide.",
+TREND_TITLE: dict[str, str] = {
+    Window.TO_DATE: "Conversion to date, day by day",
+    Window.DAY: "Conversion of each day alone",
+}
+TREND_NOTE: dict[str, str] = {
+    Window.TO_DATE: "Each person once, since the start of the period; bands are 95\u00a0% credible intervals.",
+    Window.DAY: "Purchases of the last days are still maturing; these numbers describe, they do not decide.",
 }
 POSTERIOR_TITLE = "What the model believes of each arm's conversion"
 POSTERIOR_NOTE = "The bar below each curve is the 95\u00a0% highest-density interval (HDI)."
@@ -128,32 +147,38 @@ BOUNDARY_NOTE = (
     "Days without a boundary had no look: too few conversions, or too early in the plan."
 )
 BOUNDARY_NONE = "No look has been made yet: an arm has too few conversions for a test, or it is too early in the plan."
-DIFFERENCE_COLUMNS = {
-    "arm": "Arm",
-    "difference": "Difference to control",
-    "interval": "Interval of this look",
-    "decision": "Decision interval",
-    "z": "z",
-    "boundary": "Critical |z|",
-    "p": "Adjusted p-value",
-}
+DIFFERENCE_COLUMNS = columns(
+    {
+        "arm": "Arm",
+        "difference": "Difference to control",
+        "interval": "Interval of this look",
+        "decision": "Decision interval",
+        "z": "z",
+        "boundary": "Critical |z|",
+        "p": "Adjusted p-value",
+    },
+    "difference interval decision z boundary p",
+)
 DIFFERENCE_TITLE = "Differences to control, to date"
 DIFFERENCE_NOTE = "In percentage points. The decision rests on the decision interval; the adjusted p-value looks once."
 CHI_TITLE = "Chi-square table"
-CHI_COLUMNS = {
-    "arm": "Arm",
-    "bought": "Bought",
-    "bought_expected": "expected",
-    "not": "Did not buy",
-    "not_expected": "expected",
-    "contribution": "Contribution to χ²",
-}
+CHI_COLUMNS = columns(
+    {
+        "arm": "Arm",
+        "bought": "Bought",
+        "bought_expected": "expected",
+        "not": "Did not buy",
+        "not_expected": "expected",
+        "contribution": "Contribution to χ²",
+    },
+    "bought bought_expected not not_expected contribution",
+)
 CHI_NOTE = "χ² = {statistic}, {dof}, {p}. It looks once, so it decides nothing."
 DEGREE, DEGREES = "{dof} degree of freedom", "{dof} degrees of freedom"
 CHI_NONE = "No chi-square test: fewer than two arms, or nobody or everybody bought."
 CHI_EXPECTED = "Expected counts are those of equal conversion in every arm."
 VALIDITY_TITLE = "May the numbers be believed?"
-VALIDITY_COLUMNS = {"check": "Check", "found": "Found", "wanted": "Wanted"}
+VALIDITY_COLUMNS = columns({"check": "Check", "found": "Found", "wanted": "Wanted"})
 CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the declared split, or else an equal one"
 CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10\u00a0%; a warning from 1\u00a0%"
 CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100\u00a0% at the planned end"
@@ -164,11 +189,15 @@ FIT_FOUND = "{status}, {engine}{proof}"
 FIT_PROOF = ", R-hat at most {r_hat}"
 FIT_FAILED = "failed: {reason}"
 SPLIT_TITLE = "Split of people, to date"
-SPLIT_COLUMNS = {"arm": "Arm", "users": "People", "share": "Share", "declared": "Declared"}
-NOT_DECLARED, NOT_AT_HAND = "not declared", "not at hand here"
+SPLIT_COLUMNS = columns(
+    {"arm": "Arm", "users": "People", "share": "Share", "declared": "Declared"}, "users share declared"
+)
+NOT_DECLARED, NOT_AVAILABLE = "not declared", "not at hand here"
 FUNNEL_TITLE = "Funnel by arm"
 FUNNEL_NOTE = "People of that day who did each kind of event."
-FUNNEL_COLUMNS = {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}
+FUNNEL_COLUMNS = columns(
+    {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}, "users purchases"
+)
 FUNNEL_NONE = "No funnel for this day."
 
 # Pipeline
@@ -184,46 +213,56 @@ FLOW_NOTE_FORGOTTEN = " + {forgotten:,} of people forgotten"
 FLOW_NONE = "No run has read any rows yet."
 FLOW_READ, FLOW_NEW, FLOW_DUPLICATES, FLOW_REJECTED = "read", "new events (bronze)", "duplicates", "quarantine"
 FLOW_FORGOTTEN = "forgotten"
-RULES_TITLE = "Quarantine by rule"
-RULES_NOTE = "A row may break several rules."
-RULES_NONE = "Nothing was rejected."
+QUARANTINE_TITLE = "Quarantine by rule"
+QUARANTINE_NOTE = "A row may break several rules."
+QUARANTINE_NONE = "Nothing was rejected."
 TABLES_TITLE = "Tables"
-TABLE_COLUMNS = {
-    "table": "Table",
-    "grain": "One row per",
-    "rows": "Rows",
-    "files": "Files",
-    "size": "Size",
-    "version": "Version",
-    "problem": "Problem",
-}
+TABLE_COLUMNS = columns(
+    {
+        "table": "Table",
+        "grain": "One row per",
+        "rows": "Rows",
+        "files": "Files",
+        "size": "Size",
+        "version": "Version",
+        "problem": "Problem",
+    },
+    "rows files size version",
+)
 SAMPLE_TITLE, TABLE_LABEL = "A look into a table", "Table"
 SAMPLE_NOTE = "{shown:,} of {rows} rows; ids of people are pseudonyms."
 SAMPLE_NONE = "This table has no rows."
 COLUMNS_TITLE = "Columns of {table}"
-COLUMN_COLUMNS = {"name": "Column", "type": "Type", "meaning": "Meaning"}
+COLUMN_COLUMNS = columns({"name": "Column", "type": "Type", "meaning": "Meaning"})
 RUNS_TITLE = "Runs"
 RUNS_NONE = "No run yet."
-RUN_COLUMNS = {
-    "started": "Started (UTC)",
-    "job": "Step",
-    "status": "Status",
-    "seconds": "Seconds",
-    "read": "Read",
-    "written": "Written",
-    "rejected": "Rejected",
-    "duplicates": "Duplicates",
-    "forgotten": "Forgotten",
-    "run": "Run",
-}
+RUN_COLUMNS = columns(
+    {
+        "started": "Started (UTC)",
+        "job": "Step",
+        "status": "Status",
+        "seconds": "Seconds",
+        "read": "Read",
+        "written": "Written",
+        "rejected": "Rejected",
+        "duplicates": "Duplicates",
+        "forgotten": "Forgotten",
+        "run": "Run",
+    },
+    "seconds read written rejected duplicates forgotten",
+)
 PIPELINE_FUNNEL = "Funnel by arm and day"
 
 # Plan
 PLAN_LEAD = "How many people does it take to find an effect? Decide before the start, and write it to the registry."
 BASELINE, EFFECT = "Conversion of the control, %", "Smallest lift worth finding, %"
 PLAN_ARMS, POWER, ALPHA = "Arms, with the control", "Power, %", "False alarms accepted, %"
-RULE, PER_DAY = "Rule", "New people a day, all arms (0: unknown)"
-RULES = {"fixed": "One look at the end", "planned": "Planned, daily looks", "unplanned": "Unplanned, daily looks"}
+STOPPING_RULE, PER_DAY = "Rule", "New people a day, all arms (0: unknown)"
+STOPPING_RULES = {
+    "fixed": "One look at the end",
+    "planned": "Planned, daily looks",
+    "unplanned": "Unplanned, daily looks",
+}
 PER_ARM, TOTAL, DURATION = "People per arm", "People in all", "Days"
 DURATION_UNKNOWN = "give people a day"
 POWER_TITLE = "Power by number of people"
@@ -249,11 +288,13 @@ CUT = "The first {shown:,} of {total:,} characters:"
 
 # API reference
 REFERENCE_LEAD = "Made from the OpenAPI document of the API that is running, version {version}."
-PARAMETER_COLUMNS = {"name": "Parameter", "where": "In", "type": "Type", "default": "Default", "meaning": "Meaning"}
+PARAMETER_COLUMNS = columns(
+    {"name": "Parameter", "where": "In", "type": "Type", "default": "Default", "meaning": "Meaning"}
+)
 REQUIRED = "required"
-STATUS_COLUMNS = {"status": "Status", "meaning": "Meaning"}
+STATUS_COLUMNS = columns({"status": "Status", "meaning": "Meaning"})
 EXAMPLE, LIVE = "Example of an answer", "Ask the running API"
-FIELD_COLUMNS = {"name": "Field", "type": "Type", "meaning": "Meaning"}
+FIELD_COLUMNS = columns({"name": "Field", "type": "Type", "meaning": "Meaning"})
 FIELDS = "Fields of {name}"
 
 # Axes
@@ -268,7 +309,7 @@ AXIS_LOSS = "Expected loss (percentage points)"
 AXIS_POWER = "Power (%)"
 AXIS_PER_ARM = "People per arm"
 AXIS_ROWS = "Rows"
-AXIS_ARM, AXIS_STEP, AXIS_RULE = "Arm", "Event", "Rule"
+AXIS_ARM, AXIS_STEP, AXIS_VALIDATION_RULE = "Arm", "Event", "Rule"
 BOUNDARY_OF = "boundary, {arm}"
 HDI_OF = "{arm}: 95\u00a0% between {low} and {high}"
 CONTROL_MARK = "{arm} (control)"

@@ -1,11 +1,11 @@
-"""Plots as SVG text for the report: no script, no fonts, a few kilobytes, sharp on paper."""
+"""Plots as SVG text: no script, no fonts, a few kilobytes, sharp on paper."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dashboard.palette import look
+from dashboard.charts.arm_style import arm_style
 
 WIDTH = 660
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 30, 46
@@ -27,8 +27,8 @@ class Axis:
     """One axis.
 
     Attributes:
-        title: With the unit.
-        low: The least value shown.
+        title: The title, with the unit.
+        low: The smallest value shown.
         high: The largest value shown.
         labels: Value and text of each tick.
     """
@@ -40,7 +40,7 @@ class Axis:
 
 
 def ticks(low: float, high: float, unit: str = "") -> list[tuple[float, str]]:
-    """Round values from low to high, about five, with just the digits they need.
+    """Return about five round values from low to high, each with only the digits it needs.
 
     Examples:
         >>> ticks(0, 0.9, " %")
@@ -53,34 +53,34 @@ def ticks(low: float, high: float, unit: str = "") -> list[tuple[float, str]]:
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [(round(place * step, 12), f"{place * step:,.{digits}f}{unit}") for place in range(first, last + 1)]
+    return [(round(tick * step, 12), f"{tick * step:,.{digits}f}{unit}") for tick in range(first, last + 1)]
 
 
-def numbers(title: str, values: Sequence[float], unit: str = "", *, zero: bool = False) -> Axis:
-    """An axis around values, with a little room; with `zero` it holds zero."""
-    known = [*values, *([0.0] if zero else [])] or [0.0, 1.0]
+def number_axis(title: str, values: Sequence[float], unit: str = "") -> Axis:
+    """Return an axis that covers the values, with a small margin."""
+    known = values or [0.0, 1.0]
     low, high = min(known), max(known)
-    room = 0.06 * (high - low) or max(abs(high), 1.0) * 0.1
-    low, high = (low if zero and low == 0 else low - room), high + room
+    margin = 0.06 * (high - low) or max(abs(high), 1.0) * 0.1
+    low, high = low - margin, high + margin
     return Axis(title, low, high, ticks(low, high, unit))
 
 
-def places(title: str, names: Sequence[str], most: int = 8) -> Axis:
-    """An axis with one place for each name, some of which are written."""
-    step = max(1, math.ceil(len(names) / most))
-    labels = [(float(place), name) for place, name in enumerate(names) if place % step == 0]
+def name_axis(title: str, names: Sequence[str], most_labels: int = 8) -> Axis:
+    """Return an axis with one position for each name; if there are many, only some names are written."""
+    step = max(1, math.ceil(len(names) / most_labels))
+    labels = [(float(index), name) for index, name in enumerate(names) if index % step == 0]
     return Axis(title, -0.5, len(names) - 0.5, labels)
 
 
 class Plot:
-    """An SVG in the making.
+    """Collect the parts of a plot and write them as SVG.
 
     Args:
         x: The horizontal axis.
         y: The vertical axis.
-        title: What it shows, for those who cannot see it.
-        height: In pixels.
-        left: Room for the labels of the vertical axis, in pixels.
+        title: What the plot shows, for screen readers.
+        height: The height in pixels.
+        left: The width of the labels of the vertical axis in pixels.
     """
 
     def __init__(self, x: Axis, y: Axis, title: str, height: int = 260, left: int = _LEFT) -> None:
@@ -97,24 +97,26 @@ class Plot:
     def _path(self, points: Points) -> str:
         return " ".join(f"{x:g},{y:g}" for x, y in (self._at(*point) for point in points))
 
-    def line(self, points: Points, place: int, name: str = "", *, dotted: bool = False, dots: bool = True) -> None:
-        """A line, in the look of the arm at a place; with a name it gets a line of the legend."""
-        shown = look(place)
-        dash = _DASHES["dot" if dotted else shown.dash]
-        style = f"stroke='{shown.colour}' stroke-width='2' stroke-dasharray='{dash}'"
-        self._parts.append(f"<polyline points='{self._path(points)}' fill='none' {style}/>")
+    def line(self, points: Points, index: int, name: str = "", *, dotted: bool = False, dots: bool = True) -> None:
+        """Add a line in the style of the arm at an index; a line with a name appears in the legend."""
+        style = arm_style(index)
+        dash = _DASHES["dot" if dotted else style.dash]
+        stroke = f"stroke='{style.colour}' stroke-width='2' stroke-dasharray='{dash}'"
+        self._parts.append(f"<polyline points='{self._path(points)}' fill='none' {stroke}/>")
         for x, y in (self._at(*point) for point in points) if dots and not dotted else ():
-            self._parts.append(f"<circle cx='{x:g}' cy='{y:g}' r='3' fill='{shown.colour}'/>")
+            self._parts.append(f"<circle cx='{x:g}' cy='{y:g}' r='3' fill='{style.colour}'/>")
         if name:
-            self._legend.append(f"<tspan fill='{shown.colour}' dx='10'>{'┄' if dotted else '●'}</tspan> {escape(name)}")
+            self._legend.append(f"<tspan fill='{style.colour}' dx='10'>{'┄' if dotted else '●'}</tspan> {escape(name)}")
 
-    def area(self, points: Points, place: int) -> None:
-        """A filled shape."""
-        self._parts.append(f"<polygon points='{self._path(points)}' fill='{look(place).colour}' fill-opacity='.13'/>")
+    def area(self, points: Points, index: int) -> None:
+        """Add a filled area."""
+        self._parts.append(
+            f"<polygon points='{self._path(points)}' fill='{arm_style(index).colour}' fill-opacity='.13'/>"
+        )
 
-    def interval(self, y: float, ends: tuple[float, float], middle: float | None, place: int) -> None:
-        """A horizontal interval with its middle."""
-        colour = look(place).colour
+    def interval(self, y: float, ends: tuple[float, float], middle: float | None, index: int) -> None:
+        """Add a horizontal interval with a dot at its middle."""
+        colour = arm_style(index).colour
         (left, height), (right, _) = self._at(ends[0], y), self._at(ends[1], y)
         self._parts.append(
             f"<line x1='{left:g}' x2='{right:g}' y1='{height:g}' y2='{height:g}' stroke='{colour}' stroke-width='5'/>"
@@ -123,16 +125,15 @@ class Plot:
             across, height = self._at(middle, y)
             self._parts.append(f"<circle cx='{across:g}' cy='{height:g}' r='6' fill='{colour}' stroke='#fff'/>")
 
-    def mark_zero(self, *, vertical: bool) -> None:
-        """A dashed line at zero of one axis, if it is in sight."""
-        axis = self._x if vertical else self._y
-        if axis.low <= 0 <= axis.high:
-            ends = [(0.0, self._y.low), (0.0, self._y.high)] if vertical else [(self._x.low, 0.0), (self._x.high, 0.0)]
+    def mark_zero(self) -> None:
+        """Add a dashed horizontal line at zero, below everything else."""
+        if self._y.low <= 0 <= self._y.high:
+            ends = [(self._x.low, 0.0), (self._x.high, 0.0)]
             style = "stroke='#777' stroke-dasharray='3 3'"
             self._parts.insert(0, f"<polyline points='{self._path(ends)}' fill='none' {style}/>")
 
     def render(self) -> str:
-        """The SVG."""
+        """Return the SVG text."""
         legend = f"<text x='{self._left}' y='16'>{''.join(self._legend)}</text>" if self._legend else ""
         return (
             f"<svg viewBox='0 0 {WIDTH} {self._height}' role='img' aria-label='{escape(self._title, quote=True)}' "

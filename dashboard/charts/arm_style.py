@@ -1,4 +1,4 @@
-"""How arms are told apart: Okabe and Ito's colours, and beside them dashes and symbols, for any kind of sight."""
+"""How arms are told apart: the colours of Okabe and Ito, plus dashes and symbols for people who cannot see colours."""
 
 from dataclasses import dataclass
 
@@ -9,13 +9,13 @@ GREY = "#7F7F7F"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ArmStyle:
     """How one arm is drawn.
 
     Attributes:
         colour: As #RRGGBB.
-        dash: A line's dash, in Plotly's words.
-        symbol: A marker's symbol, in Plotly's words.
+        dash: The dash of a line, by its Plotly name.
+        symbol: The symbol of a marker, by its Plotly name.
     """
 
     colour: str
@@ -23,21 +23,21 @@ class Look:
     symbol: str
 
     def shade(self, opacity: float) -> str:
-        """The colour with an opacity, for bands.
+        """Return the colour with an opacity, for bands.
 
         Examples:
-            >>> look(0).shade(0.2)
+            >>> arm_style(0).shade(0.2)
             'rgba(0,114,178,0.2)'
         """
         red, green, blue = (int(self.colour[start : start + 2], 16) for start in (1, 3, 5))
         return f"rgba({red},{green},{blue},{opacity})"
 
 
-def look(place: int) -> Look:
-    """The look of the arm at a place; beyond the sixth, colours come again with other dashes."""
-    turn = place // len(_COLOURS)
-    return Look(
-        _COLOURS[place % len(_COLOURS)],
-        _DASHES[(place + turn) % len(_DASHES)],
-        _SYMBOLS[(place + turn) % len(_SYMBOLS)],
+def arm_style(index: int) -> ArmStyle:
+    """Return the style of the arm at an index; from the seventh arm on, colours repeat with other dashes."""
+    shift = index // len(_COLOURS)
+    return ArmStyle(
+        _COLOURS[index % len(_COLOURS)],
+        _DASHES[(index + shift) % len(_DASHES)],
+        _SYMBOLS[(index + shift) % len(_SYMBOLS)],
     )

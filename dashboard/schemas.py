@@ -1,4 +1,7 @@
-"""The API's answers as the dashboard reads them; docs/api.md and the OpenAPI document describe every field."""
+"""The types of the API's answers about experiments; docs/api.md and the OpenAPI document describe every field.
+
+An answer stays the JSON object that the API sent, so that a CSV download holds exactly the API's numbers.
+"""
 
 from typing import Any, TypedDict
 
@@ -21,15 +24,15 @@ class Lift(TypedDict):
 
 
 class Release(TypedDict):
-    """Which state of the lake an answer comes from."""
+    """The release of the lake that an answer comes from."""
 
     run_id: str
     published_at: str
     data_age_seconds: float
 
 
-class Belief(TypedDict):
-    """Counts of one arm and what the model believes of it."""
+class ArmEstimate(TypedDict):
+    """The counts of one arm and the estimates of the model."""
 
     users: int | None
     purchases: int | None
@@ -41,15 +44,15 @@ class Belief(TypedDict):
     lift: Lift | None
 
 
-class Arm(Belief):
-    """One arm."""
+class Arm(ArmEstimate):
+    """One arm; its role is a `Role`, or null while the experiment has no verdict."""
 
     id: VariantId
     role: str | None
 
 
 class Verdict(TypedDict):
-    """What is concluded as of a day."""
+    """The verdict as of a day; see `Decision` and `SrmStatus` for the values."""
 
     is_valid: bool
     decision: str
@@ -65,7 +68,7 @@ class Verdict(TypedDict):
     explanation: str
 
 
-class Summary(TypedDict):
+class ExperimentSummary(TypedDict):
     """One line of the list of experiments."""
 
     name: str
@@ -86,14 +89,14 @@ class Summary(TypedDict):
 class ExperimentList(TypedDict):
     """A page of experiments."""
 
-    experiments: list[Summary]
+    experiments: list[ExperimentSummary]
     total: int
     next_cursor: str | None
     release: Release
 
 
-class Experiment(TypedDict):
-    """One experiment."""
+class ExperimentDetail(TypedDict):
+    """One experiment: its days, arms, last verdict and registry entry."""
 
     name: str
     days: list[str]
@@ -123,7 +126,7 @@ class Result(TypedDict):
 
 
 class HistoryArm(Arm):
-    """One arm on one day of a history."""
+    """One arm on one day of a history, compared with the control."""
 
     difference: float | None
     difference_interval: Interval | None
@@ -134,14 +137,14 @@ class HistoryArm(Arm):
 
 
 class ChiSquare(TypedDict):
-    """The omnibus test."""
+    """The omnibus test of equal conversion."""
 
     statistic: float
     dof: float
     p_value: float
 
 
-class Point(TypedDict):
+class HistoryPoint(TypedDict):
     """One day of a history."""
 
     day: str
@@ -153,11 +156,11 @@ class Point(TypedDict):
 
 
 class History(TypedDict):
-    """A series, oldest first."""
+    """One experiment day by day, oldest first."""
 
     name: str
     window: str
-    points: list[Point]
+    points: list[HistoryPoint]
     release: Release
 
 
@@ -169,7 +172,7 @@ class Density(TypedDict):
 
 
 class PosteriorArm(Arm):
-    """What the model believes of one arm."""
+    """The posterior of one arm."""
 
     mean: float | None
     sd: float | None
@@ -187,7 +190,7 @@ class PosteriorArm(Arm):
 
 
 class Posterior(TypedDict):
-    """The posteriors of one day."""
+    """The posteriors of all arms on one day."""
 
     name: str
     day: str
@@ -219,14 +222,14 @@ class Funnel(TypedDict):
 
 
 class PowerPoint(TypedDict):
-    """What a number of users finds."""
+    """The power that a number of users gives."""
 
     users_per_arm: int
     power: float
 
 
-class Plan(TypedDict):
-    """How long an experiment must run."""
+class SampleSize(TypedDict):
+    """How many users and days an experiment needs."""
 
     users_per_arm: int
     users_total: int
@@ -234,8 +237,8 @@ class Plan(TypedDict):
     curve: list[PowerPoint]
 
 
-class Ready(TypedDict):
-    """Whether the answers are current."""
+class Readiness(TypedDict):
+    """Whether the answers are current, and the release they come from."""
 
     status: str
     problems: list[str]

@@ -1,4 +1,4 @@
-"""What the API tells of the lake itself: its tables, its runs, and how fresh they are."""
+"""The types of the API's answers about the lake: its tables, its runs, and their age."""
 
 from typing import Any, TypedDict
 
@@ -24,8 +24,8 @@ class Column(TypedDict):
     meaning: str
 
 
-class Table(TableSummary):
-    """One table with a sample."""
+class TableDetail(TableSummary):
+    """One table with its columns and a sample of its rows."""
 
     columns: list[Column]
     sample: list[dict[str, Any]]
@@ -46,22 +46,22 @@ class Run(TypedDict):
     rows_forgotten: int | None
 
 
-class Rule(TypedDict):
-    """How many rejected rows broke a rule."""
+class RejectedRows(TypedDict):
+    """The number of rows that broke one validation rule."""
 
     rule: str
     rows: int
 
 
 class Quarantine(TypedDict):
-    """What was rejected."""
+    """The rejected rows: their number in all and by rule."""
 
     rows: int | None
-    by_rule: list[Rule]
+    by_rule: list[RejectedRows]
 
 
 class Freshness(TypedDict):
-    """How old the data is."""
+    """The age of the data."""
 
     published_at: str | None
     data_age_seconds: float | None
@@ -72,7 +72,7 @@ class Freshness(TypedDict):
 
 
 class Quality(TypedDict):
-    """May the data be trusted today."""
+    """Runs, rejected rows and the age of the data."""
 
     runs: list[Run]
     quarantine: Quarantine

@@ -4,14 +4,14 @@ import itertools
 
 import pytest
 
-from dashboard import texts
-from dashboard.figures_lake import flow
+from dashboard import labels
+from dashboard.charts.pipeline import flow
 
 
 def test_ends_stand_in_order_and_apart() -> None:
     figure = flow(100, 60, 30, 6, 4)
     told = [note.text for note in figure.layout.annotations]
-    names = (texts.FLOW_NEW, texts.FLOW_DUPLICATES, texts.FLOW_REJECTED, texts.FLOW_FORGOTTEN)
+    names = (labels.FLOW_NEW, labels.FLOW_DUPLICATES, labels.FLOW_REJECTED, labels.FLOW_FORGOTTEN)
     assert told == [f"{name} {rows}" for name, rows in zip(names, (60, 30, 6, 4), strict=True)]
     heights = [note.y for note in figure.layout.annotations]
     assert all(upper - lower > 0.13 for upper, lower in itertools.pairwise(heights))
@@ -21,5 +21,5 @@ def test_ends_stand_in_order_and_apart() -> None:
 
 def test_ends_without_rows_are_left_out() -> None:
     figure = flow(10, 10, 0, 0, 0)
-    assert [note.text for note in figure.layout.annotations] == [f"{texts.FLOW_NEW} 10"]
+    assert [note.text for note in figure.layout.annotations] == [f"{labels.FLOW_NEW} 10"]
     assert list(figure.data[0].node.y) == pytest.approx([0.5, 0.5])

@@ -1,0 +1,38 @@
+"""The closed sets of values that columns of the tables hold: typed once, used everywhere."""
+
+from enum import StrEnum
+
+
+class Decision(StrEnum):
+    """What to do with an experiment."""
+
+    SHIP = "ship"
+    KEEP_CONTROL = "keep_control"
+    INCONCLUSIVE = "inconclusive"
+    INVALID = "invalid"
+
+
+class SrmStatus(StrEnum):
+    """The result of the sample-ratio test."""
+
+    OK = "ok"
+    MISMATCH = "mismatch"
+    NOT_TESTED = "not_tested"
+
+
+class Window(StrEnum):
+    """Which days a row of gold/posteriors or gold/comparisons covers."""
+
+    DAY = "day"
+    """That day alone."""
+    TO_DATE = "to_date"
+    """From the start of the period to that day."""
+
+
+class Role(StrEnum):
+    """The part of an arm in its experiment."""
+
+    CONTROL = "control"
+    TREATMENT = "treatment"
+    FALLBACK = "fallback"
+    """What users get when the assignment fails; no verdict covers it."""

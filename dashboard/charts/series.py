@@ -1,0 +1,14 @@
+"""One arm's values over the days of a history."""
+
+from collections.abc import Sequence
+
+from dashboard import schemas
+
+LARGEST_Z = 8.0
+"""Boundaries of early looks are far out; the axis of z ends here, so that the path stays readable."""
+Series = list[tuple[str, schemas.HistoryArm]]
+
+
+def arm_series(points: Sequence[schemas.HistoryPoint], arm: schemas.Arm) -> Series:
+    """Return day and values of an arm, oldest first."""
+    return [(point["day"], found) for point in points for found in point["variants"] if found["id"] == arm["id"]]
