@@ -1,12 +1,12 @@
 """gold counts and posteriors → gold/comparisons and gold/verdicts: may the numbers be believed, what should be done."""
 
-from abtest_lib.pipeline.decide import JOB, decide
+from abtest_lib.pipeline.decide import DECIDE
 from abtest_lib.pipeline.job import job_main
 
 
 def main() -> None:
     """Run the job."""
-    job_main(JOB, str(__doc__), lambda _: {JOB: decide})
+    job_main(DECIDE.name, str(__doc__), lambda _: [DECIDE])
 
 
 if __name__ == "__main__":

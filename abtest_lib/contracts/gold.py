@@ -20,6 +20,7 @@ EXPERIMENT_DAILY = TableContract(
     ),
     key=("day", "experiment_name", "variant_id"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
     checks=COUNTS_ADD_UP,
 )
 
@@ -37,6 +38,7 @@ FUNNEL_DAILY = TableContract(
     ),
     key=("day", "event_name", "experiment_name", "variant_id"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
     checks=COUNTS_ADD_UP,
 )
 
@@ -56,6 +58,7 @@ EXPERIMENT_TO_DATE = TableContract(
     ),
     key=("day", "experiment_name", "variant_id"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
     checks={**COUNTS_ADD_UP, "cross_exposed_add_up": "cross_exposed_purchases BETWEEN 0 AND cross_exposed_users"},
 )
 
@@ -75,6 +78,7 @@ EXPERIMENT_HEALTH = TableContract(
     ),
     key=("day", "experiment_name"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
 )
 
 WINDOW = Column("window", "string", "`day` or `to_date`")
@@ -126,6 +130,7 @@ POSTERIORS = TableContract(
     ),
     key=("window", "day", "experiment_name", "metric", "variant_id"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
 )
 
 COMPARISONS = TableContract(
@@ -159,6 +164,7 @@ COMPARISONS = TableContract(
     ),
     key=("window", "day", "experiment_name", "metric", "variant_id"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
 )
 
 VERDICTS = TableContract(
@@ -184,5 +190,6 @@ VERDICTS = TableContract(
     ),
     key=("day", "experiment_name"),
     partition_by=("day",),
+    sort_by=("experiment_name", "window", "variant_id"),
     checks={"decision_known": "decision IN ('ship', 'keep_control', 'inconclusive', 'invalid')"},
 )

@@ -46,6 +46,7 @@ class TableContract:
         columns: Every column, in order; a write selects exactly these.
         key: The columns that identify a row.
         partition_by: Partition columns, empty when the table is not partitioned.
+        sort_by: Makes each partition one file in this order, for readers that look for one experiment on one day.
         checks: Constraint name to SQL expression, enforced by Delta as a backstop.
         properties: Delta table properties, set when the table is created.
     """
@@ -56,6 +57,7 @@ class TableContract:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    sort_by: tuple[str, ...] = ()
     checks: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=lambda: SMALL)
 

@@ -177,7 +177,7 @@ class Table:
         return self._read_back(before)
 
     def _write(self, frame: DataFrame, mode: str, **options: str) -> Commit:
-        writer = conform(frame, self.contract).write.format("delta").mode(mode)
+        writer = _arranged(conform(frame, self.contract), self.contract).write.format("delta").mode(mode)
         before = self.last_commit()
         if mode == "overwrite" or before is None:
             writer = writer.options(**_creation_options(self.contract))
@@ -218,6 +218,12 @@ def conform(frame: DataFrame, contract: TableContract) -> DataFrame:
 def anti_join_keys(frame: DataFrame, existing: DataFrame, keys: Collection[str]) -> DataFrame:
     """Leave out the rows whose keys are in `existing`."""
     return frame.join(existing.select(*keys), list(keys), "left_anti")
+
+
+def _arranged(frame: DataFrame, contract: TableContract) -> DataFrame:
+    """Put the rows of each partition into one file, in the order of the contract; some tables ask for none."""
+    order = [name for name in (*contract.partition_by, *contract.sort_by) if name in contract.column_names]
+    return frame.repartition(*contract.partition_by).sortWithinPartitions(*order) if contract.sort_by else frame
 
 
 def _creation_options(contract: TableContract) -> dict[str, str]:

@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,11 +19,13 @@ from abtest_lib.contracts import (
 )
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
-from abtest_lib.pipeline import build_silver
+from abtest_lib.pipeline.build_silver import BUILD_SILVER
+from abtest_lib.pipeline.build_silver import REGISTRY as SILVER_REGISTRY
 from abtest_lib.pipeline.daily_counts_update import recount
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.run import Run
+from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.spark.concurrency import concurrently
 from abtest_lib.spark.frame_cache import FrameCache
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
@@ -35,9 +36,8 @@ from abtest_lib.transforms.participant_groups import gather
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
 
-JOB = "aggregate_gold"
 REGISTRY = "registry"
-_CONTRACTS = (EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
+_OUTPUTS = (EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,54 +57,37 @@ class Known:
     health: DataFrame
 
 
-def aggregate_gold(run: Run) -> Mapping[str, Any]:
-    """Bring the counts in gold up to date with bronze and silver.
-
-    Args:
-        run: The run; its history says what the tables already hold.
-
-    Returns:
-        The fields of the step's report.
-
-    Raises:
-        LakeError: Silver has not been built, or is not as `build_silver` left it.
-    """
-    silver = run.history.last(build_silver.JOB)
+def _inputs(run: Run) -> Inputs:
+    silver = run.history.last(BUILD_SILVER.name)
     if silver is None:
         raise LakeError(f"lake {run.lake} has no silver tables that this run may build upon: run build_silver first")
-    inputs = {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
     _refuse_others(run, silver)
-    last = run.last_by(JOB, REGISTRY, inputs)
-    return _report(inputs, _rebuild(run, inputs[EVENTS.full_name])) if last is None else _catch_up(run, inputs, last)
+    return {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
 
 
-def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str, Any]:
+def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
     """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
-    after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
+    after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
     if upto == after:
-        return _unchanged(run, inputs)
+        return ()
     if not run.lake[EVENTS].log_reaches(after + 1):
-        return _report(inputs, _rebuild(run, inputs[EVENTS.full_name]))
+        return None
     new = arrivals(run, after, upto)
     arrived = days_of(run, new)
     if not arrived:
-        return _unchanged(run, inputs)
+        return ()
     bought = purchases_of(new, run.settings.conversion_event)
     with closing(FrameCache()) as frames:
-        if _are_as_left(run, last.output_versions):
-            return _report(inputs, _extend(run, frames, arrived, min(arrived), bought))
-        # A run before this one was cut short between two tables: days that it may have corrected are counted anew.
+        if _are_as_left(run, since.left):
+            return _add(run, frames, arrived, min(arrived), bought)
+        # A run before this one was cut short between two tables: days that it may have corrected are counted again.
         late_days = recount(run, frames, arrived, bought).late_days
-        return _report(inputs, _extend(run, frames, tuple(sorted({*arrived, *late_days})), min(arrived), None))
-
-
-def _unchanged(run: Run, inputs: Mapping[str, int]) -> dict[str, Any]:
-    return _report(inputs, {}) | {"output_versions": run.lake.versions(*_CONTRACTS)}
+        return _add(run, frames, tuple(sorted({*arrived, *late_days})), min(arrived), None)
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
     """Bronze and silver must be those that silver's last success tells of: what is read here is noted as consumed."""
-    if silver.input_versions.get(build_silver.REGISTRY) != run.fallback_fingerprint():
+    if silver.input_versions.get(SILVER_REGISTRY) != run.fallback_fingerprint():
         raise LakeError(f"lake {run.lake} has silver tables of other fallback variants: run build_silver first")
     if silver in run.history.unwritten:
         return  # this very run has made them
@@ -123,20 +106,19 @@ def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
     return all(versions.get(name) == version for name, version in found.items())
 
 
-def _rebuild(run: Run, bronze_version: int) -> dict[str, Commit]:
+def _rebuild(run: Run) -> Sequence[Commit]:
     with closing(FrameCache()) as frames:
         counts, crowd = concurrently(
-            lambda: frames.persist(lambda: _counts(run, bronze_version)),
+            lambda: frames.persist(lambda: _counts(run)),
             lambda: frames.persist(lambda: _everybody(run)),
         )
         daily = _per_variant(counts)
-        commits = concurrently(
-            lambda: run.lake[EXPERIMENT_DAILY].overwrite(_one_sorted_file_a_day(daily)),
-            lambda: run.lake[FUNNEL_DAILY].overwrite(_one_sorted_file_a_day(_per_event(counts))),
+        return concurrently(
+            lambda: run.lake[EXPERIMENT_DAILY].overwrite(daily),
+            lambda: run.lake[FUNNEL_DAILY].overwrite(_per_event(counts)),
             lambda: run.lake[EXPERIMENT_TO_DATE].overwrite(_to_date(run, crowd, daily, None, None)),
             lambda: run.lake[EXPERIMENT_HEALTH].overwrite(_health(crowd, _per_experiment(counts), None, None)),
         )
-    return _by_table(commits)
 
 
 def _everybody(run: Run) -> DataFrame:
@@ -144,9 +126,9 @@ def _everybody(run: Run) -> DataFrame:
     return gather(people, _with_fallback(run, people), run.settings.reporting_timezone)
 
 
-def _extend(
+def _add(
     run: Run, frames: FrameCache, counted: tuple[date, ...], since: date, bought: DataFrame | None
-) -> dict[str, Commit]:
+) -> Sequence[Commit]:
     """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
     new, (known, crowd), others = concurrently(
         lambda: recount(run, frames, counted, bought),
@@ -163,13 +145,12 @@ def _extend(
     everybody = stored_people.unionByName(counted_people)
     per_variant, per_event = new.per_variant(others), new.per_event(run.lake[FUNNEL_DAILY].read())
     days = (*counted, *new.late_days)
-    commits = concurrently(
-        lambda: run.lake[EXPERIMENT_DAILY].replace_days(_one_sorted_file_a_day(per_variant), days),
-        lambda: run.lake[FUNNEL_DAILY].replace_days(_one_sorted_file_a_day(per_event), days),
+    return concurrently(
+        lambda: run.lake[EXPERIMENT_DAILY].replace_days(per_variant, days),
+        lambda: run.lake[FUNNEL_DAILY].replace_days(per_event, days),
         lambda: run.lake[EXPERIMENT_TO_DATE].replace_days(_to_date(run, crowd, daily, known, since), later),
         lambda: run.lake[EXPERIMENT_HEALTH].replace_days(_health(crowd, everybody, known, since), later),
     )
-    return _by_table(commits)
 
 
 def _news(run: Run, frames: FrameCache, since: date) -> tuple[Known, DataFrame]:
@@ -180,11 +161,11 @@ def _news(run: Run, frames: FrameCache, since: date) -> tuple[Known, DataFrame]:
     return known, frames.persist(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
 
 
-def _counts(run: Run, bronze_version: int) -> DataFrame:
+def _counts(run: Run) -> DataFrame:
     """Counts of all events by day."""
     spans = attribution_spans(run.lake[PURCHASES].read(), run.settings.attribution_window)
     events = distinct_events(flag_purchases(timed_events(run), spans))
-    return daily_counts(events, all_assignments(run, bronze_version))
+    return daily_counts(events, all_assignments(run))
 
 
 def _per_variant(counts: DataFrame) -> DataFrame:
@@ -248,7 +229,7 @@ def _to_date(run: Run, crowd: DataFrame, daily: DataFrame, known: Known | None, 
         stored = with_period(known.variants, run.periods)
         news = _after_known(changes, known)
         changes = news.unionByName(stored.select("experiment_name", "variant_id", "period", "day", *COUNTS))
-    return _one_sorted_file_a_day(as_of_days(changes, daily, run.periods, since))
+    return as_of_days(changes, daily, run.periods, since)
 
 
 def _health(crowd: DataFrame, everybody: DataFrame, known: Known | None, since: date | None) -> DataFrame:
@@ -261,22 +242,8 @@ def _health(crowd: DataFrame, everybody: DataFrame, known: Known | None, since: 
             F.col("cross_exposed_users_to_date").alias("newly_crossed"),
         )
         changes = _after_known(changes, known).unionByName(stored)
-    return _one_sorted_file_a_day(health(changes, everybody, since))
+    return health(changes, everybody, since)
 
 
-def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
-    """Readers look for one experiment on one day: a day is one file, ordered by experiment."""
-    order = [name for name in ("day", "experiment_name", "variant_id") if name in rows.columns]
-    return rows.repartition("day").sortWithinPartitions(*order)
-
-
-def _by_table(commits: Sequence[Commit]) -> dict[str, Commit]:
-    return {contract.full_name: commit for contract, commit in zip(_CONTRACTS, commits, strict=True)}
-
-
-def _report(inputs: Mapping[str, int], commits: Mapping[str, Commit]) -> dict[str, Any]:
-    return {
-        "rows_written": sum(commit.rows_changed for commit in commits.values()),
-        "input_versions": inputs,
-        "output_versions": {name: commit.version for name, commit in commits.items()},
-    }
+AGGREGATE_GOLD = IncrementalStep("aggregate_gold", _OUTPUTS, REGISTRY, _inputs, _rebuild, _extend)
+"""Brings the counts in gold up to date with bronze and silver."""

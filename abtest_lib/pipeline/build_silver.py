@@ -1,9 +1,8 @@
 """bronze/events → silver: exposures, purchases, participants."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from itertools import chain
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,6 +13,7 @@ from abtest_lib.lake.delta_log import Commit
 from abtest_lib.lake.table import anti_join_keys
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, days_reached, of_same_users, purchases_of
 from abtest_lib.pipeline.run import Run
+from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.spark.concurrency import concurrently
 from abtest_lib.spark.frame_cache import FrameCache
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
@@ -21,70 +21,51 @@ from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments, explode_experiments
 from abtest_lib.transforms.participants import first_exposures, is_fallback, participants
 
-JOB = "build_silver"
 REGISTRY = "registry"
-_CONTRACTS = (EXPOSURES, PURCHASES, PARTICIPANTS)
-Written = tuple[TableContract, Commit]
+_OUTPUTS = (EXPOSURES, PURCHASES, PARTICIPANTS)
 _SAME_PARTICIPANT = " AND ".join(f"target.{name} = source.{name}" for name in PARTICIPANTS.key)
 _PARTICIPANT_IS = ", ".join(
     f"{name} = source.{name}" for name in PARTICIPANTS.column_names if name not in PARTICIPANTS.key
 )
 
 
-def build_silver(run: Run) -> Mapping[str, Any]:
-    """Bring silver up to date with bronze.
-
-    Args:
-        run: The run; its history says which version of bronze the tables already hold.
-
-    Returns:
-        The fields of the step's report.
-
-    Raises:
-        LakeError: There is no bronze table.
-    """
-    bronze = run.lake[EVENTS].last_commit()
+def _inputs(run: Run) -> Inputs:
+    bronze = run.lake[EVENTS].version
     if bronze is None:
         raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze, or abtest run with --input, first")
-    inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
-    last = run.last_by(JOB, REGISTRY, inputs)
-    if last is None:
-        return _report(inputs, _rebuild(run, bronze.version))
-    consumed = last.input_versions[EVENTS.full_name]
-    if consumed == bronze.version:
-        return _report(inputs, []) | {"output_versions": run.lake.versions(*_CONTRACTS)}
-    if not run.lake[EVENTS].log_reaches(consumed + 1):
-        return _report(inputs, _rebuild(run, bronze.version))
-    is_as_left = run.lake.versions(*_CONTRACTS) == last.output_versions
-    return _report(inputs, _extend(run, arrivals(run, consumed, bronze.version), is_as_left=is_as_left))
+    return {EVENTS.full_name: bronze, REGISTRY: run.fallback_fingerprint()}
 
 
-def _rebuild(run: Run, bronze_version: int) -> list[Written]:
+def _rebuild(run: Run) -> Sequence[Commit]:
     events = run.lake[EVENTS].read()
     with closing(FrameCache()) as frames:
         assigned, bought = concurrently(
-            lambda: all_assignments(run, bronze_version),
+            lambda: all_assignments(run),
             lambda: frames.persist(lambda: purchases_of(events, run.settings.conversion_event)),
         )
         spans = attribution_spans(bought, run.settings.attribution_window)
         firsts = first_exposures(events, assigned)
-        writes = concurrently(
+        return concurrently(
             lambda: run.lake[EXPOSURES].overwrite(_exposures(run, events, assigned, spans)),
             lambda: run.lake[PURCHASES].overwrite(bought),
             lambda: run.lake[PARTICIPANTS].overwrite(_participants(run, firsts, bought)),
         )
-    return list(zip(_CONTRACTS, writes, strict=True))
 
 
-def _extend(run: Run, new: DataFrame, *, is_as_left: bool) -> list[Written]:
-    """Add what new events bring.
+def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
+    """Add what new events bring."""
+    after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
+    if after == upto:
+        return ()
+    if not run.lake[EVENTS].log_reaches(after + 1):
+        return None
+    # Other versions than the last success left: a run may have been cut short, or upkeep was done. Then each write
+    # leaves out what is there, so that repeating one does no harm.
+    is_as_left = run.lake.versions(*_OUTPUTS) == since.left
+    return _add(run, arrivals(run, after, upto), is_as_left=is_as_left)
 
-    Args:
-        run: The run.
-        new: The new events.
-        is_as_left: Whether the tables are those that the last success left behind. Otherwise a run before this one may
-            have been cut short, and each write leaves out what is there, so that repeating one does no harm.
-    """
+
+def _add(run: Run, new: DataFrame, *, is_as_left: bool) -> Sequence[Commit]:
     bought = purchases_of(new, run.settings.conversion_event)
     purchases = run.lake[PURCHASES].append(bought if is_as_left else _without_known(run, bought, PURCHASES))
     assigned = assignments(new)
@@ -93,7 +74,7 @@ def _extend(run: Run, new: DataFrame, *, is_as_left: bool) -> list[Written]:
             lambda: _extend_exposures(run, frames, new, assigned, bought, is_as_left=is_as_left),
             lambda: _extend_participants(run, frames, new, assigned),
         )
-    return [(PURCHASES, purchases), *chain.from_iterable(others)]
+    return [purchases, *chain.from_iterable(others)]
 
 
 def _without_known(run: Run, rows: DataFrame, contract: TableContract) -> DataFrame:
@@ -105,12 +86,12 @@ def _without_known(run: Run, rows: DataFrame, contract: TableContract) -> DataFr
 
 def _extend_exposures(
     run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame, bought: DataFrame, *, is_as_left: bool
-) -> list[Written]:
+) -> list[Commit]:
     marked = _flag_earlier_events(run, frames, bought)
     theirs = of_same_users(run.lake[PURCHASES].read(), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     added = _exposures(run, new if is_as_left else _without_known(run, new, EXPOSURES), assigned, spans)
-    return [(EXPOSURES, commit) for commit in (*marked, run.lake[EXPOSURES].append(added))]
+    return [*marked, run.lake[EXPOSURES].append(added)]
 
 
 def _flag_earlier_events(run: Run, frames: FrameCache, bought: DataFrame) -> list[Commit]:
@@ -128,14 +109,14 @@ def _flag_earlier_events(run: Run, frames: FrameCache, bought: DataFrame) -> lis
     return [commit]
 
 
-def _extend_participants(run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame) -> list[Written]:
+def _extend_participants(run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame) -> list[Commit]:
     """Add those who are new, and correct those of whom there is something new."""
     news = frames.persist(lambda: _participants_with_news(run, new, assigned))
     commits = [run.lake[PARTICIPANTS].append(news.where("stored IS NULL"))]
     changed = news.where("stored IS NOT NULL")
     if not changed.isEmpty():
         commits.append(run.lake[PARTICIPANTS].update_matches(changed, _SAME_PARTICIPANT, _PARTICIPANT_IS))
-    return [(PARTICIPANTS, commit) for commit in commits]
+    return commits
 
 
 def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> DataFrame:
@@ -164,9 +145,5 @@ def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFram
     return participants(exposures, bought, fallback, run.settings.attribution_window)
 
 
-def _report(inputs: Mapping[str, int], writes: Sequence[Written]) -> dict[str, Any]:
-    return {
-        "rows_written": sum(commit.rows_changed for _, commit in writes),
-        "input_versions": inputs,
-        "output_versions": {contract.full_name: commit.version for contract, commit in writes},  # the last one counts
-    }
+BUILD_SILVER = IncrementalStep("build_silver", _OUTPUTS, REGISTRY, _inputs, _rebuild, _extend)
+"""Brings silver up to date with bronze."""

@@ -1,11 +1,10 @@
 """gold counts and posteriors → gold/comparisons and gold/verdicts."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 from datetime import date
 from functools import partial, reduce
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -24,6 +23,7 @@ from abtest_lib.contracts import (
 from abtest_lib.errors import AbtestError, LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.run import Run, fingerprint
+from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.spark.concurrency import concurrently
 from abtest_lib.spark.frame_cache import persisted
 from abtest_lib.spark.spark_errors import translate_spark_errors
@@ -32,7 +32,6 @@ from abtest_lib.verdict.rules import METRIC, RULES_VERSION, Rules
 from abtest_lib.verdict.spark_udf import COMPARISON, VERDICT, judge_partition, output_ddl
 from abtest_lib.verdict.verdicts import Verdict, absent_verdicts
 
-JOB = "decide"
 DECLARED = "declarations"
 """The name under which ops/runs remembers a fingerprint of the registry, the settings and the rules."""
 
@@ -40,49 +39,10 @@ _COUNTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
 _KEYS = ("day", "experiment_name", "variant_id")
 _DAY_KEYS = ("day", "experiment_name")
 _ROWS_PER_TASK = 250_000
-_OUTPUTS = (VERDICTS, COMPARISONS)
 _NO_DATA = "no_data"
 
-Since = Mapping[str, date]
+FirstChange = Mapping[str, date]
 """Experiment to the first day on which something that it is judged by has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What verdicts are made of.
-
-    Attributes:
-        versions: Table to Delta version; a table that does not exist is absent.
-        declarations: Fingerprint of the registry, the settings and the rules.
-    """
-
-    versions: Mapping[str, int]
-    declarations: int
-
-    def as_mapping(self) -> dict[str, int]:
-        """Both, as ops/runs remembers them."""
-        return {**self.versions, DECLARED: self.declarations}
-
-
-def decide(run: Run) -> Mapping[str, Any]:
-    """Bring comparisons and verdicts up to date; days whose inputs did not change are left alone.
-
-    Args:
-        run: The run.
-
-    Returns:
-        The fields of the step's report.
-
-    Raises:
-        LakeError: The counts have not been built.
-    """
-    inputs = _inputs(run)
-    last = run.last_by(JOB, DECLARED, inputs.as_mapping())
-    if last is not None and dict(last.input_versions) == inputs.as_mapping():
-        return {"input_versions": inputs.as_mapping(), "output_versions": last.output_versions}
-    since = None if last is None else _changed_since(run, inputs, last.input_versions)
-    commits = _rebuild(run, inputs) if since is None else _extend(run, inputs, since)
-    return _report(run, inputs, commits)
 
 
 def _inputs(run: Run) -> Inputs:
@@ -90,7 +50,7 @@ def _inputs(run: Run) -> Inputs:
     missing = [contract.full_name for contract in _COUNTS if contract.full_name not in versions]
     if missing:
         raise LakeError(f"lake {run.lake} has no {missing[0]}: run aggregate_gold first")
-    return Inputs(versions, _fingerprint(run))
+    return {**versions, DECLARED: _fingerprint(run)}
 
 
 def _fingerprint(run: Run) -> int:
@@ -103,38 +63,42 @@ def _context(run: Run) -> Context:
     return Context(run.registry, settings.control_names, settings.fallback_variants, settings.cross_exposed)
 
 
-def _rebuild(run: Run, inputs: Inputs) -> list[Commit]:
-    with persisted(_judged(run, inputs, None)) as judged:
+def _rebuild(run: Run) -> Sequence[Commit]:
+    with persisted(_judged(run, None)) as judged:
         absent = _absent_rows(run, _absent(run))
-        # The first write fills what is kept; the other then shares it.
-        verdicts = run.lake[VERDICTS].overwrite(_sorted_days(_rows(judged, VERDICTS).unionByName(absent)))
-        comparisons = run.lake[COMPARISONS].overwrite(_sorted_days(_rows(judged, COMPARISONS)))
+        # The first write fills what is persisted; the other then shares it.
+        verdicts = run.lake[VERDICTS].overwrite(_rows(judged, VERDICTS).unionByName(absent))
+        comparisons = run.lake[COMPARISONS].overwrite(_rows(judged, COMPARISONS))
     return [verdicts, comparisons]
 
 
-def _extend(run: Run, inputs: Inputs, since: Since) -> list[Commit]:
-    """Judge the experiments that changed, and write the days from their first change on beside the others' rows."""
+def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
+    """Judge the experiments that changed, and write the days from their first change on with the rows of the others."""
+    changed = _changed_since(run, since)
+    return None if changed is None else _judge_again(run, changed)
+
+
+def _judge_again(run: Run, changed: FirstChange) -> Sequence[Commit]:
     absent = _absent(run)
     stored = run.lake[VERDICTS].read()
-    renewed = _with_since(stored.select(*_DAY_KEYS), run, since).where("day >= since")
+    renewed = _with_since(stored.select(*_DAY_KEYS), run, changed).where("day >= since")
     days = {row["day"] for row in renewed.select("day").distinct().collect()} | _days_of_change(run, stored, absent)
-    with persisted(_judged(run, inputs, since)) as judged:
+    with persisted(_judged(run, changed)) as judged:
         days |= {row["day"] for row in judged.select("day").distinct().collect()}
         if not days:
-            return []
+            return ()
         still_absent = [verdict for verdict in absent if verdict.day in days]
-        kept_verdicts = _others(run, stored, since, days).where(f"NOT array_contains(reasons, '{_NO_DATA}')")
+        kept_verdicts = _others(run, stored, changed, days).where(f"NOT array_contains(reasons, '{_NO_DATA}')")
         verdicts = _rows(judged, VERDICTS).unionByName(kept_verdicts).unionByName(_absent_rows(run, still_absent))
-        others = _others(run, run.lake[COMPARISONS].read(), since, days)
+        others = _others(run, run.lake[COMPARISONS].read(), changed, days)
         comparisons = _rows(judged, COMPARISONS).unionByName(others)
-        written = concurrently(
-            lambda: run.lake[VERDICTS].replace_days(_sorted_days(verdicts), days),
-            lambda: run.lake[COMPARISONS].replace_days(_sorted_days(comparisons), days),
+        return concurrently(
+            lambda: run.lake[VERDICTS].replace_days(verdicts, days),
+            lambda: run.lake[COMPARISONS].replace_days(comparisons, days),
         )
-        return list(written)
 
 
-def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
+def _judged(run: Run, since: FirstChange | None) -> DataFrame:
     """Verdicts and comparisons of all experiments, or of those that changed from their first change on."""
     counts = run.lake[EXPERIMENT_TO_DATE].read()
     if since is None:
@@ -147,10 +111,10 @@ def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
         .select(*_KEYS, F.col("users").alias("day_users"), F.col("purchases").alias("day_purchases"))
     )
     joined = counts.join(daily, list(_KEYS), "left")
-    if POSTERIORS.full_name in inputs.versions:
+    if run.lake[POSTERIORS].exists:
         believed = _beliefs(run.lake[POSTERIORS].read())
         joined = joined.join(believed, [*_KEYS, "users", "purchases"], "left")
-    joined = joined.join(F.broadcast(_quarantined(run, inputs)), "day", "left")
+    joined = joined.join(F.broadcast(_quarantined(run)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(run.lake[EXPERIMENT_TO_DATE].read().count() / _ROWS_PER_TASK))
     judge = partial(judge_partition, context=_context(run), rules=Rules())
@@ -163,12 +127,12 @@ def _beliefs(posteriors: DataFrame) -> DataFrame:
     return to_date.select(*_KEYS, "users", "purchases", "probability_best", "probability_beats_control")
 
 
-def _quarantined(run: Run, inputs: Inputs) -> DataFrame:
+def _quarantined(run: Run) -> DataFrame:
     """day, quarantined_share: of the rows that give this date, those that were rejected.
 
     Both are counted by the date as it is written in the row, for rejected rows have no better one.
     """
-    if QUARANTINE.full_name not in inputs.versions or EVENTS.full_name not in inputs.versions:
+    if not (run.lake[QUARANTINE].exists and run.lake[EVENTS].exists):
         return run.lake.session.createDataFrame([], "day date, quarantined_share double")
     accepted = run.lake[EVENTS].read().groupBy(F.col("event_date").alias("day"))
     rejected = run.lake[QUARANTINE].read().groupBy(F.substring("timestamp", 1, 10).alias("text"))
@@ -177,14 +141,14 @@ def _quarantined(run: Run, inputs: Inputs) -> DataFrame:
     return joined.select("day", (F.col("bad") / (F.col("good") + F.col("bad"))).alias("quarantined_share"))
 
 
-def _changed_since(run: Run, inputs: Inputs, known: Mapping[str, int]) -> Since | None:
+def _changed_since(run: Run, since: Since) -> FirstChange | None:
     """Compare the inputs with their versions at the last success; None when those can no longer be read."""
     try:
         changes = [
-            _differences(run, contract, known.get(contract.full_name), inputs.versions.get(contract.full_name))
+            _differences(run, contract, since.consumed.get(contract.full_name), since.now.get(contract.full_name))
             for contract in (*_COUNTS, POSTERIORS)
         ]
-        changes.append(_warned_differently(run, inputs))
+        changes.append(_warned_differently(run))
         frames = [frame for frame in changes if frame is not None]
         by_experiment = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day"))
         with translate_spark_errors("comparing the counts with those last judged"):
@@ -217,21 +181,21 @@ def _digests(rows: DataFrame, contract: TableContract) -> DataFrame:
     return used.groupBy(*_DAY_KEYS).agg(F.expr(f"bit_xor(xxhash64({', '.join(columns)}))").alias("digest"))
 
 
-def _warned_differently(run: Run, inputs: Inputs) -> DataFrame:
+def _warned_differently(run: Run) -> DataFrame:
     """Stored verdicts whose warning about rejected rows no longer holds, or now does."""
     stored = run.lake[VERDICTS].read().where(f"NOT array_contains(reasons, '{_NO_DATA}')")
     was_warned = F.array_contains("reasons", "quarantined_rows")
     is_warned = F.coalesce(F.col("quarantined_share") > Rules().quarantine_warning, F.lit(False))
-    joined = stored.join(F.broadcast(_quarantined(run, inputs)), "day", "left")
+    joined = stored.join(F.broadcast(_quarantined(run)), "day", "left")
     return joined.where(was_warned != is_warned).select(*_DAY_KEYS)
 
 
-def _with_since(rows: DataFrame, run: Run, since: Since) -> DataFrame:
+def _with_since(rows: DataFrame, run: Run, since: FirstChange) -> DataFrame:
     changed = run.lake.session.createDataFrame(list(since.items()), "experiment_name string, since date")
     return rows.join(F.broadcast(changed), "experiment_name", "inner")
 
 
-def _others(run: Run, stored: DataFrame, since: Since, days: Iterable[date]) -> DataFrame:
+def _others(run: Run, stored: DataFrame, since: FirstChange, days: Iterable[date]) -> DataFrame:
     """Stored rows of some days that no change touches."""
     changed = run.lake.session.createDataFrame(list(since.items()), "experiment_name string, since date")
     on_days = stored.where(F.col("day").isin(list(days)))
@@ -271,17 +235,5 @@ def _rows(judged: DataFrame, contract: TableContract) -> DataFrame:
     return judged.where(F.col("kind") == kind).select(*contract.column_names)
 
 
-def _sorted_days(rows: DataFrame) -> DataFrame:
-    """Readers look for one experiment on one day: a day is one file, ordered by experiment."""
-    order = [name for name in ("day", "experiment_name", "window", "variant_id") if name in rows.columns]
-    return rows.repartition("day").sortWithinPartitions(*order)
-
-
-def _report(run: Run, inputs: Inputs, commits: Iterable[Commit]) -> dict[str, Any]:
-    written = sum(commit.rows_changed for commit in commits)
-    latest = {contract.full_name: run.lake[contract].last_commit() for contract in _OUTPUTS}
-    return {
-        "rows_written": written,
-        "input_versions": inputs.as_mapping(),
-        "output_versions": {name: commit.version for name, commit in latest.items() if commit is not None},
-    }
+DECIDE = IncrementalStep("decide", (VERDICTS, COMPARISONS), DECLARED, _inputs, _rebuild, _extend)
+"""Brings comparisons and verdicts up to date; days whose inputs did not change are left alone."""

@@ -51,9 +51,9 @@ def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
     return row["first"], row["last"]
 
 
-def all_assignments(run: Run, bronze_version: int) -> DataFrame:
+def all_assignments(run: Run) -> DataFrame:
     """What each distinct map of experiments in bronze says; steps of one run share it."""
-    name = f"assignments of {EVENTS.full_name} {bronze_version}"
+    name = f"assignments of {EVENTS.full_name} {run.lake[EVENTS].version}"
     return run.frames.persist_once(name, lambda: assignments(run.lake[EVENTS].read()))
 
 

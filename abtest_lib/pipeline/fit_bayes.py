@@ -1,10 +1,9 @@
 """gold counts → gold/posteriors: what is believed of every arm, day by day and to date."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
-from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -18,16 +17,16 @@ from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIOR
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.run import Run, fingerprint
+from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.verdict.control import choose_control
 
-JOB = "fit_bayes"
 BELIEFS = "beliefs"
 """The name under which ops/runs remembers a fingerprint of the settings and declarations that posteriors depend on."""
 
 METRIC = "purchase"
 _GROUP = ("window", "metric", "day", "experiment_name")
-_INPUTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE)
+_COUNTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE)
 _OTHER_ENGINE = {"mcmc": "exact", "exact": "mcmc"}
 _MIN_ARMS = 2
 _SAID = {"failed": "without a posterior"}
@@ -35,51 +34,41 @@ _GROUPS_PER_TASK = 256
 """Compiling takes a worker as long as fitting some hundreds of groups."""
 
 
-def fit_bayes(run: Run) -> Mapping[str, Any]:
-    """Bring the posteriors up to date with the counts; groups whose numbers would not change are left alone.
+def _inputs(run: Run) -> Inputs:
+    return {contract.full_name: _version(run, contract) for contract in _COUNTS} | {BELIEFS: _fingerprint(run)}
 
-    Args:
-        run: The run.
 
-    Returns:
-        The fields of the step's report.
+def _config(run: Run) -> Plan:
+    return Plan(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
 
-    Raises:
-        LakeError: The counts have not been built.
-        ConfigError: There is no such prior or engine.
-    """
-    plan = Plan(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
-    inputs = {contract.full_name: _version(run, contract) for contract in _INPUTS} | {BELIEFS: _fingerprint(run, plan)}
-    last = run.last_by(JOB, BELIEFS, inputs)
-    if last is not None and last.input_versions == inputs:
-        return {"input_versions": inputs, "output_versions": last.output_versions}
+
+def _rebuild(run: Run) -> Sequence[Commit]:
+    """Fit every group on a full refresh; otherwise those whose numbers would change, whatever was declared before."""
+    if not run.full_refresh and run.lake[POSTERIORS].exists:
+        return _extend(run)
     groups = _groups(run)
-    if run.full_refresh or run.lake[POSTERIORS].last_commit() is None:
-        commit: Commit | None = run.lake[POSTERIORS].overwrite(_fit(groups, groups.count(), plan))
-    else:
-        commit = _extend(run, groups, plan)
-    return _report(run, inputs, commit)
+    return [run.lake[POSTERIORS].overwrite(_fit(groups, groups.count(), _config(run)))]
 
 
-def _extend(run: Run, groups: DataFrame, plan: Plan) -> Commit | None:
-    """Fit what changed, in the place of all rows of the days that it touches; None when nothing did."""
-    stored = run.lake[POSTERIORS].read()
+def _extend(run: Run, _: Since | None = None) -> Sequence[Commit]:
+    """Fit what changed, and write the days that it touches with all their rows; groups that are the same stay."""
+    plan, groups, stored = _config(run), _groups(run), run.lake[POSTERIORS].read()
     compared = _compare(groups, stored, plan)
     by_day = compared.where("is_changed OR is_gone").groupBy("day").agg(F.count_if("is_changed").alias("changed"))
     touched: dict[date, int] = {row["day"]: row["changed"] for row in by_day.collect()}
     if not touched:
-        return None
+        return ()
     changed = compared.where("is_changed").select(*groups.columns)
     kept = compared.where("NOT is_changed AND NOT is_gone").select(*_GROUP)
     still_true = stored.where(F.col("day").isin(list(touched))).join(kept, list(_GROUP), "left_semi")
     fitted = _fit(changed, sum(touched.values()), plan)
-    return run.lake[POSTERIORS].replace_days(_one_sorted_file_a_day(fitted.unionByName(still_true)), list(touched))
+    return [run.lake[POSTERIORS].replace_days(fitted.unionByName(still_true), list(touched))]
 
 
 def _groups(run: Run) -> DataFrame:
     """One row per group to be fitted: its keys, control_id, and arms (variant_id, users, purchases) by name."""
     daily, to_date = (
-        _arms(run, contract, window) for contract, window in zip(_INPUTS, ("day", "to_date"), strict=True)
+        _arms(run, contract, window) for contract, window in zip(_COUNTS, ("day", "to_date"), strict=True)
     )
     arm = F.struct("variant_id", "users", "purchases")
     grouped = daily.unionByName(to_date).groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("arms"))
@@ -153,39 +142,20 @@ def _fit(groups: DataFrame, count: int, plan: Plan) -> DataFrame:
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(count / _GROUPS_PER_TASK))
     spread = groups.repartition(tasks, *_GROUP)
-    fitted = spread.mapInArrow(partial(fit_partition, plan=plan), POSTERIORS.ddl)
-    return _one_sorted_file_a_day(fitted)
-
-
-def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
-    """Readers look for one experiment on one day: a day is one file, ordered by experiment."""
-    return rows.repartition("day").sortWithinPartitions("day", "experiment_name", "window", "variant_id")
+    return spread.mapInArrow(partial(fit_partition, plan=plan), POSTERIORS.ddl)
 
 
 def _version(run: Run, contract: TableContract) -> int:
-    commit = run.lake[contract].last_commit()
-    if commit is None:
+    version = run.lake[contract].version
+    if version is None:
         raise LakeError(f"lake {run.lake} has no {contract.full_name}: run aggregate_gold first")
-    return commit.version
+    return version
 
 
-def _fingerprint(run: Run, plan: Plan) -> int:
+def _fingerprint(run: Run) -> int:
     controls = {name: item.control for name, item in run.registry.experiments.items() if item.control is not None}
     fallback = sorted(run.settings.fallback_variants), sorted(run.fallback_by_experiment.items())
-    return fingerprint((plan, MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback))
-
-
-def _report(run: Run, inputs: Mapping[str, int], commit: Commit | None) -> dict[str, Any]:
-    if commit is None:
-        commit = run.lake[POSTERIORS].last_commit()
-        versions = {} if commit is None else {POSTERIORS.full_name: commit.version}
-        return {"input_versions": inputs, "output_versions": versions}
-    return {
-        "rows_written": commit.rows_changed,
-        "input_versions": inputs,
-        "output_versions": {POSTERIORS.full_name: commit.version},
-        "notices": _notices(run),
-    }
+    return fingerprint((_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback))
 
 
 def _notices(run: Run) -> tuple[str, ...]:
@@ -199,3 +169,7 @@ def _notices(run: Run) -> tuple[str, ...]:
 
 def _in_words(number: int) -> str:
     return "1 group" if number == 1 else f"{number:,} groups"
+
+
+FIT_BAYES = IncrementalStep("fit_bayes", (POSTERIORS,), BELIEFS, _inputs, _rebuild, _extend, _notices)
+"""Brings the posteriors up to date with the counts; groups whose numbers would not change are left alone."""

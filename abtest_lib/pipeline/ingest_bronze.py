@@ -1,10 +1,9 @@
 """Raw files → bronze/events and quarantine/events: validate, deduplicate, quarantine."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,6 +12,7 @@ from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.pipeline.run import Run
+from abtest_lib.pipeline.step import Outcome, SimpleStep
 from abtest_lib.spark.concurrency import in_background
 from abtest_lib.spark.frame_cache import persisted
 from abtest_lib.spark.row_counter import RowCounter
@@ -72,15 +72,13 @@ class Tally:
         return self.read == self.copies + self.known + self.written
 
 
-def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
+def ingest_bronze(path: str) -> SimpleStep:
+    """The step that takes in the raw events of an input: a file, a folder or a glob of CSV, JSON lines or Parquet."""
+    return SimpleStep(JOB, partial(_ingest, path=path))
+
+
+def _ingest(run: Run, path: str) -> Outcome:
     """Take in the raw events of an input.
-
-    Args:
-        run: The run.
-        path: A file, a folder or a glob of CSV, JSON lines or Parquet.
-
-    Returns:
-        The fields of the step's report.
 
     Raises:
         InputError: The input cannot be read as events; the lake is as it was.
@@ -100,16 +98,16 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
     nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
-    return {
-        "rows_read": total,
-        "rows_written": accepted.written,
-        "rows_quarantined": rejected.written,
-        "rows_forgotten": forgotten,
-        "duplicates": accepted.copies + accepted.known + rejected.copies + rejected.known,
-        "output_versions": run.lake.versions(EVENTS, QUARANTINE),
-        "quarantined_by_rule": _by_rule(run) if rejected.written else {},
-        "notices": (*raw.notices, *nothing),
-    }
+    return Outcome(
+        rows_read=total,
+        rows_written=accepted.written,
+        rows_quarantined=rejected.written,
+        rows_forgotten=forgotten,
+        duplicates=accepted.copies + accepted.known + rejected.copies + rejected.known,
+        output_versions=run.lake.versions(EVENTS, QUARANTINE),
+        quarantined_by_rule=_by_rule(run) if rejected.written else {},
+        notices=(*raw.notices, *nothing),
+    )
 
 
 def reject_overlap(path: str, lake: str) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +10,11 @@ from abtest_lib.config import load_settings, profiles
 from abtest_lib.errors import AbtestError
 from abtest_lib.lake.lake import open_lake
 from abtest_lib.pipeline.progress import progress_for, say_error
-from abtest_lib.pipeline.runner import Step, run_steps
+from abtest_lib.pipeline.runner import run_steps
+from abtest_lib.pipeline.step import Step
 from abtest_lib.storage import check_location
 
-Steps = Callable[[argparse.Namespace], Mapping[str, Step]]
+Steps = Callable[[argparse.Namespace], Sequence[Step]]
 
 
 def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = False) -> None:

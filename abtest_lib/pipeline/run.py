@@ -2,17 +2,16 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from abtest_lib.config import Settings
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.history import History, StepReport, announce, open_history
 from abtest_lib.registry import Registry, load_registry
 from abtest_lib.spark.frame_cache import FrameCache
-from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.transforms.to_date import Periods
 
 
@@ -73,25 +72,25 @@ class Run:
         declared = {name: item.fallback_variants for name, item in self.registry.experiments.items()}
         return {name: variants for name, variants in declared.items() if variants}
 
-    def last_by(self, job: str, declared: str, inputs: Mapping[str, int]) -> StepReport | None:
-        """The last success of a step, if it had the same declarations.
+    def last_success(self, step: str, declared: str, inputs: Mapping[str, int]) -> StepReport | None:
+        """Return the last success of a step if it had the same declarations.
 
-        With others its tables are about to change their meaning, which is noted first: should this run die halfway, the
-        next builds them anew, whatever is declared then.
+        With others the tables are about to change their meaning. That is noted first: if this run dies halfway, the
+        next one rebuilds them, whatever is declared then.
 
         Args:
-            job: The step.
-            declared: The name in `inputs` under which the fingerprint of its declarations stands.
+            step: The name of the step.
+            declared: The name in `inputs` of the fingerprint of its declarations.
             inputs: What the step is about to consume.
 
         Returns:
-            The report of that success; None where the tables are to be built anew.
+            The report of that success; None where the tables must be rebuilt.
         """
-        last = self.history.last(job)
+        last = self.history.last(step)
         if last is None or last.input_versions.get(declared) == inputs[declared]:
             return last
-        announce(self.lake, self.settings, self.run_id, self.history, job)
-        self.history.succeeded.pop(job, None)  # nor does a run that fails halfway note it again as a success
+        announce(self.lake, self.settings, self.run_id, self.history, step)
+        self.history.succeeded.pop(step, None)  # a run that fails halfway must not note it again as a success
         return None
 
     def fallback_fingerprint(self) -> int:
@@ -113,31 +112,6 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
     registry = load_registry(settings.registry)
     history = open_history(lake, settings, full_refresh=full_refresh)
     return Run(lake, settings, registry, history, full_refresh=full_refresh, progress=progress or Silent())
-
-
-def perform(run: Run, job: str, step: Callable[[Run], Mapping[str, Any]]) -> StepReport:
-    """Run one step, tell about it and remember it.
-
-    Args:
-        run: The run.
-        job: The step's name in ops/runs.
-        step: Does the work and gives the fields of its report.
-
-    Returns:
-        The report.
-    """
-    run.progress.started(job)
-    started_at = datetime.now(UTC)
-    try:
-        with translate_spark_errors(job):
-            done = step(run)
-    except Exception:
-        run.history.add(StepReport(job, started_at, datetime.now(UTC), status="failed"))
-        raise
-    report = StepReport(job, started_at, datetime.now(UTC), **done)
-    run.history.add(report)
-    run.progress.finished(report)
-    return report
 
 
 def fingerprint(declared: object) -> int:

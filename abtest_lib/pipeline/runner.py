@@ -1,21 +1,27 @@
 """Runs the whole pipeline, or some of its steps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import fields
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS
 from abtest_lib.lake.lake import Lake
-from abtest_lib.pipeline import aggregate_gold, build_silver, decide, fit_bayes, ingest_bronze, release
-from abtest_lib.pipeline.history import FULL_REFRESH, StepReport, announce, write_history
-from abtest_lib.pipeline.run import Progress, Run, open_run, perform
+from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
+from abtest_lib.pipeline.build_silver import BUILD_SILVER
+from abtest_lib.pipeline.decide import DECIDE
+from abtest_lib.pipeline.fit_bayes import FIT_BAYES
+from abtest_lib.pipeline.history import FAILED, FULL_REFRESH, StepReport, announce, write_history
+from abtest_lib.pipeline.ingest_bronze import ingest_bronze
+from abtest_lib.pipeline.release import PUBLISH_RELEASE
+from abtest_lib.pipeline.run import Progress, Run, open_run
+from abtest_lib.pipeline.step import Step
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.source import PACKED_RATIO
+from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.storage import is_s3, local_folder, sizes_under
-
-Step = Callable[[Run], Mapping[str, Any]]
 
 
 def run_pipeline(
@@ -45,22 +51,16 @@ def run_pipeline(
     return run_steps(lake, settings, steps, full_refresh=full_refresh, progress=progress)
 
 
-def all_steps(input_path: str | None) -> dict[str, Step]:
+def all_steps(input_path: str | None) -> list[Step]:
     """The steps of the pipeline in order; without an input the first is left out."""
-    steps: dict[str, Step] = {} if input_path is None else {ingest_bronze.JOB: ingesting(input_path)}
-    return steps | {
-        build_silver.JOB: build_silver.build_silver,
-        aggregate_gold.JOB: aggregate_gold.aggregate_gold,
-        fit_bayes.JOB: fit_bayes.fit_bayes,
-        decide.JOB: decide.decide,
-        release.JOB: release.publish_release,
-    }
+    first = [] if input_path is None else [ingest_bronze(input_path)]
+    return [*first, BUILD_SILVER, AGGREGATE_GOLD, FIT_BAYES, DECIDE, PUBLISH_RELEASE]
 
 
 def run_steps(
     lake: Lake,
     settings: Settings,
-    steps: Mapping[str, Step],
+    steps: Sequence[Step],
     *,
     full_refresh: bool = False,
     progress: Progress | None = None,
@@ -77,7 +77,7 @@ def run_steps(
             announce(lake, settings, run.run_id, run.history, FULL_REFRESH)
         remember = partial(write_history, lake, settings, run.run_id, run.history)
         try:
-            done = [perform(run, job, step) for job, step in steps.items()]
+            done = [_perform(run, step) for step in steps]
         except BaseException:
             # What stopped the step may stop this too, and the step's is the error worth telling.
             with suppress(Exception):
@@ -90,14 +90,26 @@ def run_steps(
         return done
 
 
+def _perform(run: Run, step: Step) -> StepReport:
+    """Run one step, show its progress, and add its report to the history."""
+    run.progress.started(step.name)
+    started_at = datetime.now(UTC)
+    try:
+        with translate_spark_errors(step.name):
+            outcome = step.perform(run)
+    except Exception:
+        run.history.add(StepReport(step.name, started_at, datetime.now(UTC), status=FAILED))
+        raise
+    done = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
+    report = StepReport(step.name, started_at, datetime.now(UTC), **done)
+    run.history.add(report)
+    run.progress.finished(report)
+    return report
+
+
 def _bronze_bytes(lake: Lake) -> int:
     """About how many bytes of text a rebuild goes through; 0 where only Spark can tell."""
     path = lake[EVENTS].path
     if local_folder(path) is None and not is_s3(path):
         return 0
     return sum(size for name, size in sizes_under(path).items() if name.endswith(".parquet")) * PACKED_RATIO
-
-
-def ingesting(input_path: str) -> Step:
-    """The ingest step for one input."""
-    return partial(ingest_bronze.ingest_bronze, path=input_path)

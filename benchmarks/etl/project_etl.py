@@ -9,12 +9,10 @@ import time
 
 from abtest_lib.config import load_settings
 from abtest_lib.lake.lake import Lake
-from abtest_lib.pipeline.aggregate_gold import JOB as AGGREGATE
-from abtest_lib.pipeline.aggregate_gold import aggregate_gold
-from abtest_lib.pipeline.build_silver import JOB as BUILD
-from abtest_lib.pipeline.build_silver import build_silver
-from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
-from abtest_lib.pipeline.runner import ingesting, run_steps
+from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
+from abtest_lib.pipeline.build_silver import BUILD_SILVER
+from abtest_lib.pipeline.ingest_bronze import ingest_bronze
+from abtest_lib.pipeline.runner import run_steps
 from abtest_lib.spark.session import build_session, keep_classes
 from abtest_lib.spark.source import local_text_bytes
 
@@ -25,7 +23,7 @@ def main() -> None:
     overrides = {"reporting_timezone": timezone, "attribution_window": window[0] if window else None}
     settings = load_settings(overrides=overrides)
     spark = build_session(settings, "benchmark", local_text_bytes(source))
-    steps = {INGEST: ingesting(source), BUILD: build_silver, AGGREGATE: aggregate_gold}
+    steps = [ingest_bronze(source), BUILD_SILVER, AGGREGATE_GOLD]
     began = time.perf_counter()
     reports = run_steps(Lake(spark, lake), settings, steps)
     seconds = time.perf_counter() - began

@@ -11,12 +11,10 @@ from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.lake.lake import Lake
 from abtest_lib.lake.table import Table
-from abtest_lib.pipeline.aggregate_gold import JOB as AGGREGATE
-from abtest_lib.pipeline.aggregate_gold import aggregate_gold
-from abtest_lib.pipeline.build_silver import JOB as BUILD
-from abtest_lib.pipeline.build_silver import build_silver
-from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
-from abtest_lib.pipeline.runner import ingesting, run_steps
+from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
+from abtest_lib.pipeline.build_silver import BUILD_SILVER
+from abtest_lib.pipeline.ingest_bronze import ingest_bronze
+from abtest_lib.pipeline.runner import run_steps
 from tests.oracle.compare import assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
@@ -69,11 +67,11 @@ def test_gold_is_made_of_what_silver_was_made_of(spark: SparkSession, settings: 
     first = write(tmp_path / "first.csv", ("SEARCH", 0, "a=1", "u1"), ("SEARCH", 0, "a=2", "u2"))
     second = write(tmp_path / "second.csv", ("BUY", 1, "a=1", "u1"), ("BUY", 1, "a=2", "u2"))
     run_etl(spark, settings, first, lake)
-    run_steps(Lake(spark, lake), settings, {INGEST: ingesting(str(second))})
+    run_steps(Lake(spark, lake), settings, [ingest_bronze(str(second))])
     with pytest.raises(LakeError, match=r"bronze/events at version \d+, .*: run build_silver first"):
-        run_steps(Lake(spark, lake), settings, {AGGREGATE: aggregate_gold})
-    run_steps(Lake(spark, lake), settings, {BUILD: build_silver})
-    run_steps(Lake(spark, lake), settings, {AGGREGATE: aggregate_gold})
+        run_steps(Lake(spark, lake), settings, [AGGREGATE_GOLD])
+    run_steps(Lake(spark, lake), settings, [BUILD_SILVER])
+    run_steps(Lake(spark, lake), settings, [AGGREGATE_GOLD])
     assert_lake_equals_oracle(spark, lake, [first, second], WORLD.oracle())
 
 
@@ -108,7 +106,7 @@ def test_gold_refuses_silver_of_other_fallback_variants(spark: SparkSession, tmp
     run_etl(spark, WORLD.settings(_folder(tmp_path, "usual")), source, lake)
     other = OTHER_FALLBACK.settings(_folder(tmp_path, "other"))
     with pytest.raises(LakeError, match="silver tables of other fallback variants: run build_silver first"):
-        run_steps(Lake(spark, lake), other, {AGGREGATE: aggregate_gold})
+        run_steps(Lake(spark, lake), other, [AGGREGATE_GOLD])
     run_etl(spark, other, None, lake)
     assert_lake_equals_oracle(spark, lake, [source], OTHER_FALLBACK.oracle())
 

@@ -15,8 +15,8 @@ from abtest_lib.contracts import EVENTS, QUARANTINE, RUNS
 from abtest_lib.errors import AbtestError, ConfigError, InputError, LakeError
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.ingest_bronze import JOB, reject_overlap
-from abtest_lib.pipeline.runner import ingesting, run_steps
+from abtest_lib.pipeline.ingest_bronze import ingest_bronze, reject_overlap
+from abtest_lib.pipeline.runner import run_steps
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id"
 _EVENT = {
@@ -39,7 +39,7 @@ def lake(tmp_path: Path) -> str:
 @pytest.fixture
 def ingest(spark: SparkSession, lake: str) -> Ingest:
     settings = load_settings(overrides={"shuffle_partitions": 2})
-    return lambda path: run_steps(Lake(spark, lake), settings, {JOB: ingesting(str(path))})[0]
+    return lambda path: run_steps(Lake(spark, lake), settings, [ingest_bronze(str(path))])[0]
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -285,7 +285,7 @@ def test_other_settings_need_a_full_refresh(spark: SparkSession, ingest: Ingest,
     ingest(path)
     bogota = load_settings(overrides={"reporting_timezone": "America/Bogota"})
     with pytest.raises(ConfigError, match=r"reporting_timezone = UTC, this run has America/Bogota.*--full-refresh"):
-        run_steps(Lake(spark, lake), bogota, {JOB: ingesting(str(path))})
+        run_steps(Lake(spark, lake), bogota, [ingest_bronze(str(path))])
 
 
 def test_a_lake_that_cannot_be_written_is_one_clear_line(spark: SparkSession, tmp_path: Path) -> None:
@@ -293,6 +293,6 @@ def test_a_lake_that_cannot_be_written_is_one_clear_line(spark: SparkSession, tm
     blocked.write_text("a file where a folder should be")
     path = write(tmp_path / "events.csv", GOOD)
     with pytest.raises(LakeError) as raised:
-        run_steps(Lake(spark, blocked / "lake"), load_settings(), {JOB: ingesting(str(path))})
+        run_steps(Lake(spark, blocked / "lake"), load_settings(), [ingest_bronze(str(path))])
     assert isinstance(raised.value, AbtestError)
     assert "\n" not in str(raised.value)

@@ -10,8 +10,8 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, VERDICTS, TableContract
 from abtest_lib.lake.lake import Lake
-from abtest_lib.pipeline.ingest_bronze import JOB
-from abtest_lib.pipeline.runner import ingesting, run_pipeline, run_steps
+from abtest_lib.pipeline.ingest_bronze import ingest_bronze
+from abtest_lib.pipeline.runner import run_pipeline, run_steps
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
 from abtest_lib.traffic.generate import Traffic, generate_traffic
 
@@ -50,5 +50,5 @@ def test_what_was_lost_comes_back(spark: SparkSession, events: Path, tmp_path: P
     run_pipeline(Lake(spark, lake), SETTINGS, None, full_refresh=True)
     assert contents(spark, lake) == before
 
-    (again,) = run_steps(Lake(spark, lake), SETTINGS, {JOB: ingesting(str(events))})
+    (again,) = run_steps(Lake(spark, lake), SETTINGS, [ingest_bronze(str(events))])
     assert (again.rows_written, again.duplicates) == (0, rows)

@@ -20,7 +20,7 @@ from abtest_lib.contracts import (
 )
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.lake import Lake
-from abtest_lib.pipeline.decide import decide
+from abtest_lib.pipeline.decide import DECIDE
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.runner import run_steps
 
@@ -71,7 +71,7 @@ class HandmadeLake:
         Lake(self.spark, self.path)[contract].overwrite(self.spark.createDataFrame(list(rows), contract.ddl))  # type: ignore[type-var]  rows are tuples
 
     def decide(self, *, full_refresh: bool = False) -> StepReport:
-        (report,) = run_steps(Lake(self.spark, self.path), self.settings, {"decide": decide}, full_refresh=full_refresh)
+        (report,) = run_steps(Lake(self.spark, self.path), self.settings, [DECIDE], full_refresh=full_refresh)
         return report
 
     def rows(self, contract: TableContract) -> list[dict[str, Any]]:

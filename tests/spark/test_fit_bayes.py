@@ -62,7 +62,7 @@ class HandmadeLake:
 
     def fit(self, **more: Any) -> Rows:
         run = open_run(Lake(self.spark, self.path), self.settings(**more))
-        step.fit_bayes(run)
+        step.FIT_BAYES.perform(run)
         return self.rows()
 
     def rows(self) -> Rows:
@@ -135,7 +135,7 @@ def test_partitions_and_batches_change_no_number(lake: HandmadeLake, monkeypatch
     one_task = lake.fit()
     monkeypatch.setattr(step, "_GROUPS_PER_TASK", 1)
     run = open_run(Lake(lake.spark, lake.path), lake.settings(), full_refresh=True)
-    step.fit_bayes(run)
+    step.FIT_BAYES.perform(run)
     assert differing(one_task, lake.rows()) == set()
 
 

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from abtest_lib.config import load_settings
 from abtest_lib.lake.lake import Lake
-from abtest_lib.pipeline import ingest_bronze
-from abtest_lib.pipeline.runner import ingesting, run_steps
+from abtest_lib.pipeline import ingest_bronze as step
+from abtest_lib.pipeline.runner import run_steps
 from abtest_lib.spark.row_counter import RowCounter
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
@@ -31,7 +31,7 @@ def ingest(spark: SparkSession, lake: Path, rows: list[str]) -> tuple[int, ...]:
     path = lake.with_name(f"{lake.name}.csv")
     path.write_text(HEADER + "".join(rows), encoding="utf-8")
     settings = load_settings(overrides={"writer_lease": False})
-    (report,) = run_steps(Lake(spark, lake), settings, {ingest_bronze.JOB: ingesting(str(path))})
+    (report,) = run_steps(Lake(spark, lake), settings, [step.ingest_bronze(str(path))])
     return report.rows_read, report.rows_written, report.duplicates, report.rows_quarantined
 
 
@@ -39,7 +39,7 @@ def ingest(spark: SparkSession, lake: Path, rows: list[str]) -> tuple[int, ...]:
 def test_every_row_is_accounted_for(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tap: type[RowCounter]
 ) -> None:
-    monkeypatch.setattr(ingest_bronze, "RowCounter", tap)
+    monkeypatch.setattr(step, "RowCounter", tap)
     lake = tmp_path / "lake"
     first = [*ROWS[:4], ROWS[0], *BROKEN[:2], BROKEN[1]]
     assert ingest(spark, lake, first) == (8, 4, 2, 2)
