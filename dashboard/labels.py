@@ -1,7 +1,6 @@
-"""Every text that a reader sees, in English. A translation replaces this module alone."""
+"""Every text that a reader sees, in English; `columns` holds the headings of tables. A translation replaces the two."""
 
 from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
-from dashboard.columns import columns
 
 APP = "A/B tests"
 DASH = "–"
@@ -69,18 +68,6 @@ SORTS = {
     "-first_day": "Started last first",
     "first_day": "Started first first",
 }
-OVERVIEW_COLUMNS = columns(
-    {
-        "name": "Experiment",
-        "decision": "Decision",
-        "lift": "Lift over control, 95\u00a0% interval",
-        "winner": "Leads",
-        "people": "People",
-        "days": "Days",
-        "last": "Last day",
-    },
-    "people days",
-)
 LIFT_SCALE = "Lift is drawn from {low} to {high}; the line in the middle is no difference."
 WAS = "was {decision}"
 NO_MATCH_TITLE = "No experiment matches"
@@ -104,21 +91,6 @@ INVALID_TITLE = "Not valid: do not use these numbers"
 PEOPLE_TO_DATE, PEOPLE_DAY, ARMS, DAYS_RUNNING = "People to date", "People that day", "Arms", "Days with data"
 REASONS = "Why"
 ARMS_TITLE = "Arms"
-ARM_COLUMNS = columns(
-    {
-        "arm": "Arm",
-        "role": "Role",
-        "users": "People",
-        "purchases": "Buyers",
-        "rate": "Conversion",
-        "interval": "95\u00a0% interval",
-        "lift": "Lift over control",
-        "best": "Chance to be best",
-        "beats": "Chance to beat control",
-        "loss": "Expected loss",
-    },
-    "users purchases rate interval lift best beats loss",
-)
 ARMS_NOTE = (
     "Intervals are credible intervals of the model. Expected loss is the conversion given up, on average, "
     "by choosing the arm, in percentage points."
@@ -147,38 +119,14 @@ BOUNDARY_NOTE = (
     "Days without a boundary had no look: too few conversions, or too early in the plan."
 )
 BOUNDARY_NONE = "No look has been made yet: an arm has too few conversions for a test, or it is too early in the plan."
-DIFFERENCE_COLUMNS = columns(
-    {
-        "arm": "Arm",
-        "difference": "Difference to control",
-        "interval": "Interval of this look",
-        "decision": "Decision interval",
-        "z": "z",
-        "boundary": "Critical |z|",
-        "p": "Adjusted p-value",
-    },
-    "difference interval decision z boundary p",
-)
 DIFFERENCE_TITLE = "Differences to control, to date"
 DIFFERENCE_NOTE = "In percentage points. The decision rests on the decision interval; the adjusted p-value looks once."
 CHI_TITLE = "Chi-square table"
-CHI_COLUMNS = columns(
-    {
-        "arm": "Arm",
-        "bought": "Bought",
-        "bought_expected": "expected",
-        "not": "Did not buy",
-        "not_expected": "expected",
-        "contribution": "Contribution to χ²",
-    },
-    "bought bought_expected not not_expected contribution",
-)
 CHI_NOTE = "χ² = {statistic}, {dof}, {p}. It looks once, so it decides nothing."
 DEGREE, DEGREES = "{dof} degree of freedom", "{dof} degrees of freedom"
 CHI_NONE = "No chi-square test: fewer than two arms, or nobody or everybody bought."
 CHI_EXPECTED = "Expected counts are those of equal conversion in every arm."
 VALIDITY_TITLE = "May the numbers be believed?"
-VALIDITY_COLUMNS = columns({"check": "Check", "found": "Found", "wanted": "Wanted"})
 CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the declared split, or else an equal one"
 CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10\u00a0%; a warning from 1\u00a0%"
 CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100\u00a0% at the planned end"
@@ -189,15 +137,9 @@ FIT_FOUND = "{status}, {engine}{proof}"
 FIT_PROOF = ", R-hat at most {r_hat}"
 FIT_FAILED = "failed: {reason}"
 SPLIT_TITLE = "Split of people, to date"
-SPLIT_COLUMNS = columns(
-    {"arm": "Arm", "users": "People", "share": "Share", "declared": "Declared"}, "users share declared"
-)
 NOT_DECLARED, NOT_AVAILABLE = "not declared", "not at hand here"
 FUNNEL_TITLE = "Funnel by arm"
 FUNNEL_NOTE = "People of that day who did each kind of event."
-FUNNEL_COLUMNS = columns(
-    {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}, "users purchases"
-)
 FUNNEL_NONE = "No funnel for this day."
 
 # Pipeline
@@ -217,40 +159,12 @@ QUARANTINE_TITLE = "Quarantine by rule"
 QUARANTINE_NOTE = "A row may break several rules."
 QUARANTINE_NONE = "Nothing was rejected."
 TABLES_TITLE = "Tables"
-TABLE_COLUMNS = columns(
-    {
-        "table": "Table",
-        "grain": "One row per",
-        "rows": "Rows",
-        "files": "Files",
-        "size": "Size",
-        "version": "Version",
-        "problem": "Problem",
-    },
-    "rows files size version",
-)
 SAMPLE_TITLE, TABLE_LABEL = "A look into a table", "Table"
 SAMPLE_NOTE = "{shown:,} of {rows} rows; ids of people are pseudonyms."
 SAMPLE_NONE = "This table has no rows."
 COLUMNS_TITLE = "Columns of {table}"
-COLUMN_COLUMNS = columns({"name": "Column", "type": "Type", "meaning": "Meaning"})
 RUNS_TITLE = "Runs"
 RUNS_NONE = "No run yet."
-RUN_COLUMNS = columns(
-    {
-        "started": "Started (UTC)",
-        "job": "Step",
-        "status": "Status",
-        "seconds": "Seconds",
-        "read": "Read",
-        "written": "Written",
-        "rejected": "Rejected",
-        "duplicates": "Duplicates",
-        "forgotten": "Forgotten",
-        "run": "Run",
-    },
-    "seconds read written rejected duplicates forgotten",
-)
 PIPELINE_FUNNEL = "Funnel by arm and day"
 
 # Plan
@@ -288,13 +202,8 @@ CUT = "The first {shown:,} of {total:,} characters:"
 
 # API reference
 REFERENCE_LEAD = "Made from the OpenAPI document of the API that is running, version {version}."
-PARAMETER_COLUMNS = columns(
-    {"name": "Parameter", "where": "In", "type": "Type", "default": "Default", "meaning": "Meaning"}
-)
 REQUIRED = "required"
-STATUS_COLUMNS = columns({"status": "Status", "meaning": "Meaning"})
 EXAMPLE, LIVE = "Example of an answer", "Ask the running API"
-FIELD_COLUMNS = columns({"name": "Field", "type": "Type", "meaning": "Meaning"})
 FIELDS = "Fields of {name}"
 
 # Axes

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import formatting, labels, page
+from dashboard import columns, formatting, labels, page
 
 Json = dict[str, Any]
 _TRY_PREFIX = "GET /experiment/"
@@ -33,7 +33,7 @@ def _operation(document: Json, title: str, operation: Json) -> None:
     if operation.get("description"):
         st.write(page.escape_markdown(operation["description"]))
     if operation.get("parameters"):
-        page.table(labels.PARAMETER_COLUMNS, [_parameter(document, one) for one in operation["parameters"]])
+        page.table(columns.PARAMETERS, [_parameter(document, one) for one in operation["parameters"]])
     responses = operation.get("responses", {})
     _responses(responses)
     _fields(document, responses)
@@ -44,7 +44,7 @@ def _operation(document: Json, title: str, operation: Json) -> None:
 def _responses(responses: Json) -> None:
     """Show every status with its meaning, then the examples."""
     rows = [{"status": status, "meaning": one.get("description", "")} for status, one in sorted(responses.items())]
-    page.table(labels.STATUS_COLUMNS, rows)
+    page.table(columns.STATUSES, rows)
     for status, response in sorted(responses.items()):
         for media_type, content in response.get("content", {}).items():
             if "example" in content:
@@ -101,7 +101,7 @@ def _schema(document: Json, name: str, schema: Json) -> None:
         with st.expander(labels.FIELDS.format(name=name)):
             if schema.get("description"):
                 st.write(page.escape_markdown(schema["description"]))
-            page.table(labels.FIELD_COLUMNS, rows)
+            page.table(columns.FIELDS, rows)
 
 
 def _references(part: object) -> list[str]:

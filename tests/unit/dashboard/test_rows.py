@@ -9,7 +9,7 @@ from dashboard import formatting, labels, markup, rows
 from dashboard.charts import experiment as experiment_charts
 from dashboard.charts import report as report_charts
 from dashboard.charts import svg
-from dashboard.columns import columns
+from dashboard.columns import Columns
 
 
 def arm(variant: str, users: int, purchases: int, role: str = "treatment", **more: Any) -> Any:
@@ -95,7 +95,7 @@ def test_the_control_has_no_boundary_in_the_report() -> None:
     ],
 )
 def test_only_long_words_of_a_table_may_break(cell: str, opening: str) -> None:
-    assert f"{opening}{cell}</td>" in markup.table(columns({"a": "A", "b": "B"}), [{"a": "4915", "b": cell}])
+    assert f"{opening}{cell}</td>" in markup.table(Columns({"a": "A", "b": "B"}), [{"a": "4915", "b": cell}])
 
 
 def test_a_reason_that_only_a_newer_api_knows_stands_for_itself() -> None:
@@ -104,7 +104,7 @@ def test_a_reason_that_only_a_newer_api_knows_stands_for_itself() -> None:
 
 def test_no_text_becomes_markup() -> None:
     hostile = "<script>alert('x')</script>\"&"
-    written = markup.table(columns({"a": hostile, "b": hostile}), [{"a": hostile, "b": hostile}], hostile)
+    written = markup.table(Columns({"a": hostile, "b": hostile}), [{"a": hostile, "b": hostile}], hostile)
     written += (
         markup.experiment_link(hostile).html
         + markup.badge(hostile).html
