@@ -86,7 +86,7 @@ def _verdict(point: schemas.HistoryPoint) -> str:
 def _charts(
     points: list[schemas.HistoryPoint], arms: list[schemas.HistoryArm], posterior: list[schemas.PosteriorArm]
 ) -> Iterator[str]:
-    yield _chart(labels.CONVERSION_TITLE, labels.LIFT_NOTE_COUNTED, report_charts.conversion(arms))
+    yield _chart(labels.CONVERSION_TITLE, labels.CONVERSION_REPORT_NOTE, report_charts.conversion(arms))
     trend = report_charts.trend(points, arms)
     yield _chart(labels.TREND_TITLE[Window.TO_DATE], labels.TREND_NOTE[Window.TO_DATE], trend)
     if len(arms) >= _FEWEST_ARMS:

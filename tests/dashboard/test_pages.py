@@ -1,4 +1,4 @@
-"""Every page: it opens without an error, says what the API says, and can be used by everybody."""
+"""Every page: it opens without an error, shows the numbers of the API, and is accessible."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ def rows_of(written: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("path", "title"), PAGES.items(), ids=list(PAGES.values()))
-def test_every_page_opens_and_can_be_used_by_everybody(look: Looker, path: str, title: str) -> None:
+def test_every_page_opens_and_is_accessible(look: Looker, path: str, title: str) -> None:
     page = look.open(path)
     assert page.locator("h1").inner_text() == title
     assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
@@ -59,7 +59,7 @@ def test_every_page_fits_a_phone_in_the_dark(look: Looker, path: str, title: str
     assert look.problems == []
 
 
-def test_overview_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_overview_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     shown = cells(look.open("?sort=name"), columns.OVERVIEW["decision"])
     answered = site.api.experiments(sort="name", limit=25)["experiments"]
     assert len(shown) == 25
@@ -121,7 +121,7 @@ def test_a_search_without_result_says_so(look: Looker) -> None:
     assert labels.NO_MATCH_TITLE in text(page)
 
 
-def test_experiment_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_experiment_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}")
     now = site.api.history(RANKING)["points"][-1]
     tiles = metrics(page)
@@ -206,7 +206,7 @@ def test_an_unknown_experiment_and_an_unknown_day(look: Looker) -> None:
     assert look.problems == []
 
 
-def test_pipeline_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_pipeline_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     page = look.open("pipeline")
     shown = {row[columns.TABLES["table"]]: row for row in cells(page, columns.TABLES["rows"])}
     tables = site.api.tables()
@@ -220,7 +220,7 @@ def test_pipeline_says_what_the_api_says(look: Looker, site: Site) -> None:
     assert [row[columns.RUNS["job"]] for row in runs] == [run["job"] for run in site.api.quality()["runs"]]
 
 
-def test_plan_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_plan_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     page = look.open("plan?baseline=4.0&lift=20.0&rule=planned&per_day=1000")
     wanted = site.api.plan(baseline=0.04, lift=0.2, rule="planned", users_per_day=1000)
     tiles = metrics(page)
