@@ -24,25 +24,20 @@ def forget(
     Silver and gold are built anew, and older versions of the tables that hold people are gone: give many ids at once.
     """
     import sys
-    from datetime import timedelta
 
     from rich.console import Console
 
+    from abtest_cli.boot import open_for_writing
     from abtest_lib.config import load_settings
-    from abtest_lib.lake.lease import held_for_run
     from abtest_lib.pipeline.forget import forget as forget_users
     from abtest_lib.pipeline.progress import progress_for
-    from abtest_lib.spark.session import build_session
-    from abtest_lib.storage import check_lake, use_object_store
+    from abtest_lib.storage import check_lake
 
     wanted = [*(user or []), *_listed(users_file)]
     settings = load_settings(profile, config)
-    use_object_store(settings)
     check_lake(lake)
-    with held_for_run(settings, lake, timedelta(seconds=wait)):
-        with Console(stderr=True).status("starting Spark"):
-            spark = build_session(settings, "abtest forget", paths=[lake])
-        removed = forget_users(spark, settings, lake, wanted, progress_for(sys.stderr))
+    with open_for_writing(settings, lake, "abtest forget", wait_seconds=wait) as opened:
+        removed = forget_users(opened, settings, wanted, progress_for(sys.stderr))
     console = Console()
     for item in removed:
         console.print(f"{item.table:<22} {item.rows:>9,} rows removed, {item.files:,} files left", highlight=False)

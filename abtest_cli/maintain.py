@@ -34,25 +34,19 @@ def maintain(
     import sys
     from datetime import timedelta
 
-    from rich.console import Console
-
+    from abtest_cli.boot import open_for_writing
     from abtest_lib.config import load_settings
-    from abtest_lib.lake.lease import held_for_run
     from abtest_lib.pipeline.maintain import Keep
     from abtest_lib.pipeline.maintain import maintain as maintain_lake
     from abtest_lib.pipeline.progress import progress_for
-    from abtest_lib.spark.session import build_session
-    from abtest_lib.storage import check_lake, use_object_store
+    from abtest_lib.storage import check_lake
 
     settings = load_settings(profile, config)
-    use_object_store(settings)
     check_lake(lake)
     quarantine = None if quarantine_days is None else timedelta(days=quarantine_days)
     keep = Keep(timedelta(days=keep_days), timedelta(days=log_days), quarantine)
-    with held_for_run(settings, lake, timedelta(seconds=wait)):
-        with Console(stderr=True).status("starting Spark"):
-            spark = build_session(settings, "abtest maintain", paths=[lake])
-        done = maintain_lake(spark, settings, lake, keep, dry_run=dry_run, progress=progress_for(sys.stderr))
+    with open_for_writing(settings, lake, "abtest maintain", wait_seconds=wait) as opened:
+        done = maintain_lake(opened, settings, keep, dry_run=dry_run, progress=progress_for(sys.stderr))
     _print(lake, done, dry_run=dry_run)
 
 

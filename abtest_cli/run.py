@@ -28,46 +28,44 @@ def run(
 
     Without --input the tables are brought up to date with what bronze holds. Running again is always safe.
     """
-    from datetime import timedelta
-
     from abtest_lib.config import load_settings
     from abtest_lib.errors import ConfigError
-    from abtest_lib.lake.lease import held_for_run
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
     from abtest_lib.spark.source import local_text_bytes
-    from abtest_lib.storage import check_location, use_object_store
+    from abtest_lib.storage import check_location
 
     check_location(input_path or "")
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
     settings = load_settings(profile, config)
     load_registry(settings.registry)
-    use_object_store(settings)
     if input_path is not None:
         reject_overlap(input_path, lake)
     text_bytes = None if input_path is None else local_text_bytes(input_path)
-    with held_for_run(settings, lake, timedelta(seconds=wait)):
-        _run(settings, input_path, text_bytes, lake, full_refresh)
+    _run(settings, input_path, text_bytes, lake, wait, full_refresh=full_refresh)
 
 
-def _run(settings: "Settings", input_path: str | None, text_bytes: int | None, lake: str, full_refresh: bool) -> None:
+def _run(
+    settings: "Settings", input_path: str | None, text_bytes: int | None, lake: str, wait: float, *, full_refresh: bool
+) -> None:
     import sys
     from time import perf_counter
 
     from rich.console import Console
 
+    from abtest_cli.boot import open_for_writing
     from abtest_cli.summary import print_summary
     from abtest_lib.pipeline.progress import progress_for
-    from abtest_lib.pipeline.run import run_pipeline
-    from abtest_lib.spark.session import build_session, keep_classes
+    from abtest_lib.pipeline.runner import run_pipeline
+    from abtest_lib.spark.session import keep_classes
 
-    console = Console(stderr=True)
     began = perf_counter()
-    with console.status("starting Spark"):
-        spark = build_session(settings, "abtest run", text_bytes, (lake, input_path or ""))
-    progress = progress_for(sys.stderr)
-    reports = run_pipeline(spark, settings, input_path, lake, full_refresh=full_refresh, progress=progress)
-    print_summary(lake, reports, perf_counter() - began)
-    with console.status("keeping Spark's classes for faster starts (once)"):
-        keep_classes(spark)
+    with open_for_writing(
+        settings, lake, "abtest run", wait_seconds=wait, input_path=input_path, input_bytes=text_bytes
+    ) as opened:
+        progress = progress_for(sys.stderr)
+        reports = run_pipeline(opened, settings, input_path, full_refresh=full_refresh, progress=progress)
+        print_summary(opened.path, reports, perf_counter() - began)
+        with Console(stderr=True).status("keeping Spark's classes for faster starts (once)"):
+            keep_classes(opened.session)

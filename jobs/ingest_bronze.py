@@ -2,7 +2,7 @@
 
 from abtest_lib.pipeline.ingest_bronze import JOB
 from abtest_lib.pipeline.job import job_main
-from abtest_lib.pipeline.run import ingesting
+from abtest_lib.pipeline.runner import ingesting
 
 
 def main() -> None:

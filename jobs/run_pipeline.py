@@ -1,7 +1,7 @@
 """The whole pipeline: raw events → published gold tables."""
 
 from abtest_lib.pipeline.job import job_main
-from abtest_lib.pipeline.run import all_steps
+from abtest_lib.pipeline.runner import all_steps
 
 
 def main() -> None:

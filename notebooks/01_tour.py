@@ -16,7 +16,8 @@ from pyspark.sql import functions as F
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import COMPARISONS, EVENTS, EXPERIMENT_TO_DATE, EXPOSURES, POSTERIORS, QUARANTINE, VERDICTS
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.lake.lake import Lake
+from abtest_lib.pipeline.runner import run_pipeline
 from abtest_lib.spark.session import build_session
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
 from abtest_lib.traffic.events import Traffic
@@ -49,7 +50,7 @@ print(f"{events.rows:,} events in {folder}")
 lake = str(folder / "lake")
 settings = load_settings(overrides={"registry": events.registry, "fallback_variants": ["DEFAULT"], "engine": "exact"})
 spark = build_session(settings, "abtest tour")
-reports = run_pipeline(spark, settings, str(folder / "events.csv"), lake)
+reports = run_pipeline(Lake(spark, lake), settings, str(folder / "events.csv"))
 for report in reports:
     print(report)
 

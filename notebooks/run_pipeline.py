@@ -33,12 +33,13 @@ profile = parameter("profile", "databricks" if "DATABRICKS_RUNTIME_VERSION" in o
 # COMMAND ----------
 
 from abtest_lib.config import load_settings
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.lake.lake import Lake
+from abtest_lib.pipeline.runner import run_pipeline
 from abtest_lib.spark.session import build_session
 
 settings = load_settings(profile)
 session = build_session(settings, "abtest notebook")
-reports = run_pipeline(session, settings, parameter("input") or None, lake)
+reports = run_pipeline(Lake(session, lake), settings, parameter("input") or None)
 for report in reports:
     print(f"{report.job:18} {report.seconds:7.1f} s  {report.rows_written:>10,} rows written")
 

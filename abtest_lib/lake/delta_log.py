@@ -1,4 +1,4 @@
-"""What a table's Delta log says: its version, its last commit, its rows."""
+"""The Delta log of a table: its versions, its last commit, the notes of commits."""
 
 import json
 import re
@@ -10,7 +10,6 @@ from typing import Any, Protocol
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 
-from abtest_lib.contracts import TableContract
 from abtest_lib.storage import again, is_s3, local_folder, object_store
 
 _NO_TABLE = re.compile(
@@ -40,43 +39,50 @@ class Commit:
         return self.metrics.get("numOutputRows", 0)
 
 
-def last_commit(spark: SparkSession, contract: TableContract, lake: str) -> Commit | None:
-    """Read a table's last commit, or None where there is no such table.
+@dataclass(frozen=True, slots=True)
+class DeltaLog:
+    """The log of a Delta table.
 
-    The log of a lake on the local disk or on S3 is read without Spark, which would take longer than many a step.
+    The log of a table on the local disk or on S3 is read without Spark, which would take longer than many a step.
+
+    Attributes:
+        session: The Spark session; it reads the log where nothing else can.
+        path: The location of the table.
     """
-    path = contract.path(lake)
-    log = _log_of(path)
-    if log is None:
-        return _last_commit_by_spark(spark, path)
-    version = max(log.versions(), default=None)
-    if version is None:
-        return None
-    info = _commit_info(log, version)
-    return Commit(version, info.get("operation", ""), _numbers(info.get("operationMetrics", {})))
+
+    session: SparkSession
+    path: str
+
+    def last_commit(self) -> Commit | None:
+        """The last commit; None where there is no table."""
+        log = _files_of(self.path)
+        if log is None:
+            return _last_commit_by_spark(self.session, self.path)
+        version = max(log.versions(), default=None)
+        if version is None:
+            return None
+        info = _commit_info(log, version)
+        return Commit(version, info.get("operation", ""), _numbers(info.get("operationMetrics", {})))
+
+    def reaches(self, version: int) -> bool:
+        """Whether the log still has this version."""
+        log = _files_of(self.path)
+        return log is None or min(log.versions(), default=0) <= version
+
+    def last_note(self) -> str | None:
+        """The text of the last commit that carries one (Delta's userMetadata); None where there is none."""
+        log = _files_of(self.path)
+        if log is not None:
+            notes = (_commit_info(log, version).get("userMetadata") for version in sorted(log.versions(), reverse=True))
+            return next((note for note in notes if note), None)
+        if _last_commit_by_spark(self.session, self.path) is None:
+            return None
+        history = self.session.sql(f"DESCRIBE HISTORY delta.`{self.path}`").where("userMetadata IS NOT NULL")
+        row = history.orderBy("version", ascending=False).select("userMetadata").first()
+        return None if row is None else str(row["userMetadata"])
 
 
-def log_reaches(contract: TableContract, lake: str, version: int) -> bool:
-    """Whether a table's log still has this version, so that its changes from there on can be read."""
-    log = _log_of(contract.path(lake))
-    return log is None or min(log.versions(), default=0) <= version
-
-
-def last_note(spark: SparkSession, contract: TableContract, lake: str) -> str | None:
-    """The text that the last commit with a note carries (Delta's userMetadata); None where there is none."""
-    path = contract.path(lake)
-    log = _log_of(path)
-    if log is not None:
-        notes = (_commit_info(log, version).get("userMetadata") for version in sorted(log.versions(), reverse=True))
-        return next((note for note in notes if note), None)
-    if _last_commit_by_spark(spark, path) is None:
-        return None
-    history = spark.sql(f"DESCRIBE HISTORY delta.`{path}`").where("userMetadata IS NOT NULL")
-    row = history.orderBy("version", ascending=False).select("userMetadata").first()
-    return None if row is None else str(row["userMetadata"])
-
-
-class _Log(Protocol):
+class _LogFiles(Protocol):
     """The folder `_delta_log` of a table."""
 
     def versions(self) -> Iterator[int]:
@@ -86,7 +92,7 @@ class _Log(Protocol):
         """The commit file of a version."""
 
 
-class _LogOnDisk:
+class _FilesOnDisk:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
@@ -97,7 +103,7 @@ class _LogOnDisk:
         return (self._folder / _file_of(version)).read_text(encoding="utf-8")
 
 
-class _LogOnS3:
+class _FilesOnS3:
     def __init__(self, prefix: str) -> None:
         self._store = object_store(prefix)
 
@@ -114,18 +120,18 @@ class _LogOnS3:
         return again(lambda: bytes(obstore.get(self._store, _file_of(version)).bytes())).decode()
 
 
-def _log_of(path: str) -> _Log | None:
+def _files_of(path: str) -> _LogFiles | None:
     folder = local_folder(path)
     if folder is not None:
-        return _LogOnDisk(folder / "_delta_log")
-    return _LogOnS3(f"{path}/_delta_log") if is_s3(path) else None
+        return _FilesOnDisk(folder / "_delta_log")
+    return _FilesOnS3(f"{path}/_delta_log") if is_s3(path) else None
 
 
 def _file_of(version: int) -> str:
     return f"{version:020d}.json"
 
 
-def _commit_info(log: _Log, version: int) -> dict[str, Any]:
+def _commit_info(log: _LogFiles, version: int) -> dict[str, Any]:
     for line in log.text(version).splitlines():
         info = json.loads(line).get("commitInfo")
         if info is not None:

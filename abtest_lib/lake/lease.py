@@ -14,14 +14,12 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from abtest_lib.config import Settings
 from abtest_lib.errors import LakeHeldError
 from abtest_lib.lake.compare_and_swap import Slot, slot_at
-from abtest_lib.storage import delta_rs_location, local_folder
 
 LEASE_NAME = "_writer_lease.json"
 LASTS = timedelta(seconds=60)
@@ -32,7 +30,6 @@ _GIVE_UP = 2 / 3
 """The share of that time after which the holder gives up: its last commit is over before others start."""
 
 _LOOK_AGAIN = timedelta(seconds=2)
-_held: set[str] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ class Holder:
 
 @contextmanager
 def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = LASTS) -> Iterator[None]:
-    """Hold a lake's lease while the body runs; a process that holds it already goes straight on.
+    """Hold the lease of a lake while the body runs.
 
     The process ends at once, with exit code 1 and one line, when the lease is lost while the body runs: what it would
     still write could collide with the next holder's writes.
@@ -76,23 +73,10 @@ def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = L
         LakeHeldError: Another pipeline holds it.
         LakeError: The lake's storage does not let it be written.
     """
-    key = _key(lake)
-    if key in _held:
-        yield
-        return
     slot = slot_at(lake.rstrip("/"), LEASE_NAME)
     keeper = Keeper(slot, lake, *_take(slot, lake, wait, lasts), beat=min(BEAT, lasts / 4), on_loss=_leave)
-    _held.add(key)
-    try:
-        with keeper:
-            yield
-    finally:
-        _held.discard(key)
-
-
-def held_for_run(settings: Settings, lake: str, wait: timedelta = timedelta(0)) -> AbstractContextManager[None]:
-    """The lease of a pipeline run; nothing where the settings leave that to the platform."""
-    return writer_lease(lake, wait) if settings.writer_lease else nullcontext()
+    with keeper:
+        yield
 
 
 def _take(slot: Slot, lake: str, wait: timedelta, lasts: timedelta) -> tuple[Holder, str, float]:
@@ -231,8 +215,3 @@ def _holder(text: str) -> Holder | None:
         return Holder(**json.loads(text))
     except (ValueError, TypeError):
         return None
-
-
-def _key(lake: str) -> str:
-    folder = local_folder(lake)
-    return delta_rs_location(lake.rstrip("/")) if folder is None else str(folder.resolve())

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
-from abtest_lib.contracts import TableContract
-from abtest_lib.lake.delta_log import last_commit
-from abtest_lib.spark.spark_errors import told_in_one_line
+from abtest_lib.lake.table import Table
+from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.storage import again, local_folder, object_store, sizes_under
 
 _LOG = "_delta_log/"
@@ -45,12 +44,11 @@ class Inventory:
     commits: int
 
 
-def take_inventory(spark: SparkSession, contract: TableContract, lake: str) -> Inventory:
+def take_inventory(table: Table) -> Inventory:
     """Count the files of a table that exists."""
-    path = contract.path(lake)
-    sizes = sizes_under(path)
-    with told_in_one_line(f"reading {contract.full_name}"):
-        live = spark.read.format("delta").load(path).inputFiles()
+    sizes = sizes_under(table.path)
+    with translate_spark_errors(f"reading {table.name}"):
+        live = table.session.read.format("delta").load(table.path).inputFiles()
     in_log = sum(name.startswith(_LOG) for name in sizes)
     data = sum(name.endswith(".parquet") and not name.startswith(_LOG) for name in sizes)
     folders = {name.rsplit("/", 1)[0] for name in live}
@@ -67,41 +65,22 @@ def take_inventory(spark: SparkSession, contract: TableContract, lake: str) -> I
     )
 
 
-def compact(spark: SparkSession, contract: TableContract, lake: str, cluster_by: Collection[str] = ()) -> None:
+def compact(table: Table, cluster_by: Collection[str] = ()) -> None:
     """Merge small files, partition by partition; with columns, order the rows so that a reader of few skips most."""
     order = f" ZORDER BY ({', '.join(cluster_by)})" if cluster_by else ""
-    _run(spark, contract, f"OPTIMIZE delta.`{contract.path(lake)}`{order}")
+    _run(table, f"OPTIMIZE {table.sql_name}{order}")
 
 
-def delete_rows(spark: SparkSession, contract: TableContract, lake: str, condition: str) -> int:
-    """Delete the rows of which a SQL condition is true; how many these were."""
-    before = last_commit(spark, contract, lake)
-    _run(spark, contract, f"DELETE FROM delta.`{contract.path(lake)}` WHERE {condition}")  # noqa: S608  all from this code
-    after = last_commit(spark, contract, lake)
-    if after is None or (before is not None and after.version == before.version):
-        return 0
-    return after.metrics.get("numDeletedRows", 0)
-
-
-def delete_matches(keys: DataFrame, contract: TableContract, lake: str, column: str) -> None:
-    """Delete the rows whose column has one of the values of a frame with that column."""
-    view = "abtest_delete_source"
-    keys.createOrReplaceTempView(view)
-    on = f"target.`{column}` = source.`{column}`"
-    statement = f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source ON {on}"
-    _run(keys.sparkSession, contract, f"{statement} WHEN MATCHED THEN DELETE")
-
-
-def remember_removed(spark: SparkSession, contract: TableContract, lake: str, keep: timedelta) -> None:
+def remember_removed(table: Table, keep: timedelta) -> None:
     """Let a table's log remember the files that it no longer needs for as long as `vacuum` is to spare them.
 
     Delta forgets them after a week, and takes a file that it has forgotten for one that nobody needs.
     """
-    path, wanted = contract.path(lake), f"interval {math.ceil(keep / timedelta(days=1))} days"
-    with told_in_one_line(f"reading {contract.full_name}"):
-        row = spark.sql(f"SHOW TBLPROPERTIES delta.`{path}` ('{_REMEMBERS}')").first()
+    wanted = f"interval {math.ceil(keep / timedelta(days=1))} days"
+    with translate_spark_errors(f"reading {table.name}"):
+        row = table.session.sql(f"SHOW TBLPROPERTIES {table.sql_name} ('{_REMEMBERS}')").first()
     if row is None or row["value"] != wanted:
-        _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ('{_REMEMBERS}' = '{wanted}')")
+        _run(table, f"ALTER TABLE {table.sql_name} SET TBLPROPERTIES ('{_REMEMBERS}' = '{wanted}')")
 
 
 @contextmanager
@@ -118,40 +97,39 @@ def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
         spark.conf.set(_SAFETY, str(before))
 
 
-def vacuum(spark: SparkSession, contract: TableContract, lake: str, keep: timedelta) -> None:
+def vacuum(table: Table, keep: timedelta) -> None:
     """Remove the files that no version younger than `keep` needs; inside `retention` where that is under a week."""
-    _run(spark, contract, f"VACUUM delta.`{contract.path(lake)}` RETAIN {keep / _HOUR:.4f} HOURS")
+    _run(table, f"VACUUM {table.sql_name} RETAIN {keep / _HOUR:.4f} HOURS")
 
 
-def checkpoint(spark: SparkSession, contract: TableContract, lake: str, log_keep: timedelta) -> int:
+def checkpoint(table: Table, log_keep: timedelta) -> int:
     """Write a checkpoint, on which Delta removes the entries of the log that are older than `log_keep`.
 
     Returns:
         The version of the checkpoint.
     """
-    path, days = contract.path(lake), max(1, log_keep.days)
+    days = max(1, log_keep.days)
     wanted = f"'delta.logRetentionDuration' = 'interval {days} days'"
     every = "'delta.checkpointInterval'"
     try:
-        _run(spark, contract, f"ALTER TABLE delta.`{path}` SET TBLPROPERTIES ({every} = '1', {wanted})")
-        commit = last_commit(spark, contract, lake)
+        _run(table, f"ALTER TABLE {table.sql_name} SET TBLPROPERTIES ({every} = '1', {wanted})")
+        commit = table.last_commit()
     finally:  # also when somebody stops it here: a checkpoint with each commit would slow every later run
-        _run(spark, contract, f"ALTER TABLE delta.`{path}` UNSET TBLPROPERTIES IF EXISTS ({every})")
+        _run(table, f"ALTER TABLE {table.sql_name} UNSET TBLPROPERTIES IF EXISTS ({every})")
     return 0 if commit is None else commit.version
 
 
-def trim_log(contract: TableContract, lake: str, version: int) -> int:
+def trim_log(table: Table, version: int) -> int:
     """Remove every entry of the log before a version that has a checkpoint; how many files these were.
 
     What older versions of the table were made of cannot be known any more.
     """
-    path = contract.path(lake)
-    names = [name for name in sizes_under(path) if name.startswith(_LOG)]
+    names = [name for name in sizes_under(table.path) if name.startswith(_LOG)]
     if not any(name.startswith(f"{_LOG}{version:020d}.checkpoint") for name in names):
         return 0
     # Checksums (.crc) of a version, hidden ones of the local disk too, go with it.
     old = [name for name in names if _version_of(name) is not None and int(_version_of(name) or 0) < version]
-    _remove(path, old)
+    _remove(table.path, old)
     return len(old)
 
 
@@ -176,6 +154,6 @@ def _remove(path: str, names: Collection[str]) -> None:
         again(lambda: obstore.delete(object_store(path), list(names)))
 
 
-def _run(spark: SparkSession, contract: TableContract, statement: str) -> None:
-    with told_in_one_line(f"maintaining {contract.full_name}"):
-        spark.sql(statement)
+def _run(table: Table, statement: str) -> None:
+    with translate_spark_errors(f"maintaining {table.name}"):
+        table.session.sql(statement)

@@ -1,7 +1,7 @@
-"""Reads and idempotent writes of the lake's tables, each held to its contract."""
+"""One table of a lake: reads and idempotent writes, each checked against its contract."""
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
@@ -9,137 +9,198 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import TableContract
 from abtest_lib.errors import ContractError, LakeError
-from abtest_lib.lake.delta_log import Commit, last_commit
-from abtest_lib.spark.spark_errors import told_in_one_line
+from abtest_lib.lake.delta_log import Commit, DeltaLog
+from abtest_lib.spark.spark_errors import translate_spark_errors
 
 
-def read_table(spark: SparkSession, contract: TableContract, lake: str, version: int | None = None) -> DataFrame:
-    """Read a table with exactly its contract's columns.
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a lake, whether it exists yet or not.
 
-    Args:
-        spark: The session.
-        contract: Which table.
-        lake: The lake's directory or object-store prefix.
-        version: The Delta version to read; the latest when None.
-
-    Returns:
-        The table.
-
-    Raises:
-        LakeError: There is no such table.
-        ContractError: The table lacks a column of its contract.
+    Attributes:
+        session: The Spark session.
+        contract: Its columns, grain, key and properties.
+        lake_path: The location of the lake.
     """
-    reader = spark.read.format("delta")
-    if version is not None:
-        reader = reader.option("versionAsOf", version)
-    with told_in_one_line(f"reading {contract.full_name}"):
-        frame = reader.load(contract.path(lake))
-        columns = frame.columns
-    missing = [column.name for column in contract.columns if column.name not in columns and not column.nullable]
-    if missing:
-        found = ", ".join(columns)
-        raise ContractError(f"table {contract.full_name} in {lake} lacks column {missing[0]}: it has {found}")
-    # A column that may be NULL is so where the table was made before its contract had it.
-    return frame.select(
-        *(
-            F.col(column.name) if column.name in columns else F.lit(None).cast(column.type).alias(column.name)
-            for column in contract.columns
+
+    session: SparkSession
+    contract: TableContract
+    lake_path: str
+
+    @property
+    def name(self) -> str:
+        """The name of the table, `layer/name`."""
+        return self.contract.full_name
+
+    @property
+    def path(self) -> str:
+        """The location of the table."""
+        return self.contract.path(self.lake_path)
+
+    @property
+    def sql_name(self) -> str:
+        """The table as SQL names it, by its path."""
+        return f"delta.`{self.path.replace('`', '``')}`"
+
+    @property
+    def log(self) -> DeltaLog:
+        """The Delta log of the table."""
+        return DeltaLog(self.session, self.path)
+
+    @property
+    def version(self) -> int | None:
+        """The Delta version now; None where there is no table."""
+        commit = self.last_commit()
+        return None if commit is None else commit.version
+
+    @property
+    def exists(self) -> bool:
+        """Whether the table has been made."""
+        return self.last_commit() is not None
+
+    def last_commit(self) -> Commit | None:
+        """The last commit; None where there is no table."""
+        return self.log.last_commit()
+
+    def last_note(self) -> str | None:
+        """The note of the last commit that carries one; None where there is none."""
+        return self.log.last_note()
+
+    def log_reaches(self, version: int) -> bool:
+        """Whether the log still has this version, so that the changes since then can be read."""
+        return self.log.reaches(version)
+
+    def read(self, version: int | None = None) -> DataFrame:
+        """Read exactly the columns of the contract.
+
+        Args:
+            version: The Delta version to read; the latest when None.
+
+        Raises:
+            LakeError: There is no such table.
+            ContractError: The table lacks a column of its contract.
+        """
+        reader = self.session.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        with translate_spark_errors(f"reading {self.name}"):
+            frame = reader.load(self.path)
+            there = frame.columns
+        missing = [item.name for item in self.contract.columns if item.name not in there and not item.nullable]
+        if missing:
+            raise ContractError(
+                f"table {self.name} in {self.lake_path} lacks column {missing[0]}: it has {', '.join(there)}"
+            )
+        # A nullable column is NULL where the table was made before its contract had it.
+        return frame.select(
+            *(
+                F.col(item.name) if item.name in there else F.lit(None).cast(item.type).alias(item.name)
+                for item in self.contract.columns
+            )
         )
-    )
 
+    def read_pinned(self) -> DataFrame:
+        """Read the version of now, whatever is committed later; what is persisted of it stays valid."""
+        return self.read(self.version)
 
-def read_inserts(spark: SparkSession, contract: TableContract, lake: str, after: int, upto: int) -> DataFrame:
-    """Read the rows that a table gained in the versions after `after`, up to and including `upto`."""
-    with told_in_one_line(f"reading what {contract.full_name} gained since version {after}"):
-        feed = (
-            spark.read.format("delta")
-            .option("readChangeFeed", "true")
-            .option("startingVersion", after + 1)
-            .option("endingVersion", upto)
-            .load(contract.path(lake))
-        )
-        return feed.where("_change_type = 'insert'").select(*contract.column_names)
+    def gained(self, after: int, upto: int) -> DataFrame:
+        """Read the rows that the table gained in the versions after `after`, up to and including `upto`."""
+        with translate_spark_errors(f"reading what {self.name} gained since version {after}"):
+            feed = (
+                self.session.read.format("delta")
+                .option("readChangeFeed", "true")
+                .option("startingVersion", after + 1)
+                .option("endingVersion", upto)
+                .load(self.path)
+            )
+            return feed.where("_change_type = 'insert'").select(*self.contract.column_names)
 
+    def append(self, frame: DataFrame, note: str | None = None) -> Commit:
+        """Add rows; the caller has left out those whose key is there already.
 
-def append(frame: DataFrame, contract: TableContract, lake: str, note: str | None = None) -> Commit:
-    """Add rows; the caller has left out those whose key is there already.
+        Args:
+            frame: The rows.
+            note: A text for the commit, kept in the log of the table.
+        """
+        return self._write(frame, mode="append", **({} if note is None else {"userMetadata": note}))
 
-    Args:
-        frame: The rows.
-        contract: Which table.
-        lake: The lake's directory or object-store prefix.
-        note: A text for the commit, kept in the table's log.
+    def overwrite(self, frame: DataFrame) -> Commit:
+        """Replace the content of the whole table in one commit."""
+        return self._write(frame, mode="overwrite", overwriteSchema="true")
 
-    Returns:
-        The commit.
-    """
-    return _write(frame, contract, lake, mode="append", **({} if note is None else {"userMetadata": note}))
+    def replace_days(self, frame: DataFrame, days: Collection[date]) -> Commit:
+        """Replace all rows of some days in one commit; the table is partitioned by `day`.
 
+        Args:
+            frame: Rows of these days only.
+            days: The days to replace; a day without rows in `frame` ends up empty.
 
-def overwrite(frame: DataFrame, contract: TableContract, lake: str) -> Commit:
-    """Put a new content in the place of the whole table, in one commit."""
-    return _write(frame, contract, lake, mode="overwrite", overwriteSchema="true")
+        Raises:
+            LakeError: No day was given.
+        """
+        if not days:
+            raise LakeError(f"replacing days of {self.name} needs at least one day, got none")
+        if not self.exists:
+            return self.overwrite(frame)
+        literals = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days))
+        return self._write(frame, mode="overwrite", replaceWhere=f"day IN ({literals})")
 
+    def update_matches(self, frame: DataFrame, condition: str, assignment: str) -> Commit:
+        """Set columns of the rows that match a row of `frame`.
 
-def replace_days(frame: DataFrame, contract: TableContract, lake: str, days: Collection[date]) -> Commit:
-    """Put new rows in the place of all rows of some days, in one commit.
+        Args:
+            frame: The source; at most one of its rows may match a row of the table.
+            condition: SQL over `target` and `source`.
+            assignment: SQL assignments over `target` and `source`, e.g. `flag_purchase = true`.
+        """
+        return self._merge(frame, condition, f"UPDATE SET {assignment}")
 
-    Args:
-        frame: Rows of these days only.
-        contract: A table partitioned by `day`.
-        lake: The lake's directory or object-store prefix.
-        days: The days to replace; a day without rows in `frame` ends up empty.
+    def delete_matches(self, keys: DataFrame, column: str) -> Commit:
+        """Delete the rows whose column has one of the values of a frame with that column."""
+        return self._merge(keys, f"target.`{column}` = source.`{column}`", "DELETE")
 
-    Returns:
-        The commit.
+    def delete_rows(self, condition: str) -> int:
+        """Delete the rows of which a SQL condition is true; return how many these were."""
+        commit = self._run_statement(f"DELETE FROM {self.sql_name} WHERE {condition}")  # noqa: S608  all from this code
+        return commit.metrics.get("numDeletedRows", 0)
 
-    Raises:
-        LakeError: No day was given.
-    """
-    if not days:
-        raise LakeError(f"replacing days of {contract.full_name} needs at least one day, got none")
-    if last_commit(frame.sparkSession, contract, lake) is None:
-        return overwrite(frame, contract, lake)
-    literals = ", ".join(f"DATE '{day.isoformat()}'" for day in sorted(days))
-    return _write(frame, contract, lake, mode="overwrite", replaceWhere=f"day IN ({literals})")
+    def _merge(self, source: DataFrame, condition: str, action: str) -> Commit:
+        view = f"abtest_source_of_{self.contract.layer}_{self.contract.name}"
+        source.createOrReplaceTempView(view)
+        merge = f"MERGE INTO {self.sql_name} AS target USING {view} AS source ON {condition}"
+        return self._run_statement(f"{merge} WHEN MATCHED THEN {action}")
 
+    def _run_statement(self, statement: str) -> Commit:
+        before = self.last_commit()
+        with translate_spark_errors(f"writing {self.name}"):
+            self.session.sql(statement)
+        return self._read_back(before)
 
-def update_matches(frame: DataFrame, contract: TableContract, lake: str, condition: str, assignment: str) -> Commit:
-    """Set columns of the rows of a table that match a row of `frame`.
+    def _write(self, frame: DataFrame, mode: str, **options: str) -> Commit:
+        writer = conform(frame, self.contract).write.format("delta").mode(mode)
+        before = self.last_commit()
+        if mode == "overwrite" or before is None:
+            writer = writer.options(**_creation_options(self.contract))
+        else:
+            writer = writer.option("mergeSchema", "true")  # the contract may have gained a nullable column
+        if self.contract.partition_by:
+            writer = writer.partitionBy(*self.contract.partition_by)
+        with translate_spark_errors(f"writing {self.name}"):
+            writer.options(**options).save(self.path)
+        return self._read_back(before)
 
-    Args:
-        frame: The source; at most one of its rows may match a row of the table.
-        contract: Which table.
-        lake: The lake's directory or object-store prefix.
-        condition: SQL over `target` and `source`.
-        assignment: SQL assignments over `target` and `source`, e.g. `flag_purchase = true`.
-
-    Returns:
-        The commit.
-    """
-    view = f"abtest_matches_of_{contract.layer}_{contract.name}"
-    frame.createOrReplaceTempView(view)
-    statement = (
-        f"MERGE INTO delta.`{contract.path(lake)}` AS target USING {view} AS source "
-        f"ON {condition} WHEN MATCHED THEN UPDATE SET {assignment}"
-    )
-    return _run_statement(frame.sparkSession, contract, lake, statement)
-
-
-def anti_join_keys(frame: DataFrame, existing: DataFrame, keys: Collection[str]) -> DataFrame:
-    """Leave out the rows whose keys are in `existing`."""
-    return frame.join(existing.select(*keys), list(keys), "left_anti")
-
-
-def _run_statement(spark: SparkSession, contract: TableContract, lake: str, statement: str) -> Commit:
-    before = last_commit(spark, contract, lake)
-    with told_in_one_line(f"writing {contract.full_name}"):
-        spark.sql(statement)
-    return _read_back(spark, contract, lake, before)
+    def _read_back(self, before: Commit | None) -> Commit:
+        """The commit of a write; where there was nothing to write Delta makes none, and no row has changed."""
+        commit = self.last_commit()
+        if commit is None:
+            raise LakeError(f"the commit to {self.name} in {self.lake_path} cannot be read back: there is no table")
+        if before is not None and before.version == commit.version:
+            return replace(commit, metrics={})
+        return commit
 
 
 def conform(frame: DataFrame, contract: TableContract) -> DataFrame:
-    """Select a contract's columns, in order.
+    """Select the columns of a contract, in order.
 
     Raises:
         ContractError: A column is missing or has another type.
@@ -154,31 +215,11 @@ def conform(frame: DataFrame, contract: TableContract) -> DataFrame:
     return frame.select(*(F.col(name) for name in contract.column_names))
 
 
-def _write(frame: DataFrame, contract: TableContract, lake: str, mode: str, **options: str) -> Commit:
-    writer = conform(frame, contract).write.format("delta").mode(mode)
-    spark = frame.sparkSession
-    before = last_commit(spark, contract, lake)
-    if mode == "overwrite" or before is None:
-        writer = writer.options(**_creation_options(contract))
-    else:
-        writer = writer.option("mergeSchema", "true")  # the contract may have gained a column that may be NULL
-    if contract.partition_by:
-        writer = writer.partitionBy(*contract.partition_by)
-    with told_in_one_line(f"writing {contract.full_name}"):
-        writer.options(**options).save(contract.path(lake))
-    return _read_back(spark, contract, lake, before)
+def anti_join_keys(frame: DataFrame, existing: DataFrame, keys: Collection[str]) -> DataFrame:
+    """Leave out the rows whose keys are in `existing`."""
+    return frame.join(existing.select(*keys), list(keys), "left_anti")
 
 
 def _creation_options(contract: TableContract) -> dict[str, str]:
     checks = {f"delta.constraints.{name}": sql for name, sql in contract.all_checks().items()}
     return {**contract.properties, **checks}
-
-
-def _read_back(spark: SparkSession, contract: TableContract, lake: str, before: Commit | None) -> Commit:
-    """The commit of a write; where there was nothing to write Delta makes none, and no row has changed."""
-    commit = last_commit(spark, contract, lake)
-    if commit is None:
-        raise LakeError(f"the commit to {contract.full_name} in {lake} cannot be read back: the table is not there")
-    if before is not None and before.version == commit.version:
-        return replace(commit, metrics={})
-    return commit

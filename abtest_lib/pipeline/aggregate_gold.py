@@ -19,13 +19,14 @@ from abtest_lib.contracts import (
     PURCHASES,
 )
 from abtest_lib.errors import LakeError
-from abtest_lib.lake.delta_log import Commit, log_reaches
-from abtest_lib.lake.table import overwrite, read_table, replace_days
+from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline import build_silver
-from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
 from abtest_lib.pipeline.daily_counts_update import recount
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
+from abtest_lib.pipeline.run import Run
+from abtest_lib.spark.concurrency import concurrently
+from abtest_lib.spark.frame_cache import FrameCache
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts, distinct_events
 from abtest_lib.transforms.days import day_of
@@ -82,23 +83,23 @@ def _catch_up(run: Run, inputs: Mapping[str, int], last: StepReport) -> dict[str
     after, upto = last.input_versions[EVENTS.full_name], inputs[EVENTS.full_name]
     if upto == after:
         return _unchanged(run, inputs)
-    if not log_reaches(EVENTS, run.lake, after + 1):
+    if not run.lake[EVENTS].log_reaches(after + 1):
         return _report(inputs, _rebuild(run, inputs[EVENTS.full_name]))
     new = arrivals(run, after, upto)
     arrived = days_of(run, new)
     if not arrived:
         return _unchanged(run, inputs)
     bought = purchases_of(new, run.settings.conversion_event)
-    with closing(Room()) as room:
+    with closing(FrameCache()) as frames:
         if _are_as_left(run, last.output_versions):
-            return _report(inputs, _extend(run, room, arrived, min(arrived), bought))
+            return _report(inputs, _extend(run, frames, arrived, min(arrived), bought))
         # A run before this one was cut short between two tables: days that it may have corrected are counted anew.
-        late_days = recount(run, room, arrived, bought).late_days
-        return _report(inputs, _extend(run, room, tuple(sorted({*arrived, *late_days})), min(arrived), None))
+        late_days = recount(run, frames, arrived, bought).late_days
+        return _report(inputs, _extend(run, frames, tuple(sorted({*arrived, *late_days})), min(arrived), None))
 
 
 def _unchanged(run: Run, inputs: Mapping[str, int]) -> dict[str, Any]:
-    return _report(inputs, {}) | {"output_versions": versions_of(run, *_CONTRACTS)}
+    return _report(inputs, {}) | {"output_versions": run.lake.versions(*_CONTRACTS)}
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
@@ -108,7 +109,7 @@ def _refuse_others(run: Run, silver: StepReport) -> None:
     if silver in run.history.unwritten:
         return  # this very run has made them
     known = {**silver.input_versions, **silver.output_versions}
-    for name, version in versions_of(run, EVENTS, PURCHASES, PARTICIPANTS).items():
+    for name, version in run.lake.versions(EVENTS, PURCHASES, PARTICIPANTS).items():
         if version != known.get(name):
             raise LakeError(
                 f"lake {run.lake} has {name} at version {version}, and build_silver has last finished with version "
@@ -118,39 +119,41 @@ def _refuse_others(run: Run, silver: StepReport) -> None:
 
 def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
     """Whether the daily tables are those that this step's last success left behind."""
-    found = versions_of(run, EXPERIMENT_DAILY, FUNNEL_DAILY)
+    found = run.lake.versions(EXPERIMENT_DAILY, FUNNEL_DAILY)
     return all(versions.get(name) == version for name, version in found.items())
 
 
 def _rebuild(run: Run, bronze_version: int) -> dict[str, Commit]:
-    with closing(Room()) as room:
+    with closing(FrameCache()) as frames:
         counts, crowd = concurrently(
-            lambda: room.fill(lambda: _counts(run, bronze_version)),
-            lambda: room.fill(lambda: _everybody(run)),
+            lambda: frames.persist(lambda: _counts(run, bronze_version)),
+            lambda: frames.persist(lambda: _everybody(run)),
         )
         daily = _per_variant(counts)
         commits = concurrently(
-            lambda: overwrite(_one_sorted_file_a_day(daily), EXPERIMENT_DAILY, run.lake),
-            lambda: overwrite(_one_sorted_file_a_day(_per_event(counts)), FUNNEL_DAILY, run.lake),
-            lambda: overwrite(_to_date(run, crowd, daily, None, None), EXPERIMENT_TO_DATE, run.lake),
-            lambda: overwrite(_health(crowd, _per_experiment(counts), None, None), EXPERIMENT_HEALTH, run.lake),
+            lambda: run.lake[EXPERIMENT_DAILY].overwrite(_one_sorted_file_a_day(daily)),
+            lambda: run.lake[FUNNEL_DAILY].overwrite(_one_sorted_file_a_day(_per_event(counts))),
+            lambda: run.lake[EXPERIMENT_TO_DATE].overwrite(_to_date(run, crowd, daily, None, None)),
+            lambda: run.lake[EXPERIMENT_HEALTH].overwrite(_health(crowd, _per_experiment(counts), None, None)),
         )
     return _by_table(commits)
 
 
 def _everybody(run: Run) -> DataFrame:
-    people = read_table(run.spark, PARTICIPANTS, run.lake)
+    people = run.lake[PARTICIPANTS].read()
     return gather(people, _with_fallback(run, people), run.settings.reporting_timezone)
 
 
 def _extend(
-    run: Run, room: Room, counted: tuple[date, ...], since: date, bought: DataFrame | None
+    run: Run, frames: FrameCache, counted: tuple[date, ...], since: date, bought: DataFrame | None
 ) -> dict[str, Commit]:
     """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
     new, (known, crowd), others = concurrently(
-        lambda: recount(run, room, counted, bought),
-        lambda: _news(run, room, since),
-        lambda: room.fill(lambda: as_it_is(run, EXPERIMENT_DAILY).where(~F.col("day").isin(list(counted)))),
+        lambda: recount(run, frames, counted, bought),
+        lambda: _news(run, frames, since),
+        lambda: frames.persist(
+            lambda: run.lake[EXPERIMENT_DAILY].read_pinned().where(~F.col("day").isin(list(counted)))
+        ),
     )
     daily = others.unionByName(_per_variant(new.counted))
     with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
@@ -158,28 +161,28 @@ def _extend(
     counted_people = _per_experiment(new.counted)
     stored_people = known.health.where(~F.col("day").isin(list(counted))).select(*counted_people.columns)
     everybody = stored_people.unionByName(counted_people)
-    per_variant, per_event = new.per_variant(others), new.per_event(read_table(run.spark, FUNNEL_DAILY, run.lake))
+    per_variant, per_event = new.per_variant(others), new.per_event(run.lake[FUNNEL_DAILY].read())
     days = (*counted, *new.late_days)
     commits = concurrently(
-        lambda: replace_days(_one_sorted_file_a_day(per_variant), EXPERIMENT_DAILY, run.lake, days),
-        lambda: replace_days(_one_sorted_file_a_day(per_event), FUNNEL_DAILY, run.lake, days),
-        lambda: replace_days(_to_date(run, crowd, daily, known, since), EXPERIMENT_TO_DATE, run.lake, later),
-        lambda: replace_days(_health(crowd, everybody, known, since), EXPERIMENT_HEALTH, run.lake, later),
+        lambda: run.lake[EXPERIMENT_DAILY].replace_days(_one_sorted_file_a_day(per_variant), days),
+        lambda: run.lake[FUNNEL_DAILY].replace_days(_one_sorted_file_a_day(per_event), days),
+        lambda: run.lake[EXPERIMENT_TO_DATE].replace_days(_to_date(run, crowd, daily, known, since), later),
+        lambda: run.lake[EXPERIMENT_HEALTH].replace_days(_health(crowd, everybody, known, since), later),
     )
     return _by_table(commits)
 
 
-def _news(run: Run, room: Room, since: date) -> tuple[Known, DataFrame]:
+def _news(run: Run, frames: FrameCache, since: date) -> tuple[Known, DataFrame]:
     """What is known by the day before `since`, and the people of whom there is something new."""
-    people, timezone = read_table(run.spark, PARTICIPANTS, run.lake), run.settings.reporting_timezone
+    people, timezone = run.lake[PARTICIPANTS].read(), run.settings.reporting_timezone
     with_fallback = _with_fallback(run, people)
-    known = _known(run, room, with_fallback, since)
-    return known, room.fill(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
+    known = _known(run, frames, with_fallback, since)
+    return known, frames.persist(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
 
 
 def _counts(run: Run, bronze_version: int) -> DataFrame:
     """Counts of all events by day."""
-    spans = attribution_spans(read_table(run.spark, PURCHASES, run.lake), run.settings.attribution_window)
+    spans = attribution_spans(run.lake[PURCHASES].read(), run.settings.attribution_window)
     events = distinct_events(flag_purchases(timed_events(run), spans))
     return daily_counts(events, all_assignments(run, bronze_version))
 
@@ -205,17 +208,17 @@ def _with_fallback(run: Run, rows: DataFrame) -> list[str]:
     return [row["experiment_name"] for row in rows.where(fallback).select("experiment_name").distinct().collect()]
 
 
-def _known(run: Run, room: Room, with_fallback: Collection[str], since: date) -> Known:
+def _known(run: Run, frames: FrameCache, with_fallback: Collection[str], since: date) -> Known:
     """Stored counts of each experiment's last day before `since`.
 
     An experiment with a fallback variant is added up from its start: whether a person is new there can hang on rows
     that the filter on news would leave out.
     """
     before = F.col("day") < F.lit(since)
-    checked = room.fill(lambda: as_it_is(run, EXPERIMENT_HEALTH))
+    checked = frames.persist(run.lake[EXPERIMENT_HEALTH].read_pinned)
     people = checked.where(before & ~F.col("experiment_name").isin(sorted(with_fallback)))
     until = people.groupBy("experiment_name").agg(F.max("day").alias("known_until"))
-    variants = read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).where(before)
+    variants = run.lake[EXPERIMENT_TO_DATE].read().where(before)
     return Known(until, _on_last_day(variants, until), _on_last_day(people, until), checked)
 
 

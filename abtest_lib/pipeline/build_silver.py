@@ -10,16 +10,12 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.lake.delta_log import Commit, last_commit, log_reaches
-from abtest_lib.lake.table import (
-    anti_join_keys,
-    append,
-    overwrite,
-    read_table,
-    update_matches,
-)
-from abtest_lib.pipeline.context import Room, Run, as_it_is, concurrently, versions_of
+from abtest_lib.lake.delta_log import Commit
+from abtest_lib.lake.table import anti_join_keys
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, days_reached, of_same_users, purchases_of
+from abtest_lib.pipeline.run import Run
+from abtest_lib.spark.concurrency import concurrently
+from abtest_lib.spark.frame_cache import FrameCache
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments, explode_experiments
@@ -47,7 +43,7 @@ def build_silver(run: Run) -> Mapping[str, Any]:
     Raises:
         LakeError: There is no bronze table.
     """
-    bronze = last_commit(run.spark, EVENTS, run.lake)
+    bronze = run.lake[EVENTS].last_commit()
     if bronze is None:
         raise LakeError(f"lake {run.lake} has no bronze/events: run ingest_bronze, or abtest run with --input, first")
     inputs = {EVENTS.full_name: bronze.version, REGISTRY: run.fallback_fingerprint()}
@@ -56,26 +52,26 @@ def build_silver(run: Run) -> Mapping[str, Any]:
         return _report(inputs, _rebuild(run, bronze.version))
     consumed = last.input_versions[EVENTS.full_name]
     if consumed == bronze.version:
-        return _report(inputs, []) | {"output_versions": versions_of(run, *_CONTRACTS)}
-    if not log_reaches(EVENTS, run.lake, consumed + 1):
+        return _report(inputs, []) | {"output_versions": run.lake.versions(*_CONTRACTS)}
+    if not run.lake[EVENTS].log_reaches(consumed + 1):
         return _report(inputs, _rebuild(run, bronze.version))
-    is_as_left = versions_of(run, *_CONTRACTS) == last.output_versions
+    is_as_left = run.lake.versions(*_CONTRACTS) == last.output_versions
     return _report(inputs, _extend(run, arrivals(run, consumed, bronze.version), is_as_left=is_as_left))
 
 
 def _rebuild(run: Run, bronze_version: int) -> list[Written]:
-    events = read_table(run.spark, EVENTS, run.lake)
-    with closing(Room()) as room:
+    events = run.lake[EVENTS].read()
+    with closing(FrameCache()) as frames:
         assigned, bought = concurrently(
             lambda: all_assignments(run, bronze_version),
-            lambda: room.fill(lambda: purchases_of(events, run.settings.conversion_event)),
+            lambda: frames.persist(lambda: purchases_of(events, run.settings.conversion_event)),
         )
         spans = attribution_spans(bought, run.settings.attribution_window)
         firsts = first_exposures(events, assigned)
         writes = concurrently(
-            lambda: overwrite(_exposures(run, events, assigned, spans), EXPOSURES, run.lake),
-            lambda: overwrite(bought, PURCHASES, run.lake),
-            lambda: overwrite(_participants(run, firsts, bought), PARTICIPANTS, run.lake),
+            lambda: run.lake[EXPOSURES].overwrite(_exposures(run, events, assigned, spans)),
+            lambda: run.lake[PURCHASES].overwrite(bought),
+            lambda: run.lake[PARTICIPANTS].overwrite(_participants(run, firsts, bought)),
         )
     return list(zip(_CONTRACTS, writes, strict=True))
 
@@ -90,64 +86,61 @@ def _extend(run: Run, new: DataFrame, *, is_as_left: bool) -> list[Written]:
             have been cut short, and each write leaves out what is there, so that repeating one does no harm.
     """
     bought = purchases_of(new, run.settings.conversion_event)
-    purchases = append(bought if is_as_left else _without_known(run, bought, PURCHASES), PURCHASES, run.lake)
+    purchases = run.lake[PURCHASES].append(bought if is_as_left else _without_known(run, bought, PURCHASES))
     assigned = assignments(new)
-    with closing(Room()) as room:
+    with closing(FrameCache()) as frames:
         others = concurrently(
-            lambda: _extend_exposures(run, room, new, assigned, bought, is_as_left=is_as_left),
-            lambda: _extend_participants(run, room, new, assigned),
+            lambda: _extend_exposures(run, frames, new, assigned, bought, is_as_left=is_as_left),
+            lambda: _extend_participants(run, frames, new, assigned),
         )
     return [(PURCHASES, purchases), *chain.from_iterable(others)]
 
 
 def _without_known(run: Run, rows: DataFrame, contract: TableContract) -> DataFrame:
-    known = read_table(run.spark, contract, run.lake)
+    known = run.lake[contract].read()
     if "day" in contract.partition_by:
         known = known.where(F.col("day").isin(list(days_of(run, rows))))
     return anti_join_keys(rows, known, ["row_id"])
 
 
 def _extend_exposures(
-    run: Run, room: Room, new: DataFrame, assigned: DataFrame, bought: DataFrame, *, is_as_left: bool
+    run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame, bought: DataFrame, *, is_as_left: bool
 ) -> list[Written]:
-    marked = _flag_earlier_events(run, room, bought)
-    theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
+    marked = _flag_earlier_events(run, frames, bought)
+    theirs = of_same_users(run.lake[PURCHASES].read(), new)
     spans = attribution_spans(theirs, run.settings.attribution_window)
     added = _exposures(run, new if is_as_left else _without_known(run, new, EXPOSURES), assigned, spans)
-    return [(EXPOSURES, commit) for commit in (*marked, append(added, EXPOSURES, run.lake))]
+    return [(EXPOSURES, commit) for commit in (*marked, run.lake[EXPOSURES].append(added))]
 
 
-def _flag_earlier_events(run: Run, room: Room, bought: DataFrame) -> list[Commit]:
+def _flag_earlier_events(run: Run, frames: FrameCache, bought: DataFrame) -> list[Commit]:
     """Purchases that have just arrived flag events that were there before: these rows, and only these."""
-    spans = room.fill(lambda: attribution_spans(bought, run.settings.attribution_window))
+    spans = frames.persist(lambda: attribution_spans(bought, run.settings.attribution_window))
     reach = days_reached(run, spans)
     if reach is None:
         return []
     first, last = reach
-    commit = update_matches(
-        spans,
-        EXPOSURES,
-        run.lake,
+    condition = (
         f"target.day BETWEEN DATE '{first}' AND DATE '{last}' AND target.user_id = source.buyer_id "
-        "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase",
-        "flag_purchase = true",
+        "AND target.timestamp BETWEEN source.span_start AND source.span_end AND NOT target.flag_purchase"
     )
+    commit = run.lake[EXPOSURES].update_matches(spans, condition, "flag_purchase = true")
     return [commit]
 
 
-def _extend_participants(run: Run, room: Room, new: DataFrame, assigned: DataFrame) -> list[Written]:
+def _extend_participants(run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame) -> list[Written]:
     """Add those who are new, and correct those of whom there is something new."""
-    news = room.fill(lambda: _participants_with_news(run, new, assigned))
-    commits = [append(news.where("stored IS NULL"), PARTICIPANTS, run.lake)]
+    news = frames.persist(lambda: _participants_with_news(run, new, assigned))
+    commits = [run.lake[PARTICIPANTS].append(news.where("stored IS NULL"))]
     changed = news.where("stored IS NOT NULL")
     if not changed.isEmpty():
-        commits.append(update_matches(changed, PARTICIPANTS, run.lake, _SAME_PARTICIPANT, _PARTICIPANT_IS))
+        commits.append(run.lake[PARTICIPANTS].update_matches(changed, _SAME_PARTICIPANT, _PARTICIPANT_IS))
     return [(PARTICIPANTS, commit) for commit in commits]
 
 
 def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> DataFrame:
     """Participants as they are now, where the table has them otherwise or not at all; `stored` is what it has."""
-    table = of_same_users(as_it_is(run, PARTICIPANTS), new)
+    table = of_same_users(run.lake[PARTICIPANTS].read_pinned(), new)
     keys, state = PARTICIPANTS.key, ("first_exposed_at", "converted_at", "cross_exposed_at")
     known = table.select(*keys, "first_exposed_at", F.struct(*state).alias("stored"))
     first_seen = first_exposures(new, assigned).withColumn("stored", F.lit(None).cast(known.schema["stored"].dataType))
@@ -156,7 +149,7 @@ def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> Da
         .groupBy(*keys)
         .agg(F.min("first_exposed_at").alias("first_exposed_at"), F.max("stored").alias("stored"))
     )
-    theirs = of_same_users(read_table(run.spark, PURCHASES, run.lake), new)
+    theirs = of_same_users(run.lake[PURCHASES].read(), new)
     return _participants(run, exposures, theirs).where(~F.struct(*state).eqNullSafe(F.col("stored")))
 
 

@@ -8,9 +8,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import PURCHASES
-from abtest_lib.lake.table import anti_join_keys, read_table
-from abtest_lib.pipeline.context import Room, Run
+from abtest_lib.lake.table import anti_join_keys
 from abtest_lib.pipeline.events import ONE_DAY, days_reached, timed_events
+from abtest_lib.pipeline.run import Run
+from abtest_lib.spark.frame_cache import FrameCache
 from abtest_lib.transforms.attribution import attribution_spans, flag_purchases, reach_of_each
 from abtest_lib.transforms.counts import daily_counts, distinct_events
 from abtest_lib.transforms.experiments import assignments
@@ -53,7 +54,7 @@ class Recount:
         return counted.unionByName(corrected.withColumn("purchases", gained).select(*stored.columns))
 
 
-def recount(run: Run, room: Room, days: Collection[date], bought: DataFrame | None) -> Recount:
+def recount(run: Run, frames: FrameCache, days: Collection[date], bought: DataFrame | None) -> Recount:
     """Count some days anew, and find the users whom new purchases make buyers on other days.
 
     On these only the events of those who bought are looked at: counted with all their purchases, and with those known
@@ -61,7 +62,7 @@ def recount(run: Run, room: Room, days: Collection[date], bought: DataFrame | No
 
     Args:
         run: The run; silver holds the new purchases already.
-        room: Where the counts are kept.
+        frames: Where the counts are kept.
         days: The days to be counted anew.
         bought: The new purchases: row_id, user_id, timestamp; None where no other day is to be looked at.
 
@@ -73,19 +74,19 @@ def recount(run: Run, room: Room, days: Collection[date], bought: DataFrame | No
     stretches = [(day, day) for day in sorted(days)] + ([] if reach is None else [reach])
     events, is_counted = timed_events(run, stretches), F.col("day").isin(list(days))
     earliest = min(first for first, _ in stretches) - ONE_DAY  # earlier purchases follow no event here
-    purchases = read_table(run.spark, PURCHASES, run.lake).where(F.col("timestamp") >= F.lit(earliest))
+    purchases = run.lake[PURCHASES].read().where(F.col("timestamp") >= F.lit(earliest))
     after = attribution_spans(purchases, window)
     if bought is None or reach is None:
-        seen = room.fill(lambda: distinct_events(flag_purchases(events.where(is_counted), after)))
-        return Recount(room.fill(lambda: daily_counts(seen, assignments(seen))))
+        seen = frames.persist(lambda: distinct_events(flag_purchases(events.where(is_counted), after)))
+        return Recount(frames.persist(lambda: daily_counts(seen, assignments(seen))))
     buyers = bought.select("user_id", F.lit(True).alias("has_bought")).distinct()
     wanted = events.join(buyers, "user_id", "left").where(
         is_counted | (F.col("has_bought") & F.col("day").between(*reach))
     )
     before = attribution_spans(anti_join_keys(purchases, bought, ["row_id"]), window)
     were = flag_purchases(wanted, before).withColumnRenamed("flag_purchase", "was_flagged")
-    seen = room.fill(lambda: distinct_events(flag_purchases(were, after), _FLAGS))
-    counts = room.fill(lambda: daily_counts(seen, assignments(seen), _FLAGS))
+    seen = frames.persist(lambda: distinct_events(flag_purchases(were, after), _FLAGS))
+    counts = frames.persist(lambda: daily_counts(seen, assignments(seen), _FLAGS))
     more = (F.col("purchases") - F.col("purchases_before")).alias("more_purchases")
     late = counts.where(~is_counted).select(*_KEYS, more).where("more_purchases > 0")
     late_days = tuple(sorted(row["day"] for row in late.select("day").distinct().collect()))

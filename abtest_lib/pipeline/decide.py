@@ -22,10 +22,11 @@ from abtest_lib.contracts import (
     TableContract,
 )
 from abtest_lib.errors import AbtestError, LakeError
-from abtest_lib.lake.delta_log import Commit, last_commit
-from abtest_lib.lake.table import overwrite, read_table, replace_days
-from abtest_lib.pipeline.context import Run, concurrently, fingerprint, kept, versions_of
-from abtest_lib.spark.spark_errors import told_in_one_line
+from abtest_lib.lake.delta_log import Commit
+from abtest_lib.pipeline.run import Run, fingerprint
+from abtest_lib.spark.concurrency import concurrently
+from abtest_lib.spark.frame_cache import persisted
+from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.rules import METRIC, RULES_VERSION, Rules
 from abtest_lib.verdict.spark_udf import COMPARISON, VERDICT, judge_partition, output_ddl
@@ -85,7 +86,7 @@ def decide(run: Run) -> Mapping[str, Any]:
 
 
 def _inputs(run: Run) -> Inputs:
-    versions = versions_of(run, *_COUNTS, POSTERIORS, EVENTS, QUARANTINE)
+    versions = run.lake.versions(*_COUNTS, POSTERIORS, EVENTS, QUARANTINE)
     missing = [contract.full_name for contract in _COUNTS if contract.full_name not in versions]
     if missing:
         raise LakeError(f"lake {run.lake} has no {missing[0]}: run aggregate_gold first")
@@ -103,53 +104,55 @@ def _context(run: Run) -> Context:
 
 
 def _rebuild(run: Run, inputs: Inputs) -> list[Commit]:
-    with kept(_judged(run, inputs, None)) as judged:
+    with persisted(_judged(run, inputs, None)) as judged:
         absent = _absent_rows(run, _absent(run))
         # The first write fills what is kept; the other then shares it.
-        verdicts = overwrite(_sorted_days(_rows(judged, VERDICTS).unionByName(absent)), VERDICTS, run.lake)
-        comparisons = overwrite(_sorted_days(_rows(judged, COMPARISONS)), COMPARISONS, run.lake)
+        verdicts = run.lake[VERDICTS].overwrite(_sorted_days(_rows(judged, VERDICTS).unionByName(absent)))
+        comparisons = run.lake[COMPARISONS].overwrite(_sorted_days(_rows(judged, COMPARISONS)))
     return [verdicts, comparisons]
 
 
 def _extend(run: Run, inputs: Inputs, since: Since) -> list[Commit]:
     """Judge the experiments that changed, and write the days from their first change on beside the others' rows."""
     absent = _absent(run)
-    stored = read_table(run.spark, VERDICTS, run.lake)
+    stored = run.lake[VERDICTS].read()
     renewed = _with_since(stored.select(*_DAY_KEYS), run, since).where("day >= since")
     days = {row["day"] for row in renewed.select("day").distinct().collect()} | _days_of_change(run, stored, absent)
-    with kept(_judged(run, inputs, since)) as judged:
+    with persisted(_judged(run, inputs, since)) as judged:
         days |= {row["day"] for row in judged.select("day").distinct().collect()}
         if not days:
             return []
         still_absent = [verdict for verdict in absent if verdict.day in days]
         kept_verdicts = _others(run, stored, since, days).where(f"NOT array_contains(reasons, '{_NO_DATA}')")
         verdicts = _rows(judged, VERDICTS).unionByName(kept_verdicts).unionByName(_absent_rows(run, still_absent))
-        others = _others(run, read_table(run.spark, COMPARISONS, run.lake), since, days)
+        others = _others(run, run.lake[COMPARISONS].read(), since, days)
         comparisons = _rows(judged, COMPARISONS).unionByName(others)
         written = concurrently(
-            lambda: replace_days(_sorted_days(verdicts), VERDICTS, run.lake, days),
-            lambda: replace_days(_sorted_days(comparisons), COMPARISONS, run.lake, days),
+            lambda: run.lake[VERDICTS].replace_days(_sorted_days(verdicts), days),
+            lambda: run.lake[COMPARISONS].replace_days(_sorted_days(comparisons), days),
         )
         return list(written)
 
 
 def _judged(run: Run, inputs: Inputs, since: Since | None) -> DataFrame:
     """Verdicts and comparisons of all experiments, or of those that changed from their first change on."""
-    counts = read_table(run.spark, EXPERIMENT_TO_DATE, run.lake)
+    counts = run.lake[EXPERIMENT_TO_DATE].read()
     if since is None:
         counts = counts.withColumn("since", F.lit("1970-01-01").cast("date"))
     else:
         counts = _with_since(counts, run, since)
-    daily = read_table(run.spark, EXPERIMENT_DAILY, run.lake).select(
-        *_KEYS, F.col("users").alias("day_users"), F.col("purchases").alias("day_purchases")
+    daily = (
+        run.lake[EXPERIMENT_DAILY]
+        .read()
+        .select(*_KEYS, F.col("users").alias("day_users"), F.col("purchases").alias("day_purchases"))
     )
     joined = counts.join(daily, list(_KEYS), "left")
     if POSTERIORS.full_name in inputs.versions:
-        believed = _beliefs(read_table(run.spark, POSTERIORS, run.lake))
+        believed = _beliefs(run.lake[POSTERIORS].read())
         joined = joined.join(believed, [*_KEYS, "users", "purchases"], "left")
     joined = joined.join(F.broadcast(_quarantined(run, inputs)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
-    tasks = max(1, math.ceil(read_table(run.spark, EXPERIMENT_TO_DATE, run.lake).count() / _ROWS_PER_TASK))
+    tasks = max(1, math.ceil(run.lake[EXPERIMENT_TO_DATE].read().count() / _ROWS_PER_TASK))
     judge = partial(judge_partition, context=_context(run), rules=Rules())
     return joined.repartition(tasks, "experiment_name").mapInArrow(judge, output_ddl())
 
@@ -166,9 +169,9 @@ def _quarantined(run: Run, inputs: Inputs) -> DataFrame:
     Both are counted by the date as it is written in the row, for rejected rows have no better one.
     """
     if QUARANTINE.full_name not in inputs.versions or EVENTS.full_name not in inputs.versions:
-        return run.spark.createDataFrame([], "day date, quarantined_share double")
-    accepted = read_table(run.spark, EVENTS, run.lake).groupBy(F.col("event_date").alias("day"))
-    rejected = read_table(run.spark, QUARANTINE, run.lake).groupBy(F.substring("timestamp", 1, 10).alias("text"))
+        return run.lake.session.createDataFrame([], "day date, quarantined_share double")
+    accepted = run.lake[EVENTS].read().groupBy(F.col("event_date").alias("day"))
+    rejected = run.lake[QUARANTINE].read().groupBy(F.substring("timestamp", 1, 10).alias("text"))
     good, bad = accepted.agg(F.count("*").alias("good")), rejected.agg(F.count("*").alias("bad"))
     joined = good.join(bad, F.col("day").cast("string") == F.col("text"), "inner")
     return joined.select("day", (F.col("bad") / (F.col("good") + F.col("bad"))).alias("quarantined_share"))
@@ -184,7 +187,7 @@ def _changed_since(run: Run, inputs: Inputs, known: Mapping[str, int]) -> Since 
         changes.append(_warned_differently(run, inputs))
         frames = [frame for frame in changes if frame is not None]
         by_experiment = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day"))
-        with told_in_one_line("comparing the counts with those last judged"):
+        with translate_spark_errors("comparing the counts with those last judged"):
             rows = by_experiment.collect()
     except AbtestError:
         # An old version is vacuumed after a week: then everything is judged anew, which gives the same.
@@ -197,7 +200,7 @@ def _differences(run: Run, contract: TableContract, before: int | None, after: i
     if before == after:
         return None
     sides = [
-        _digests(read_table(run.spark, contract, run.lake, version), contract).withColumnRenamed("digest", name)
+        _digests(run.lake[contract].read(version), contract).withColumnRenamed("digest", name)
         for name, version in (("before", before), ("after", after))
         if version is not None
     ]
@@ -216,7 +219,7 @@ def _digests(rows: DataFrame, contract: TableContract) -> DataFrame:
 
 def _warned_differently(run: Run, inputs: Inputs) -> DataFrame:
     """Stored verdicts whose warning about rejected rows no longer holds, or now does."""
-    stored = read_table(run.spark, VERDICTS, run.lake).where(f"NOT array_contains(reasons, '{_NO_DATA}')")
+    stored = run.lake[VERDICTS].read().where(f"NOT array_contains(reasons, '{_NO_DATA}')")
     was_warned = F.array_contains("reasons", "quarantined_rows")
     is_warned = F.coalesce(F.col("quarantined_share") > Rules().quarantine_warning, F.lit(False))
     joined = stored.join(F.broadcast(_quarantined(run, inputs)), "day", "left")
@@ -224,13 +227,13 @@ def _warned_differently(run: Run, inputs: Inputs) -> DataFrame:
 
 
 def _with_since(rows: DataFrame, run: Run, since: Since) -> DataFrame:
-    changed = run.spark.createDataFrame(list(since.items()), "experiment_name string, since date")
+    changed = run.lake.session.createDataFrame(list(since.items()), "experiment_name string, since date")
     return rows.join(F.broadcast(changed), "experiment_name", "inner")
 
 
 def _others(run: Run, stored: DataFrame, since: Since, days: Iterable[date]) -> DataFrame:
     """Stored rows of some days that no change touches."""
-    changed = run.spark.createDataFrame(list(since.items()), "experiment_name string, since date")
+    changed = run.lake.session.createDataFrame(list(since.items()), "experiment_name string, since date")
     on_days = stored.where(F.col("day").isin(list(days)))
     joined = on_days.join(F.broadcast(changed), "experiment_name", "left")
     return joined.where("since IS NULL OR day < since").select(*stored.columns)
@@ -241,7 +244,7 @@ def _absent(run: Run) -> list[Verdict]:
     expected = [item.name for item in run.registry.experiments.values() if item.start is not None]
     if not expected:
         return []
-    health = read_table(run.spark, EXPERIMENT_HEALTH, run.lake)
+    health = run.lake[EXPERIMENT_HEALTH].read()
     days = [row["day"] for row in health.select("day").distinct().collect()]
     seen = (
         health.where(F.col("experiment_name").isin(expected)).groupBy("experiment_name").agg(F.min("day").alias("day"))
@@ -260,7 +263,7 @@ def _days_of_change(run: Run, stored: DataFrame, absent: Iterable[Verdict]) -> s
 def _absent_rows(run: Run, verdicts: Iterable[Verdict]) -> DataFrame:
     number = len(VERDICTS.columns)
     rows = [astuple(verdict)[:number] for verdict in verdicts]  # metric and segment stand behind the table's columns
-    return run.spark.createDataFrame(rows, VERDICTS.ddl)
+    return run.lake.session.createDataFrame(rows, VERDICTS.ddl)
 
 
 def _rows(judged: DataFrame, contract: TableContract) -> DataFrame:
@@ -276,7 +279,7 @@ def _sorted_days(rows: DataFrame) -> DataFrame:
 
 def _report(run: Run, inputs: Inputs, commits: Iterable[Commit]) -> dict[str, Any]:
     written = sum(commit.rows_changed for commit in commits)
-    latest = {contract.full_name: last_commit(run.spark, contract, run.lake) for contract in _OUTPUTS}
+    latest = {contract.full_name: run.lake[contract].last_commit() for contract in _OUTPUTS}
     return {
         "rows_written": written,
         "input_versions": inputs.as_mapping(),

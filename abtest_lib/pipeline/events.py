@@ -9,8 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS
-from abtest_lib.lake.table import read_inserts, read_table
-from abtest_lib.pipeline.context import Run
+from abtest_lib.pipeline.run import Run
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments
 
@@ -55,13 +54,13 @@ def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
 def all_assignments(run: Run, bronze_version: int) -> DataFrame:
     """What each distinct map of experiments in bronze says; steps of one run share it."""
     name = f"assignments of {EVENTS.full_name} {bronze_version}"
-    return run.room.fill_once(name, lambda: assignments(read_table(run.spark, EVENTS, run.lake)))
+    return run.frames.persist_once(name, lambda: assignments(run.lake[EVENTS].read()))
 
 
 def arrivals(run: Run, after: int, upto: int) -> DataFrame:
     """The events that bronze gained in the versions after `after`, up to `upto`; steps of one run share them."""
     name = f"what {EVENTS.full_name} gained from {after} to {upto}"
-    return run.room.fill_once(name, lambda: read_inserts(run.spark, EVENTS, run.lake, after, upto))
+    return run.frames.persist_once(name, lambda: run.lake[EVENTS].gained(after, upto))
 
 
 def timed_events(run: Run, stretches: Sequence[tuple[date, date]] | None = None) -> DataFrame:
@@ -71,7 +70,7 @@ def timed_events(run: Run, stretches: Sequence[tuple[date, date]] | None = None)
         run: The run.
         stretches: First and last days; at least all the events of these are there. None for all events.
     """
-    events = read_table(run.spark, EVENTS, run.lake)
+    events = run.lake[EVENTS].read()
     if stretches is not None:
         reached = [F.col("event_date").between(first - ONE_DAY, last + ONE_DAY) for first, last in stretches]
         events = events.where(reduce(or_, reached))

@@ -16,9 +16,8 @@ from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
 from abtest_lib.errors import LakeError
-from abtest_lib.lake.delta_log import Commit, last_commit
-from abtest_lib.lake.table import overwrite, read_table, replace_days
-from abtest_lib.pipeline.context import Run, fingerprint
+from abtest_lib.lake.delta_log import Commit
+from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.verdict.control import choose_control
 
@@ -55,8 +54,8 @@ def fit_bayes(run: Run) -> Mapping[str, Any]:
     if last is not None and last.input_versions == inputs:
         return {"input_versions": inputs, "output_versions": last.output_versions}
     groups = _groups(run)
-    if run.full_refresh or last_commit(run.spark, POSTERIORS, run.lake) is None:
-        commit: Commit | None = overwrite(_fit(groups, groups.count(), plan), POSTERIORS, run.lake)
+    if run.full_refresh or run.lake[POSTERIORS].last_commit() is None:
+        commit: Commit | None = run.lake[POSTERIORS].overwrite(_fit(groups, groups.count(), plan))
     else:
         commit = _extend(run, groups, plan)
     return _report(run, inputs, commit)
@@ -64,7 +63,7 @@ def fit_bayes(run: Run) -> Mapping[str, Any]:
 
 def _extend(run: Run, groups: DataFrame, plan: Plan) -> Commit | None:
     """Fit what changed, in the place of all rows of the days that it touches; None when nothing did."""
-    stored = read_table(run.spark, POSTERIORS, run.lake)
+    stored = run.lake[POSTERIORS].read()
     compared = _compare(groups, stored, plan)
     by_day = compared.where("is_changed OR is_gone").groupBy("day").agg(F.count_if("is_changed").alias("changed"))
     touched: dict[date, int] = {row["day"]: row["changed"] for row in by_day.collect()}
@@ -74,7 +73,7 @@ def _extend(run: Run, groups: DataFrame, plan: Plan) -> Commit | None:
     kept = compared.where("NOT is_changed AND NOT is_gone").select(*_GROUP)
     still_true = stored.where(F.col("day").isin(list(touched))).join(kept, list(_GROUP), "left_semi")
     fitted = _fit(changed, sum(touched.values()), plan)
-    return replace_days(_one_sorted_file_a_day(fitted.unionByName(still_true)), POSTERIORS, run.lake, list(touched))
+    return run.lake[POSTERIORS].replace_days(_one_sorted_file_a_day(fitted.unionByName(still_true)), list(touched))
 
 
 def _groups(run: Run) -> DataFrame:
@@ -88,7 +87,7 @@ def _groups(run: Run) -> DataFrame:
 
 
 def _arms(run: Run, contract: TableContract, window: str) -> DataFrame:
-    rows = read_table(run.spark, contract, run.lake)
+    rows = run.lake[contract].read()
     rows = rows.where(~is_fallback(run.settings.fallback_variants, run.fallback_by_experiment))
     columns = [F.col(name) for name in ("day", "experiment_name", "variant_id", "users", "purchases")]
     return rows.select(F.lit(window).alias("window"), F.lit(METRIC).alias("metric"), *columns)
@@ -102,7 +101,7 @@ def _controls(run: Run, to_date: DataFrame) -> DataFrame:
     seen = by_day.groupBy("experiment_name").agg(F.coalesce(first_pair, F.max_by("seen", "day")).alias("seen"))
     rows = [(row["experiment_name"], _control(run, row["experiment_name"], row["seen"])) for row in seen.collect()]
     schema = "experiment_name string, control_id string"
-    return run.spark.createDataFrame(rows, schema)
+    return run.lake.session.createDataFrame(rows, schema)
 
 
 def _control(run: Run, experiment: str, seen: list[str]) -> str | None:
@@ -164,7 +163,7 @@ def _one_sorted_file_a_day(rows: DataFrame) -> DataFrame:
 
 
 def _version(run: Run, contract: TableContract) -> int:
-    commit = last_commit(run.spark, contract, run.lake)
+    commit = run.lake[contract].last_commit()
     if commit is None:
         raise LakeError(f"lake {run.lake} has no {contract.full_name}: run aggregate_gold first")
     return commit.version
@@ -178,7 +177,7 @@ def _fingerprint(run: Run, plan: Plan) -> int:
 
 def _report(run: Run, inputs: Mapping[str, int], commit: Commit | None) -> dict[str, Any]:
     if commit is None:
-        commit = last_commit(run.spark, POSTERIORS, run.lake)
+        commit = run.lake[POSTERIORS].last_commit()
         versions = {} if commit is None else {POSTERIORS.full_name: commit.version}
         return {"input_versions": inputs, "output_versions": versions}
     return {
@@ -190,7 +189,7 @@ def _report(run: Run, inputs: Mapping[str, int], commit: Commit | None) -> dict[
 
 
 def _notices(run: Run) -> tuple[str, ...]:
-    stored = read_table(run.spark, POSTERIORS, run.lake).where("status <> 'ok'")
+    stored = run.lake[POSTERIORS].read().where("status <> 'ok'")
     marked = stored.select(*_GROUP, "status", "reason").distinct().groupBy("status", "reason").count()
     rows = marked.orderBy(F.col("count").desc(), "reason").limit(3).collect()
     return tuple(

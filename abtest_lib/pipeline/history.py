@@ -7,13 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pyspark.sql import SparkSession
-
+from abtest_lib import __version__
 from abtest_lib.config import Settings
 from abtest_lib.contracts import CONTRACT_VERSION, FORGOTTEN, RUNS
 from abtest_lib.errors import ConfigError
-from abtest_lib.lake.delta_log import last_commit, last_note
-from abtest_lib.lake.table import append, read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.transforms.forgotten import Forgotten
 
@@ -89,13 +87,12 @@ class History:
             self.succeeded[report.job] = report
 
 
-def open_history(spark: SparkSession, settings: Settings, lake: str, *, full_refresh: bool) -> History:
+def open_history(lake: Lake, settings: Settings, *, full_refresh: bool) -> History:
     """Read what the lake remembers, and hold it against this run's settings.
 
     Args:
-        spark: The session.
+        lake: The lake.
         settings: This run's settings.
-        lake: The lake's directory or object-store prefix.
         full_refresh: Whether the run rebuilds everything, and may so change the settings.
 
     Returns:
@@ -104,7 +101,7 @@ def open_history(spark: SparkSession, settings: Settings, lake: str, *, full_ref
     Raises:
         ConfigError: The lake was built with other settings, or by a newer version.
     """
-    note = last_note(spark, RUNS, lake)
+    note = lake[RUNS].last_note()
     if note is None:
         return History()
     remembered = json.loads(note)
@@ -115,13 +112,12 @@ def open_history(spark: SparkSession, settings: Settings, lake: str, *, full_ref
     return History({job: _from_note(job, **last) for job, last in remembered.get(_STEPS, {}).items()})
 
 
-def adopt_settings(spark: SparkSession, settings: Settings, lake: str) -> Settings:
+def adopt_settings(lake: Lake, settings: Settings) -> Settings:
     """This run's settings, with those that a lake's tables depend on as the lake was built.
 
     Args:
-        spark: The session.
+        lake: The lake.
         settings: This run's settings.
-        lake: The lake's directory or object-store prefix.
 
     Returns:
         The settings; unchanged where nothing was built yet.
@@ -129,7 +125,7 @@ def adopt_settings(spark: SparkSession, settings: Settings, lake: str) -> Settin
     Raises:
         ConfigError: The lake was written by a newer version.
     """
-    note = last_note(spark, RUNS, lake)
+    note = lake[RUNS].last_note()
     if note is None:
         return settings
     remembered = json.loads(note)
@@ -138,9 +134,7 @@ def adopt_settings(spark: SparkSession, settings: Settings, lake: str) -> Settin
     return settings.with_table_settings(stored)
 
 
-def write_history(
-    spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, history: History
-) -> None:
+def write_history(lake: Lake, settings: Settings, run_id: str, history: History) -> None:
     """Append this run's reports to ops/runs, in one commit.
 
     Its note carries the settings, and which versions each step's last success read and made: the next run then knows
@@ -150,45 +144,41 @@ def write_history(
         return
     steps = {job: _as_note(report) for job, report in history.succeeded.items()}
     note = json.dumps({**settings.table_settings(), _STEPS: steps})
-    rows = [_as_row(report, run_id, settings.config_hash(), code_version) for report in history.unwritten]
-    append(literal_rows(spark, rows, RUNS.types), RUNS, lake, note=note)
+    rows = [_as_row(report, run_id, settings.config_hash(), __version__) for report in history.unwritten]
+    lake[RUNS].append(literal_rows(lake.session, rows, RUNS.types), note=note)
     history.unwritten.clear()
 
 
-def announce(
-    spark: SparkSession, settings: Settings, lake: str, run_id: str, code_version: str, job: str, history: History
-) -> None:
+def announce(lake: Lake, settings: Settings, run_id: str, history: History, job: str) -> None:
     """Note that tables are about to be rebuilt, so that a crash halfway cannot leave a mixed lake behind.
 
     What the step succeeded in before counts no more: if this run dies, the next one builds these tables anew, whatever
     its settings and declarations are.
 
     Args:
-        spark: The session.
+        lake: The lake.
         settings: This run's settings.
-        lake: The lake's directory or object-store prefix.
         run_id: This run.
-        code_version: The suite's version.
-        job: The step whose tables they are; FULL_REFRESH for all of them.
         history: What the steps have done so far.
+        job: The step whose tables they are; FULL_REFRESH for all of them.
     """
-    if last_note(spark, RUNS, lake) is None:
+    if lake[RUNS].last_note() is None:
         return
     now = datetime.now(UTC)
     marker = history.without(job)
     marker.unwritten.append(StepReport(job, now, now, status=STARTED))
-    write_history(spark, settings, lake, run_id, code_version, marker)
+    write_history(lake, settings, run_id, marker)
 
 
-def forgotten_people(spark: SparkSession, lake: str) -> Forgotten | None:
+def forgotten_people(lake: Lake) -> Forgotten | None:
     """Who was forgotten in a lake; None when nobody was."""
-    if last_commit(spark, FORGOTTEN, lake) is None:
+    if not lake[FORGOTTEN].exists:
         return None
-    rows = read_table(spark, FORGOTTEN, lake).collect()
+    rows = lake[FORGOTTEN].read().collect()
     return Forgotten(rows[0]["salt"], {row["user_hash"] for row in rows}) if rows else None
 
 
-def _check_version(remembered: Mapping[str, Any], lake: str) -> None:
+def _check_version(remembered: Mapping[str, Any], lake: Lake) -> None:
     version = int(remembered.get("contract_version", CONTRACT_VERSION))
     if version > CONTRACT_VERSION:
         raise ConfigError(
@@ -197,7 +187,7 @@ def _check_version(remembered: Mapping[str, Any], lake: str) -> None:
         )
 
 
-def _check_settings(remembered: Mapping[str, Any], current: Mapping[str, str], lake: str) -> None:
+def _check_settings(remembered: Mapping[str, Any], current: Mapping[str, str], lake: Lake) -> None:
     for name, value in current.items():
         if remembered.get(name) != value:
             raise ConfigError(

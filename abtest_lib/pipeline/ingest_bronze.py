@@ -11,11 +11,11 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
-from abtest_lib.lake.delta_log import last_commit
-from abtest_lib.lake.table import append, read_table
-from abtest_lib.pipeline.context import Run, kept, meanwhile, versions_of
 from abtest_lib.pipeline.history import forgotten_people
-from abtest_lib.spark.row_counter import Tap
+from abtest_lib.pipeline.run import Run
+from abtest_lib.spark.concurrency import in_background
+from abtest_lib.spark.frame_cache import persisted
+from abtest_lib.spark.row_counter import RowCounter
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.spark.source import find_source, read_raw_events
@@ -86,16 +86,16 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
         InputError: The input cannot be read as events; the lake is as it was.
         ConservationError: Rows read differ from new + duplicates + quarantined + forgotten.
     """
-    reject_overlap(path, run.lake)
-    source = find_source(run.spark, path)
-    fit_shuffles(run.spark, run.settings, source.text_bytes)
-    raw = read_raw_events(run.spark, source)
-    rows = mark_forgotten(examine(together(raw.frame)), forgotten_people(run.spark, run.lake))
+    reject_overlap(path, run.lake.path)
+    source = find_source(run.lake.session, path)
+    fit_shuffles(run.lake.session, run.settings, source.text_bytes)
+    raw = read_raw_events(run.lake.session, source)
+    rows = mark_forgotten(examine(together(raw.frame)), forgotten_people(run.lake))
     # Parsing text costs more than keeping what comes of it, and it is looked at twice. With hashes it is the other way.
-    with kept(rows) as rows, kept(survey(rows.where("NOT is_forgotten"))) as surveyed:
+    with persisted(rows) as rows, persisted(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
-        with meanwhile(partial(_make_quarantine, run)):
+        with in_background(partial(_make_quarantine, run)):
             accepted, total, forgotten = _write_bronze(run, judged, found)
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
@@ -106,7 +106,7 @@ def ingest_bronze(run: Run, path: str) -> Mapping[str, Any]:
         "rows_quarantined": rejected.written,
         "rows_forgotten": forgotten,
         "duplicates": accepted.copies + accepted.known + rejected.copies + rejected.known,
-        "output_versions": versions_of(run, EVENTS, QUARANTINE),
+        "output_versions": run.lake.versions(EVENTS, QUARANTINE),
         "quarantined_by_rule": _by_rule(run) if rejected.written else {},
         "notices": (*raw.notices, *nothing),
     }
@@ -141,7 +141,7 @@ def _found(surveyed: DataFrame) -> Found:
 def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, int]:
     """Write the valid rows; also tells how many rows there were at all, and how many of people forgotten."""
     accepted = F.col("is_valid") & ~F.col("is_forgotten")
-    read = Tap(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
+    read = RowCounter(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
     valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "is_sound")
     known, shape = partial(_known_rows, run, found.dates), partial(as_bronze, ingested_at=run.started_at)
     tally = _write_new(run, number_copies(identify(valid), "user_id", "event_time"), known, EVENTS, shape)
@@ -151,13 +151,13 @@ def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, 
 
 def _known_rows(run: Run, dates: tuple[date, ...], version: int) -> DataFrame:
     """The row_ids of bronze on the dates of the input; only these can meet one of the input's rows."""
-    bronze = read_table(run.spark, EVENTS, run.lake, version)
+    bronze = run.lake[EVENTS].read(version)
     return bronze.where(F.col("event_date").isin(list(dates))).select("row_id")
 
 
 def _make_quarantine(run: Run) -> None:
-    if last_commit(run.spark, QUARANTINE, run.lake) is None:
-        append(literal_rows(run.spark, [], QUARANTINE.types), QUARANTINE, run.lake)
+    if run.lake[QUARANTINE].last_commit() is None:
+        run.lake[QUARANTINE].append(literal_rows(run.lake.session, [], QUARANTINE.types))
 
 
 def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
@@ -170,7 +170,7 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
 
 
 def _known_rejects(run: Run, version: int) -> DataFrame:
-    return read_table(run.spark, QUARANTINE, run.lake, version).select("row_id").distinct()
+    return run.lake[QUARANTINE].read(version).select("row_id").distinct()
 
 
 def _write_new(
@@ -181,13 +181,13 @@ def _write_new(
     shape: Callable[[DataFrame], DataFrame],
 ) -> Tally:
     """Append the numbered rows that are neither copies nor known, and count all three on the way."""
-    copies, again = Tap(rows=F.count_if(F.col("copy") > 1)), Tap(rows=F.count_if("is_known"))
+    copies, again = RowCounter(rows=F.count_if(F.col("copy") > 1)), RowCounter(rows=F.count_if("is_known"))
     new = copies.on(rows).where("copy = 1").drop("copy")
-    before = last_commit(run.spark, contract, run.lake)
+    before = run.lake[contract].last_commit()
     if before is not None:
         marked = new.join(known(before.version).withColumn("is_known", F.lit(True)), "row_id", "left")
         new = again.on(marked).where("is_known IS NULL").drop("is_known")
-    commit = append(shape(new), contract, run.lake)
+    commit = run.lake[contract].append(shape(new))
     return Tally(0, copies.counts()["rows"], again.counts()["rows"] if before is not None else 0, commit.rows_changed)
 
 
@@ -202,6 +202,6 @@ def _check_conservation(path: str, total: int, accepted: Tally, rejected: Tally)
 
 
 def _by_rule(run: Run) -> dict[str, int]:
-    added = read_table(run.spark, QUARANTINE, run.lake).where(F.col("quarantined_at") == F.lit(run.started_at))
+    added = run.lake[QUARANTINE].read().where(F.col("quarantined_at") == F.lit(run.started_at))
     counts = added.select(F.explode("failed_rules").alias("rule")).groupBy("rule").count().collect()
     return {row["rule"]: row["count"] for row in sorted(counts, key=lambda row: (-row["count"], row["rule"]))}

@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from abtest_lib.config import Settings, load_settings, profiles
+from abtest_lib.config import load_settings, profiles
 from abtest_lib.errors import AbtestError
-from abtest_lib.lake.lease import held_for_run
+from abtest_lib.lake.lake import open_lake
 from abtest_lib.pipeline.progress import progress_for, say_error
-from abtest_lib.pipeline.run import Step, run_steps
-from abtest_lib.spark.session import build_session
-from abtest_lib.storage import check_location, lake_location, use_object_store
+from abtest_lib.pipeline.runner import Step, run_steps
+from abtest_lib.storage import check_location
 
 Steps = Callable[[argparse.Namespace], Mapping[str, Step]]
 
@@ -28,21 +27,15 @@ def job_main(name: str, description: str, steps: Steps, *, takes_input: bool = F
     """
     arguments = _parser(description, takes_input=takes_input).parse_args()
     try:
-        check_location(getattr(arguments, "input", ""))
-        lake = lake_location(arguments.lake)
-        settings = load_settings(arguments.profile, arguments.config)
-        use_object_store(settings)
-        with held_for_run(settings, lake, timedelta(seconds=arguments.wait)):
-            run_job(settings, name, lake, steps(arguments), full_refresh=arguments.full_refresh)
+        input_path = getattr(arguments, "input", "")
+        check_location(input_path)
+        settings, wait = load_settings(arguments.profile, arguments.config), timedelta(seconds=arguments.wait)
+        with open_lake(settings, arguments.lake, app_name=f"abtest {name}", input_path=input_path, wait=wait) as lake:
+            progress = progress_for(sys.stderr)
+            run_steps(lake, settings, steps(arguments), full_refresh=arguments.full_refresh, progress=progress)
     except AbtestError as error:
         say_error(error)
         sys.exit(error.exit_code)
-
-
-def run_job(settings: Settings, name: str, lake: str, steps: Mapping[str, Step], *, full_refresh: bool = False) -> None:
-    """Open a session and run some steps on a lake."""
-    spark = build_session(settings, f"abtest {name}", paths=[lake])
-    run_steps(spark, settings, lake, steps, full_refresh=full_refresh, progress=progress_for(sys.stderr))
 
 
 def _parser(description: str, *, takes_input: bool) -> argparse.ArgumentParser:

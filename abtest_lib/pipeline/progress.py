@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.status import Status
 
 from abtest_lib.errors import AbtestError, one_line
-from abtest_lib.pipeline.context import Progress
 from abtest_lib.pipeline.history import StepReport
+from abtest_lib.pipeline.run import Progress
 
 STEP_TITLES = {
     "ingest_bronze": "validate, deduplicate, quarantine",

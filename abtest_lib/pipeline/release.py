@@ -7,9 +7,7 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import GOLD_TABLES, RELEASES
-from abtest_lib.lake.delta_log import last_commit
-from abtest_lib.lake.table import append, read_table
-from abtest_lib.pipeline.context import Run, versions_of
+from abtest_lib.pipeline.run import Run
 from abtest_lib.spark.small_frames import literal_rows
 
 JOB = "publish_release"
@@ -21,11 +19,11 @@ def publish_release(run: Run) -> Mapping[str, Any]:
     Returns:
         The fields of the step's report.
     """
-    versions = versions_of(run, *GOLD_TABLES)
+    versions = run.lake.versions(*GOLD_TABLES)
     if versions == _published(run):
         return {"input_versions": versions}
     row = (run.run_id, datetime.now(UTC), versions)
-    commit = append(literal_rows(run.spark, [row], RELEASES.types), RELEASES, run.lake)
+    commit = run.lake[RELEASES].append(literal_rows(run.lake.session, [row], RELEASES.types))
     return {
         "rows_written": 1,
         "input_versions": versions,
@@ -34,7 +32,7 @@ def publish_release(run: Run) -> Mapping[str, Any]:
 
 
 def _published(run: Run) -> dict[str, int] | None:
-    if last_commit(run.spark, RELEASES, run.lake) is None:
+    if run.lake[RELEASES].last_commit() is None:
         return None
-    latest = read_table(run.spark, RELEASES, run.lake).orderBy(F.col("published_at").desc()).select("versions").first()
+    latest = run.lake[RELEASES].read().orderBy(F.col("published_at").desc()).select("versions").first()
     return None if latest is None else dict(latest["versions"])

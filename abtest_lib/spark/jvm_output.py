@@ -12,7 +12,7 @@ from abtest_lib.errors import MachineError, one_line
 
 
 @contextmanager
-def jvm_output_set_aside() -> Iterator[None]:
+def redirect_jvm_output() -> Iterator[None]:
     """Send the output of processes started inside to a file of this session.
 
     The JVM announces incubator modules, its log profile and its host name on every start, and keeps the streams that it
@@ -42,7 +42,7 @@ def jvm_output_set_aside() -> Iterator[None]:
             Path(log.name).unlink(missing_ok=True)
 
 
-def no_trace_of_a_dead_jvm() -> None:
+def silence_dead_jvm() -> None:
     """Keep py4j from printing a stack trace through the root logger when the JVM is gone: an exception says so too."""
     if not os.environ.get("ABTEST_DEBUG"):
         logging.getLogger().addFilter(lambda record: record.msg != "Exception while sending command.")

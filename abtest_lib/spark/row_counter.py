@@ -3,7 +3,7 @@
 from pyspark.sql import Column, DataFrame, Observation
 
 
-class Tap:
+class RowCounter:
     """Counts rows that pass, without another pass over them where Spark tells.
 
     A server of Spark Connect 4.0 waits a tenth of a second for what an observation has seen and then answers without

@@ -14,8 +14,8 @@ from abtest_lib.config import Settings, memory_bytes
 from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options, write_archive
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
 from abtest_lib.spark.java import java_version
-from abtest_lib.spark.jvm_output import jvm_output_set_aside, no_trace_of_a_dead_jvm
-from abtest_lib.storage import is_s3, s3a_conf, use_object_store
+from abtest_lib.spark.jvm_output import redirect_jvm_output, silence_dead_jvm
+from abtest_lib.storage import is_s3, s3a_conf
 
 # What keeps a small local run from paying for a cluster's defaults.
 _LOCAL_CONF = {
@@ -80,11 +80,10 @@ def build_session(
     Raises:
         MachineError: No usable JDK was found.
     """
-    use_object_store(settings)
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
         java_version()
-        no_trace_of_a_dead_jvm()
+        silence_dead_jvm()
         # Otherwise Spark's workers run whatever python3 the PATH has, without this environment's packages.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         uses_s3 = any(map(is_s3, paths))
@@ -93,7 +92,7 @@ def build_session(
         builder = builder.master(settings.spark_master)
     for key, value in settings.spark_conf.items():
         builder = builder.config(key, value)
-    with jvm_output_set_aside():
+    with redirect_jvm_output():
         session = builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session

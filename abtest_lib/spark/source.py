@@ -17,7 +17,7 @@ from pyspark.sql.types import FractionalType, MapType, StructType, TimestampType
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
-from abtest_lib.spark.spark_errors import told_in_one_line
+from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.storage import local_folder
 
 _FORMATS = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
@@ -104,7 +104,7 @@ def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
         "json": _read_json,
         "parquet": _read_parquet,
     }
-    with told_in_one_line(f"reading {source.path}"):
+    with translate_spark_errors(f"reading {source.path}"):
         parts = [readers[kind](spark, names) for kind, names in source.files.items()]
     frame = reduce(DataFrame.unionByName, (part.frame for part in parts))
     return RawEvents(frame, [notice for part in parts for notice in part.notices])
@@ -138,7 +138,7 @@ def _literal(names: Iterable[str]) -> list[str]:
 
 
 def _list_by_spark(spark: SparkSession, path: str) -> dict[str, int]:
-    with told_in_one_line(f"listing {path}"):
+    with translate_spark_errors(f"listing {path}"):
         listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
         return {row["path"]: row["length"] for row in listing.select("path", "length").collect()}
 

@@ -50,7 +50,7 @@ _FILE = re.compile(r"(?:file:|s3a?:|dbfs:)/[^\s,;\]\"')]+")
 
 
 @contextmanager
-def told_in_one_line(doing: str) -> Iterator[None]:
+def translate_spark_errors(doing: str) -> Iterator[None]:
     """Turn whatever Spark raises inside into an `AbtestError` of one line.
 
     Args:

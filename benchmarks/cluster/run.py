@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from abtest_lib.config import load_settings  # noqa: E402  the checkout that the benchmark lies in
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE  # noqa: E402
-from abtest_lib.lake.table import overwrite  # noqa: E402
+from abtest_lib.lake.lake import Lake  # noqa: E402
 from abtest_lib.spark.session import build_session  # noqa: E402
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS  # noqa: E402
 from abtest_lib.traffic.events import Traffic  # noqa: E402
@@ -120,10 +120,10 @@ def _counts(options: argparse.Namespace) -> Path:
     spark = build_session(load_settings(overrides={"driver_memory": "2g"}), "counts")
     daily = spark.createDataFrame(rows, EXPERIMENT_DAILY.ddl)
     part = str(lake) + ".part"
-    overwrite(daily, EXPERIMENT_DAILY, part)
+    Lake(daily.sparkSession, part)[EXPERIMENT_DAILY].overwrite(daily)
     zero = ("0L AS cross_exposed_users", "0L AS cross_exposed_purchases")
     columns = ("day", "experiment_name", "variant_id", "day AS period_start", "users", "purchases", *zero)
-    overwrite(daily.selectExpr(*columns), EXPERIMENT_TO_DATE, part)
+    Lake(spark, part)[EXPERIMENT_TO_DATE].overwrite(daily.selectExpr(*columns))
     spark.stop()
     return Path(shutil.move(part, lake))
 

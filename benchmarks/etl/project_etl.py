@@ -8,12 +8,13 @@ import sys
 import time
 
 from abtest_lib.config import load_settings
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.aggregate_gold import JOB as AGGREGATE
 from abtest_lib.pipeline.aggregate_gold import aggregate_gold
 from abtest_lib.pipeline.build_silver import JOB as BUILD
 from abtest_lib.pipeline.build_silver import build_silver
 from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
-from abtest_lib.pipeline.run import ingesting, run_steps
+from abtest_lib.pipeline.runner import ingesting, run_steps
 from abtest_lib.spark.session import build_session, keep_classes
 from abtest_lib.spark.source import local_text_bytes
 
@@ -26,7 +27,7 @@ def main() -> None:
     spark = build_session(settings, "benchmark", local_text_bytes(source))
     steps = {INGEST: ingesting(source), BUILD: build_silver, AGGREGATE: aggregate_gold}
     began = time.perf_counter()
-    reports = run_steps(spark, settings, lake, steps)
+    reports = run_steps(Lake(spark, lake), settings, steps)
     seconds = time.perf_counter() - began
     keep_classes(spark)
     print(json.dumps({"seconds": seconds, "steps": {report.job: report.seconds for report in reports}}))

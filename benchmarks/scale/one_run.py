@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 from abtest_lib.config import load_settings
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.lake.lake import Lake
+from abtest_lib.pipeline.runner import run_pipeline
 from abtest_lib.spark.session import build_session
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     settings = load_settings(overrides=overrides)
     spark = build_session(settings, "scale")
     began = time.perf_counter()
-    reports = run_pipeline(spark, settings, source, lake)
+    reports = run_pipeline(Lake(spark, lake), settings, source)
     seconds = time.perf_counter() - began
     spark.stop()
     steps = {report.job: report.seconds for report in reports}

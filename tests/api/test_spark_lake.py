@@ -12,7 +12,8 @@ from serving import TestClient, served
 from abtest_lib import contracts
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import TableContract
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.lake.lake import Lake
+from abtest_lib.pipeline.runner import run_pipeline
 from api import models
 from api.names import public_id
 
@@ -56,7 +57,7 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
     for number, days in enumerate([(1, 2), (3, 1)]):
         source = folder / f"events-{number}.csv"
         source.write_text("\n".join([HEADER, *events(*days)]) + "\n", encoding="utf-8")
-        run_pipeline(spark, settings, str(source), str(folder / "lake"))
+        run_pipeline(Lake(spark, folder / "lake"), settings, str(source))
     with served(folder / "lake", folder / "cache") as client:
         yield World(spark, folder / "lake", client)
 

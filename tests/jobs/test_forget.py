@@ -10,10 +10,10 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import ALL_TABLES
 from abtest_lib.errors import ConfigError
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.forget import forget
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.run import all_steps, run_pipeline, run_steps
+from abtest_lib.pipeline.runner import all_steps, run_pipeline, run_steps
 
 PERSON = "4711-forget-me"
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
@@ -37,7 +37,7 @@ def run(spark: SparkSession, text: str, lake: Path) -> None:
     folder = lake.parent / f"{lake.name} input"
     folder.mkdir(exist_ok=True)
     (folder / f"{len(list(folder.iterdir()))}.csv").write_text(HEADER + text)
-    run_pipeline(spark, built_with(), str(max(folder.iterdir())), str(lake))
+    run_pipeline(Lake(spark, lake), built_with(), str(max(folder.iterdir())))
 
 
 def settings(**overrides: object) -> Settings:
@@ -52,7 +52,7 @@ def built_with() -> Settings:
 def contents(spark: SparkSession, lake: Path) -> dict[str, Counter[str]]:
     """Every row of silver and gold."""
     tables = [contract for contract in ALL_TABLES if contract.layer in {"silver", "gold"}]
-    return {item.full_name: Counter(map(str, read_table(spark, item, str(lake)).collect())) for item in tables}
+    return {item.full_name: Counter(map(str, Lake(spark, lake)[item].read().collect())) for item in tables}
 
 
 def texts_of(lake: Path) -> str:
@@ -70,7 +70,7 @@ def test_a_person_is_gone_from_every_file_and_stays_out(spark: SparkSession, tmp
     lake, never = tmp_path / "lake", tmp_path / "never"
     run(spark, OTHERS + THEIRS, lake)
     assert PERSON in texts_of(lake)
-    removed = forget(spark, settings(), str(lake), [PERSON])
+    removed = forget(Lake(spark, lake), settings(), [PERSON])
     assert {item.table: item.rows for item in removed} == {
         "bronze/events": 2,
         "quarantine/events": 2,
@@ -89,15 +89,15 @@ def test_a_person_is_gone_from_every_file_and_stays_out(spark: SparkSession, tmp
     assert report.duplicates == 60
     assert PERSON not in texts_of(lake)
     assert contents(spark, lake) == expected
-    assert forget(spark, settings(), str(lake), [PERSON])[0].rows == 0
+    assert forget(Lake(spark, lake), settings(), [PERSON])[0].rows == 0
 
 
 def run_steps_again(spark: SparkSession, lake: Path) -> list[StepReport]:
     source = lake.parent / "again.csv"
     source.write_text(HEADER + OTHERS + THEIRS)
-    return run_steps(spark, built_with(), str(lake), all_steps(str(source)))
+    return run_steps(Lake(spark, lake), built_with(), all_steps(str(source)))
 
 
 def test_forgetting_nobody_is_refused(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="nobody to forget: give at least one user id"):
-        forget(spark, settings(), str(tmp_path), [])
+        forget(Lake(spark, tmp_path), settings(), [])

@@ -7,9 +7,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import EVENTS, RELEASES
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.maintain import Keep, maintain
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.pipeline.runner import run_pipeline
 from tests.api.serving import mirror, served, settings_for
 from tests.jobs.test_forget import contents
 
@@ -41,14 +41,14 @@ def batch(folder: Path, number: int) -> str:
 def test_upkeep_changes_no_row_and_disturbs_nobody(spark: SparkSession, tmp_path: Path) -> None:
     lake, cache = tmp_path / "lake", tmp_path / "cache"
     for number in range(2):
-        run_pipeline(spark, built_with(), batch(tmp_path, number), str(lake))
+        run_pipeline(Lake(spark, lake), built_with(), batch(tmp_path, number))
     before = contents(spark, lake)
     with served(lake, cache) as client:
         answer = client.get(RESULT).json()["results"]["variants"]
-        seen = maintain(spark, settings(), str(lake), Keep(), dry_run=True)
+        seen = maintain(Lake(spark, lake), settings(), Keep(), dry_run=True)
         assert all(item.before == item.after for item in seen)
         nothing_kept = Keep(versions=timedelta(0), log=timedelta(days=1), quarantine=timedelta(0))
-        done = {item.table: item for item in maintain(spark, settings(), str(lake), nothing_kept)}
+        done = {item.table: item for item in maintain(Lake(spark, lake), settings(), nothing_kept)}
         assert client.get(RESULT).json()["results"]["variants"] == answer
         mirror(settings_for(lake, cache))
         assert client.get(RESULT).json()["results"]["variants"] == answer
@@ -58,11 +58,11 @@ def test_upkeep_changes_no_row_and_disturbs_nobody(spark: SparkSession, tmp_path
     assert events.after.stale_files == done["silver/exposures"].after.stale_files == 0
     assert done["silver/exposures"].after.pieces == 0
     assert done["quarantine/events"].after.live_files == 0
-    assert read_table(spark, RELEASES, str(lake)).count() == 1
+    assert Lake(spark, lake)[RELEASES].read().count() == 1
 
     both = Path(batch(tmp_path, 2))
     both.write_text(both.read_text() + Path(batch(tmp_path, 1)).read_text().removeprefix(HEADER))
-    ingested, *_ = run_pipeline(spark, built_with(), str(both), str(lake))
+    ingested, *_ = run_pipeline(Lake(spark, lake), built_with(), str(both))
     # The rejected row was removed by its retention, so that it is new to quarantine when it is sent again.
     assert (ingested.duplicates, ingested.rows_written, ingested.rows_quarantined) == (20, 20, 2)
-    assert read_table(spark, EVENTS, str(lake)).count() == 60
+    assert Lake(spark, lake)[EVENTS].read().count() == 60

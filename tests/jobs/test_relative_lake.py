@@ -7,10 +7,10 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EXPOSURES
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.forget import forget
 from abtest_lib.pipeline.maintain import Keep, maintain
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.pipeline.runner import run_pipeline
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 VIEWS = "".join(
@@ -26,11 +26,11 @@ def test_a_relative_lake_takes_late_purchases_upkeep_and_forgetting(
     settings = load_settings(overrides={"engine": "exact"})
     for name, text in (("views.csv", VIEWS), ("late.csv", LATE)):
         Path(name).write_text(HEADER + text)
-        run_pipeline(spark, settings, name, "./lake")
-    flagged = read_table(spark, EXPOSURES, str(tmp_path / "lake")).where("flag_purchase").collect()
+        run_pipeline(Lake(spark, "./lake"), settings, name)
+    flagged = Lake(spark, tmp_path / "lake")[EXPOSURES].read().where("flag_purchase").collect()
     assert [row["user_id"] for row in flagged] == ["user-3"]
 
-    assert maintain(spark, settings, "lake/", Keep())
-    removed = forget(spark, settings, "../" + tmp_path.name + "/lake", ["user-3"])
+    assert maintain(Lake(spark, "lake/"), settings, Keep())
+    removed = forget(Lake(spark, "../" + tmp_path.name + "/lake"), settings, ["user-3"])
     assert {item.table: item.rows for item in removed}["silver/exposures"] == 1
     assert not any(b"user-3" in file.read_bytes() for file in (tmp_path / "lake").rglob("*") if file.is_file())

@@ -8,11 +8,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import EXPOSURES, VERDICTS
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.decide import JOB as DECIDE
 from abtest_lib.pipeline.decide import decide
 from abtest_lib.pipeline.fit_bayes import JOB as FIT
 from abtest_lib.pipeline.fit_bayes import fit_bayes
-from abtest_lib.pipeline.run import run_steps
+from abtest_lib.pipeline.runner import run_steps
 from tests.oracle.compare import EVERYTHING, assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
@@ -53,7 +54,7 @@ def test_the_sample_gives_the_known_sums_again_changes_nothing_and_every_experim
     assert (again[0].rows_read, again[0].duplicates) == (140_698, 140_698)
     assert [report.rows_written for report in again] == [0] * len(again)
 
-    run_steps(spark, settings, lake, {FIT: fit_bayes, DECIDE: decide})
+    run_steps(Lake(spark, lake), settings, {FIT: fit_bayes, DECIDE: decide})
     verdicts = spark.read.format("delta").load(VERDICTS.path(lake)).collect()
     assert {row["experiment_name"] for row in verdicts} == {str(row[1]) for row in expected.experiment_daily}
     assert [row["decision"] for row in verdicts if row["experiment_name"] == AA_TEST].count("ship") == 0

@@ -2,21 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from abtest_lib.config import Settings
-from abtest_lib.contracts import TableContract
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
+from abtest_lib.lake.lake import Lake
+from abtest_lib.lake.table import Table
 from abtest_lib.pipeline.aggregate_gold import JOB as AGGREGATE
 from abtest_lib.pipeline.aggregate_gold import aggregate_gold
 from abtest_lib.pipeline.build_silver import JOB as BUILD
 from abtest_lib.pipeline.build_silver import build_silver
 from abtest_lib.pipeline.ingest_bronze import JOB as INGEST
-from abtest_lib.pipeline.run import ingesting, run_steps
+from abtest_lib.pipeline.runner import ingesting, run_steps
 from tests.oracle.compare import assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
@@ -69,11 +69,11 @@ def test_gold_is_made_of_what_silver_was_made_of(spark: SparkSession, settings: 
     first = write(tmp_path / "first.csv", ("SEARCH", 0, "a=1", "u1"), ("SEARCH", 0, "a=2", "u2"))
     second = write(tmp_path / "second.csv", ("BUY", 1, "a=1", "u1"), ("BUY", 1, "a=2", "u2"))
     run_etl(spark, settings, first, lake)
-    run_steps(spark, settings, lake, {INGEST: ingesting(str(second))})
+    run_steps(Lake(spark, lake), settings, {INGEST: ingesting(str(second))})
     with pytest.raises(LakeError, match=r"bronze/events at version \d+, .*: run build_silver first"):
-        run_steps(spark, settings, lake, {AGGREGATE: aggregate_gold})
-    run_steps(spark, settings, lake, {BUILD: build_silver})
-    run_steps(spark, settings, lake, {AGGREGATE: aggregate_gold})
+        run_steps(Lake(spark, lake), settings, {AGGREGATE: aggregate_gold})
+    run_steps(Lake(spark, lake), settings, {BUILD: build_silver})
+    run_steps(Lake(spark, lake), settings, {AGGREGATE: aggregate_gold})
     assert_lake_equals_oracle(spark, lake, [first, second], WORLD.oracle())
 
 
@@ -86,14 +86,14 @@ def test_a_rebuild_that_failed_counts_for_nothing(
     source = write(tmp_path / "events.csv", *SWITCHERS, ("BUY", 30, "a=1", "u0"), ("BUY", 50, "a=2", "u3"))
     usual = WORLD.settings(_folder(tmp_path, "usual"))
     run_etl(spark, usual, source, lake)
-    intact = table._write
+    intact = Table._write
 
-    def failing(frame: DataFrame, contract: TableContract, *others: Any, **named: Any) -> Commit:
-        if contract.name == table:
+    def failing(self: Table, frame: DataFrame, mode: str, **options: str) -> Commit:
+        if self.contract.name == table:
             raise LakeError("no space is left")
-        return intact(frame, contract, *others, **named)
+        return intact(self, frame, mode, **options)
 
-    monkeypatch.setattr(table, "_write", failing)
+    monkeypatch.setattr(Table, "_write", failing)
     with pytest.raises(LakeError, match="no space is left"):
         run_etl(spark, OTHER_FALLBACK.settings(_folder(tmp_path, "other")), None, lake)
     monkeypatch.undo()
@@ -108,7 +108,7 @@ def test_gold_refuses_silver_of_other_fallback_variants(spark: SparkSession, tmp
     run_etl(spark, WORLD.settings(_folder(tmp_path, "usual")), source, lake)
     other = OTHER_FALLBACK.settings(_folder(tmp_path, "other"))
     with pytest.raises(LakeError, match="silver tables of other fallback variants: run build_silver first"):
-        run_steps(spark, other, lake, {AGGREGATE: aggregate_gold})
+        run_steps(Lake(spark, lake), other, {AGGREGATE: aggregate_gold})
     run_etl(spark, other, None, lake)
     assert_lake_equals_oracle(spark, lake, [source], OTHER_FALLBACK.oracle())
 

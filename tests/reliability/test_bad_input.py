@@ -13,10 +13,10 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, QUARANTINE, RUNS
 from abtest_lib.errors import AbtestError, ConfigError, InputError, LakeError
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.ingest_bronze import JOB, reject_overlap
-from abtest_lib.pipeline.run import ingesting, run_steps
+from abtest_lib.pipeline.runner import ingesting, run_steps
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id"
 _EVENT = {
@@ -39,7 +39,7 @@ def lake(tmp_path: Path) -> str:
 @pytest.fixture
 def ingest(spark: SparkSession, lake: str) -> Ingest:
     settings = load_settings(overrides={"shuffle_partitions": 2})
-    return lambda path: run_steps(spark, settings, lake, {JOB: ingesting(str(path))})[0]
+    return lambda path: run_steps(Lake(spark, lake), settings, {JOB: ingesting(str(path))})[0]
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -95,7 +95,7 @@ def test_a_line_that_does_not_split_comes_once_under_whatever_header(
     first, again = ingest(folder), ingest(folder)
     assert (first.rows_quarantined, first.duplicates) == (1, 1)
     assert (again.rows_quarantined, again.duplicates) == (0, 2)
-    assert [row["raw_record"] for row in read_table(spark, QUARANTINE, lake).collect()] == [line]
+    assert [row["raw_record"] for row in Lake(spark, lake)[QUARANTINE].read().collect()] == [line]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_files_are_read_by_their_very_names(spark: SparkSession, ingest: Ingest,
         write(folder / name, row(user_id=user))
     (folder / "e[2].jsonl").write_text(json.dumps(_EVENT | {"user_id": "5"}))
     assert ingest(folder).rows_written == 4
-    assert {item["user_id"] for item in read_table(spark, EVENTS, lake).collect()} == {"1", "2", "3", "5"}
+    assert {item["user_id"] for item in Lake(spark, lake)[EVENTS].read().collect()} == {"1", "2", "3", "5"}
 
 
 def test_whole_numbers_that_became_fractional_are_the_same_users(
@@ -136,7 +136,7 @@ def test_whole_numbers_that_became_fractional_are_the_same_users(
     }
     pq.write_table(pa.table(columns), tmp_path / "events.parquet")
     assert ingest(tmp_path / "events.parquet").rows_written == 3
-    found = {(item["user_id"], item["item_id"]) for item in read_table(spark, EVENTS, lake).collect()}
+    found = {(item["user_id"], item["item_id"]) for item in Lake(spark, lake)[EVENTS].read().collect()}
     assert found == {("6673381", "12345678"), ("2", None), ("7", "1.5")}
 
 
@@ -186,7 +186,7 @@ def test_each_kind_of_dirt_is_quarantined_by_its_rule(
     assert dict(report.quarantined_by_rule) == dict.fromkeys(DIRT, 1)
     assert (report.rows_read, report.rows_written, report.duplicates) == (len(DIRT) + 1, 1, 0)
 
-    kept = {rule: rows for rows in read_table(spark, QUARANTINE, lake).collect() for rule in rows["failed_rules"]}
+    kept = {rule: rows for rows in Lake(spark, lake)[QUARANTINE].read().collect() for rule in rows["failed_rules"]}
     assert kept["malformed_row"]["raw_record"] == DIRT["malformed_row"]
     assert len(kept["field_too_long"]["item_id"]) == 10_000_000
     assert kept["experiment_named_twice"]["experiments"] == "{a=1, b=2, a=3}"
@@ -224,7 +224,7 @@ def test_unusual_but_valid_rows_are_events(ingest: Ingest, spark: SparkSession, 
     path.write_bytes(b"\xef\xbb\xbf" + ("\r\n".join([HEADER, *lines]) + "\r\n").encode())
     report = ingest(path)
     assert (report.rows_written, report.rows_quarantined, report.duplicates) == (len(lines), 0, 0)
-    events = read_table(spark, EVENTS, lake)
+    events = Lake(spark, lake)[EVENTS].read()
     assert {line["user_id"] for line in events.select("user_id").collect()} == set(users)
     # Nothing and an empty text are two things.
     assert {line["site"] for line in events.select("site").distinct().collect()} == {"MLA", "", None}
@@ -285,7 +285,7 @@ def test_other_settings_need_a_full_refresh(spark: SparkSession, ingest: Ingest,
     ingest(path)
     bogota = load_settings(overrides={"reporting_timezone": "America/Bogota"})
     with pytest.raises(ConfigError, match=r"reporting_timezone = UTC, this run has America/Bogota.*--full-refresh"):
-        run_steps(spark, bogota, lake, {JOB: ingesting(str(path))})
+        run_steps(Lake(spark, lake), bogota, {JOB: ingesting(str(path))})
 
 
 def test_a_lake_that_cannot_be_written_is_one_clear_line(spark: SparkSession, tmp_path: Path) -> None:
@@ -293,6 +293,6 @@ def test_a_lake_that_cannot_be_written_is_one_clear_line(spark: SparkSession, tm
     blocked.write_text("a file where a folder should be")
     path = write(tmp_path / "events.csv", GOOD)
     with pytest.raises(LakeError) as raised:
-        run_steps(spark, load_settings(), str(blocked / "lake"), {JOB: ingesting(str(path))})
+        run_steps(Lake(spark, blocked / "lake"), load_settings(), {JOB: ingesting(str(path))})
     assert isinstance(raised.value, AbtestError)
     assert "\n" not in str(raised.value)

@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import ALL_TABLES
-from abtest_lib.lake import table
-from abtest_lib.lake.table import read_table
-from abtest_lib.pipeline.run import run_pipeline
+from abtest_lib.lake.lake import Lake
+from abtest_lib.lake.table import Table
+from abtest_lib.pipeline.runner import run_pipeline
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 VOLATILE = ("ingested_at", "quarantined_at", "source_file")
@@ -48,11 +48,11 @@ class Failpoint:
 @pytest.fixture
 def armed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], None]]:
     """Puts a failpoint around every commit."""
-    writes = {name: getattr(table, name) for name in ("_write", "_run_statement")}
+    writes = {name: getattr(Table, name) for name in ("_write", "_run_statement")}
 
     def arm(failpoint: Failpoint) -> None:
         for name, write in writes.items():
-            monkeypatch.setattr(table, name, failpoint.around(write))
+            monkeypatch.setattr(Table, name, failpoint.around(write))
 
     return arm
 
@@ -79,18 +79,18 @@ def events(folder: Path) -> tuple[Path, Path]:
 def contents(spark: SparkSession, lake: Path) -> dict[str, Counter[str]]:
     """Every row of every table but ops, without what tells one run from another."""
     kept = [contract for contract in ALL_TABLES if contract.layer != "ops"]
-    rows = {item.full_name: read_table(spark, item, str(lake)).drop(*VOLATILE) for item in kept}
+    rows = {item.full_name: Lake(spark, lake)[item].read().drop(*VOLATILE) for item in kept}
     return {name: Counter(map(str, frame.collect())) for name, frame in rows.items()}
 
 
 def test_a_run_may_die_at_every_commit(spark: SparkSession, tmp_path: Path, armed: Callable[[Failpoint], None]) -> None:
     first, second = events(tmp_path)
     lake, undisturbed = tmp_path / "lake", tmp_path / "undisturbed"
-    run_pipeline(spark, settings(), str(first), str(undisturbed))
+    run_pipeline(Lake(spark, undisturbed), settings(), str(first))
     shutil.copytree(undisturbed, lake)
     undying = Failpoint(after=None)
     armed(undying)
-    run_pipeline(spark, settings(), str(second), str(undisturbed))
+    run_pipeline(Lake(spark, undisturbed), settings(), str(second))
     assert undying.commits >= len(STEPS.split())
 
     # One lake dies again and again, each time one commit later, until a run has nothing left to die at.
@@ -110,7 +110,7 @@ def test_declarations_taken_back_after_a_death(
     registry.write_text("experiments: {}")
     chosen = settings().model_copy(update={"registry": registry})
     for source in (first, second):
-        run_pipeline(spark, chosen, str(source), str(undisturbed))
+        run_pipeline(Lake(spark, undisturbed), chosen, str(source))
     # The four steps that depend on declarations announce what they are about to do, with a commit of their own. So
     # silver alone is rebuilt, or all but the comparisons.
     for after in (2 + 4, 2 + 4 + 5 + 2 + 2):
@@ -120,7 +120,7 @@ def test_declarations_taken_back_after_a_death(
         assert contents(spark, lake) != contents(spark, undisturbed)
         registry.write_text("experiments: {}")
         armed(Failpoint(after=None))
-        run_pipeline(spark, chosen, None, str(lake))
+        run_pipeline(Lake(spark, lake), chosen, None)
         assert contents(spark, lake) == contents(spark, undisturbed)
         shutil.rmtree(lake)
 
@@ -135,7 +135,7 @@ def dies(
 ) -> bool:
     armed(Failpoint(after))
     try:
-        run_pipeline(spark, chosen or settings(), str(source), str(lake))
+        run_pipeline(Lake(spark, lake), chosen or settings(), str(source))
     except Death:
         return True
     return False

@@ -8,9 +8,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, QUARANTINE
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.ingest_bronze import JOB
-from abtest_lib.pipeline.run import ingesting, run_steps
+from abtest_lib.pipeline.runner import ingesting, run_steps
 
 HEADER = b"event_name,item_id,timestamp,site,experiments,user_id\n"
 ROWS = 10_000
@@ -41,9 +41,9 @@ def test_damaged_rows_are_all_accounted_for(spark: SparkSession, tmp_path: Path,
     lines = [line for line in (damaged(row, chance) for row in range(ROWS)) if line.strip()]
     source, lake = tmp_path / "events.csv", str(tmp_path / "lake")
     source.write_bytes(HEADER + b"\n".join(lines) + b"\n")
-    (report,) = run_steps(spark, load_settings(), lake, {JOB: ingesting(str(source))})
+    (report,) = run_steps(Lake(spark, lake), load_settings(), {JOB: ingesting(str(source))})
     assert report.rows_read == report.rows_written + report.duplicates + report.rows_quarantined == len(lines)
-    assert read_table(spark, EVENTS, lake).count() == report.rows_written
-    rejected = read_table(spark, QUARANTINE, lake)
+    assert Lake(spark, lake)[EVENTS].read().count() == report.rows_written
+    rejected = Lake(spark, lake)[QUARANTINE].read()
     assert rejected.count() == report.rows_quarantined > 0
     assert rejected.where("size(failed_rules) = 0").count() == 0

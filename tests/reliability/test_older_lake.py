@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import ALL_TABLES
-from abtest_lib.lake.table import read_table
-from abtest_lib.pipeline.run import all_steps, run_steps
+from abtest_lib.lake.lake import Lake
+from abtest_lib.pipeline.runner import all_steps, run_steps
 from tests.api.serving import served
 
 STORED = Path(__file__).with_name("lake-0.1.tar.gz")
@@ -27,7 +27,7 @@ def lake(tmp_path: Path) -> Path:
 
 
 def test_it_is_read(spark: SparkSession, lake: Path, tmp_path: Path) -> None:
-    rows = {item.full_name: read_table(spark, item, str(lake)).count() for item in ALL_TABLES}
+    rows = {item.full_name: Lake(spark, lake)[item].read().count() for item in ALL_TABLES}
     assert all(rows.values()), rows
     with served(lake, tmp_path / "cache") as client:
         result = client.get("/experiment/search|one/result").json()["results"]
@@ -38,8 +38,8 @@ def test_it_is_gone_on_with(spark: SparkSession, lake: Path, tmp_path: Path) -> 
     source = tmp_path / "more.csv"
     source.write_text(HEADER + KNOWN + NEW)
     settings = load_settings(overrides={"engine": "exact"})
-    ingested, *_ = run_steps(spark, settings, str(lake), all_steps(str(source)))
+    ingested, *_ = run_steps(Lake(spark, lake), settings, all_steps(str(source)))
     assert (ingested.duplicates, ingested.rows_written) == (1, 1)
-    flagged = read_table(spark, next(item for item in ALL_TABLES if item.name == "exposures"), str(lake))
+    flagged = Lake(spark, lake)[next(item for item in ALL_TABLES if item.name == "exposures")].read()
     assert flagged.where("user_id = '0' AND NOT flag_purchase").count() == 0
     shutil.rmtree(lake)

@@ -9,10 +9,9 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, VERDICTS, TableContract
-from abtest_lib.lake.delta_log import last_commit
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.ingest_bronze import JOB
-from abtest_lib.pipeline.run import ingesting, run_pipeline, run_steps
+from abtest_lib.pipeline.runner import ingesting, run_pipeline, run_steps
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
 from abtest_lib.traffic.generate import Traffic, generate_traffic
 
@@ -22,7 +21,7 @@ SETTINGS = load_settings(overrides={"engine": "exact", "shuffle_partitions": 2})
 
 def contents(spark: SparkSession, lake: str) -> dict[str, list[tuple[object, ...]]]:
     def rows(table: TableContract) -> list[tuple[object, ...]]:
-        return sorted((tuple(row) for row in read_table(spark, table, lake).collect()), key=repr)
+        return sorted((tuple(row) for row in Lake(spark, lake)[table].read().collect()), key=repr)
 
     return {table.full_name: rows(table) for table in TABLES}
 
@@ -36,20 +35,20 @@ def events(tmp_path: Path) -> Path:
 
 def test_what_was_lost_comes_back(spark: SparkSession, events: Path, tmp_path: Path) -> None:
     lake = str(tmp_path / "lake")
-    run_pipeline(spark, SETTINGS, str(events), lake)
-    before, rows = contents(spark, lake), read_table(spark, EVENTS, lake).count()
+    run_pipeline(Lake(spark, lake), SETTINGS, str(events))
+    before, rows = contents(spark, lake), Lake(spark, lake)[EVENTS].read().count()
     assert all(before.values())
-    good = last_commit(spark, EVENTS, lake)
+    good = Lake(spark, lake)[EVENTS].last_commit()
     assert good is not None
 
     spark.sql(f"DELETE FROM delta.`{EVENTS.path(lake)}` WHERE user_id < '5'")  # noqa: S608
-    assert read_table(spark, EVENTS, lake).count() < rows
+    assert Lake(spark, lake)[EVENTS].read().count() < rows
     shutil.rmtree(Path(lake) / "silver" / "exposures")
     shutil.rmtree(Path(lake) / "ops" / "runs")
 
     spark.sql(f"RESTORE TABLE delta.`{EVENTS.path(lake)}` TO VERSION AS OF {good.version}")
-    run_pipeline(spark, SETTINGS, None, lake, full_refresh=True)
+    run_pipeline(Lake(spark, lake), SETTINGS, None, full_refresh=True)
     assert contents(spark, lake) == before
 
-    (again,) = run_steps(spark, SETTINGS, lake, {JOB: ingesting(str(events))})
+    (again,) = run_steps(Lake(spark, lake), SETTINGS, {JOB: ingesting(str(events))})
     assert (again.rows_written, again.duplicates) == (0, rows)

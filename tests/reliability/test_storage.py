@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EVENTS, EXPERIMENT_DAILY
 from abtest_lib.errors import LakeError
-from abtest_lib.lake.table import read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.history import StepReport
 from tests.oracle.etl import run_etl
 
@@ -55,7 +55,7 @@ def test_a_full_disk(spark: SparkSession, small_disk: Path, tmp_path: Path) -> N
         run(spark, source, lake)
     remount(small_disk, "size=200m")
     assert run(spark, source, lake)[0].rows_written == 20_000
-    assert read_table(spark, EVENTS, str(lake)).count() == 20_000
+    assert Lake(spark, lake)[EVENTS].read().count() == 20_000
 
 
 def test_a_disk_that_became_read_only(spark: SparkSession, small_disk: Path, tmp_path: Path) -> None:
@@ -100,18 +100,18 @@ def versions(lake: Path, table: str) -> list[str]:
 
 def test_a_killed_python_worker(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from abtest_lib.pipeline import fit_bayes  # noqa: PLC0415
-    from abtest_lib.pipeline.run import all_steps, run_steps  # noqa: PLC0415
+    from abtest_lib.pipeline.runner import all_steps, run_steps  # noqa: PLC0415
 
     lake = tmp_path / "lake"
     run(spark, write(tmp_path / "events.csv", 50), lake)
     with monkeypatch.context() as patched:
         patched.setattr(fit_bayes, "fit_partition", die)
         with pytest.raises(LakeError) as told:
-            run_steps(spark, load_settings(overrides={"engine": "exact"}), str(lake), all_steps(None))
+            run_steps(Lake(spark, lake), load_settings(overrides={"engine": "exact"}), all_steps(None))
     assert "\n" not in str(told.value)
     assert "worker" in str(told.value)
-    run_steps(spark, load_settings(overrides={"engine": "exact"}), str(lake), all_steps(None))
-    assert read_table(spark, EXPERIMENT_DAILY, str(lake)).count() == 2
+    run_steps(Lake(spark, lake), load_settings(overrides={"engine": "exact"}), all_steps(None))
+    assert Lake(spark, lake)[EXPERIMENT_DAILY].read().count() == 2
 
 
 def die(batches: object, plan: object) -> object:  # noqa: ARG001  in the place of fit_partition

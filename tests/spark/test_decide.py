@@ -19,10 +19,10 @@ from abtest_lib.contracts import (
     TableContract,
 )
 from abtest_lib.errors import LakeError
-from abtest_lib.lake.table import overwrite, read_table
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.decide import decide
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.run import run_steps
+from abtest_lib.pipeline.runner import run_steps
 
 FIRST = date(2021, 8, 1)
 Story = dict[str, dict[str, list[tuple[int, int]]]]
@@ -34,7 +34,7 @@ GAIN: Story = {
 }
 
 
-class Lake:
+class HandmadeLake:
     """A lake whose gold counts are written by hand."""
 
     def __init__(self, spark: SparkSession, folder: Path, registry: str = "experiments: {}") -> None:
@@ -68,14 +68,14 @@ class Lake:
         self._put(POSTERIORS, rows)
 
     def _put(self, contract: TableContract, rows: Sequence[tuple[Any, ...]]) -> None:
-        overwrite(self.spark.createDataFrame(list(rows), contract.ddl), contract, self.path)  # type: ignore[type-var]  rows are tuples
+        Lake(self.spark, self.path)[contract].overwrite(self.spark.createDataFrame(list(rows), contract.ddl))  # type: ignore[type-var]  rows are tuples
 
     def decide(self, *, full_refresh: bool = False) -> StepReport:
-        (report,) = run_steps(self.spark, self.settings, self.path, {"decide": decide}, full_refresh=full_refresh)
+        (report,) = run_steps(Lake(self.spark, self.path), self.settings, {"decide": decide}, full_refresh=full_refresh)
         return report
 
     def rows(self, contract: TableContract) -> list[dict[str, Any]]:
-        table = read_table(self.spark, contract, self.path).orderBy(*contract.key)
+        table = Lake(self.spark, self.path)[contract].read().orderBy(*contract.key)
         return [row.asDict() for row in table.collect()]
 
     def decisions(self, name: str) -> list[str]:
@@ -83,11 +83,11 @@ class Lake:
 
 
 @pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    return Lake(spark, tmp_path)
+def lake(spark: SparkSession, tmp_path: Path) -> HandmadeLake:
+    return HandmadeLake(spark, tmp_path)
 
 
-def test_counts_become_verdicts_and_the_same_counts_change_nothing(lake: Lake) -> None:
+def test_counts_become_verdicts_and_the_same_counts_change_nothing(lake: HandmadeLake) -> None:
     lake.write(GAIN)
     report = lake.decide()
     verdicts, comparisons = lake.rows(VERDICTS), lake.rows(COMPARISONS)
@@ -108,7 +108,7 @@ def test_counts_become_verdicts_and_the_same_counts_change_nothing(lake: Lake) -
     assert lake.decide().rows_written == 0
 
 
-def test_only_what_changed_is_judged_again_as_a_rebuild_would(lake: Lake) -> None:
+def test_only_what_changed_is_judged_again_as_a_rebuild_would(lake: HandmadeLake) -> None:
     three = {name: {arm: counts[:3] for arm, counts in arms.items()} for name, arms in GAIN.items()}
     lake.write(three)
     lake.decide()
@@ -125,7 +125,7 @@ def test_only_what_changed_is_judged_again_as_a_rebuild_would(lake: Lake) -> Non
     assert lake.decisions("search/flat")[2:] != ["inconclusive"] * 2
 
 
-def test_an_experiment_that_is_gone_leaves_nothing_behind(lake: Lake) -> None:
+def test_an_experiment_that_is_gone_leaves_nothing_behind(lake: HandmadeLake) -> None:
     lake.write(GAIN)
     lake.decide()
     lake.write({"search/gain": GAIN["search/gain"]})
@@ -134,7 +134,7 @@ def test_an_experiment_that_is_gone_leaves_nothing_behind(lake: Lake) -> None:
     assert {row["experiment_name"] for row in lake.rows(COMPARISONS)} == {"search/gain"}
 
 
-def test_without_posteriors_nothing_is_shipped_until_they_come(lake: Lake) -> None:
+def test_without_posteriors_nothing_is_shipped_until_they_come(lake: HandmadeLake) -> None:
     lake.write(GAIN, belief=None)
     lake.decide()
     gain = [row for row in lake.rows(VERDICTS) if row["experiment_name"] == "search/gain"]
@@ -145,7 +145,7 @@ def test_without_posteriors_nothing_is_shipped_until_they_come(lake: Lake) -> No
     assert lake.decisions("search/gain")[-1] == "ship"
 
 
-def test_a_posterior_of_other_counts_is_none(lake: Lake) -> None:
+def test_a_posterior_of_other_counts_is_none(lake: HandmadeLake) -> None:
     """The counts have moved on and the step that fits them has failed: what was believed before decides nothing."""
     lake.write(GAIN)
     late = {
@@ -162,7 +162,7 @@ def test_a_posterior_of_other_counts_is_none(lake: Lake) -> None:
 def test_a_registered_experiment_without_data_has_a_verdict_until_it_has_some(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    lake = Lake(spark, tmp_path, "experiments: {search/silent: {start: 2021-08-02}, search/gain: {control: A}}")
+    lake = HandmadeLake(spark, tmp_path, "experiments: {search/silent: {start: 2021-08-02}, search/gain: {control: A}}")
     lake.write(GAIN)
     lake.decide()
     silent = [row for row in lake.rows(VERDICTS) if row["experiment_name"] == "search/silent"]
@@ -177,7 +177,7 @@ def test_a_registered_experiment_without_data_has_a_verdict_until_it_has_some(
 
 
 def test_a_new_declaration_judges_anew(spark: SparkSession, tmp_path: Path) -> None:
-    lake = Lake(spark, tmp_path)
+    lake = HandmadeLake(spark, tmp_path)
     lake.write(GAIN)
     lake.decide()
     (tmp_path / "registry.yaml").write_text("experiments: {search/flat: {control: B}}", encoding="utf-8")
@@ -186,6 +186,6 @@ def test_a_new_declaration_judges_anew(spark: SparkSession, tmp_path: Path) -> N
     assert {row["control_id"] for row in flat} == {"B"}
 
 
-def test_a_lake_without_counts_is_an_error_in_one_line(lake: Lake) -> None:
+def test_a_lake_without_counts_is_an_error_in_one_line(lake: HandmadeLake) -> None:
     with pytest.raises(LakeError, match="no gold/experiment_daily: run aggregate_gold first"):
         lake.decide()

@@ -17,9 +17,9 @@ from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS
-from abtest_lib.lake.table import overwrite
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline import fit_bayes as step
-from abtest_lib.pipeline.context import open_run
+from abtest_lib.pipeline.run import open_run
 
 # Py4J leaves idle connections to the garbage collector, which reports them to whatever test is running.
 pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
@@ -41,7 +41,7 @@ COUNTS = [
 Rows = dict[tuple[Any, ...], dict[str, Any]]
 
 
-class Lake:
+class HandmadeLake:
     """A lake with counts and nothing else."""
 
     def __init__(self, spark: SparkSession, folder: Path, **overrides: Any) -> None:
@@ -55,13 +55,13 @@ class Lake:
 
     def count(self, counts: Iterable[tuple[Any, ...]]) -> None:
         daily = self.spark.createDataFrame(list(counts), EXPERIMENT_DAILY.ddl)
-        overwrite(daily, EXPERIMENT_DAILY, self.path)
+        Lake(daily.sparkSession, self.path)[EXPERIMENT_DAILY].overwrite(daily)
         zero = "0L AS cross_exposed_users", "0L AS cross_exposed_purchases"
         columns = ("day", "experiment_name", "variant_id", "day AS period_start", "users", "purchases", *zero)
-        overwrite(daily.selectExpr(*columns), EXPERIMENT_TO_DATE, self.path)
+        Lake(daily.sparkSession, self.path)[EXPERIMENT_TO_DATE].overwrite(daily.selectExpr(*columns))
 
     def fit(self, **more: Any) -> Rows:
-        run = open_run(self.spark, self.settings(**more), self.path)
+        run = open_run(Lake(self.spark, self.path), self.settings(**more))
         step.fit_bayes(run)
         return self.rows()
 
@@ -72,8 +72,8 @@ class Lake:
 
 
 @pytest.fixture
-def lake(spark: SparkSession, tmp_path: Path) -> Lake:
-    result = Lake(spark, tmp_path)
+def lake(spark: SparkSession, tmp_path: Path) -> HandmadeLake:
+    result = HandmadeLake(spark, tmp_path)
     result.count(COUNTS)
     return result
 
@@ -83,7 +83,7 @@ def differing(left: Rows, right: Rows) -> set[tuple[Any, ...]]:
     return {key for key in left.keys() | right.keys() if left.get(key) != right.get(key)}
 
 
-def test_what_is_fitted_and_what_is_marked(lake: Lake) -> None:
+def test_what_is_fitted_and_what_is_marked(lake: HandmadeLake) -> None:
     rows = lake.fit()
     assert len(rows) == 2 * 7
     plain = rows["to_date", FIRST, "plain", "A"], rows["to_date", FIRST, "plain", "B"]
@@ -105,7 +105,7 @@ def test_what_is_fitted_and_what_is_marked(lake: Lake) -> None:
     assert (lonely["users"], lonely["purchases"]) == (10, 1)
 
 
-def test_only_what_changed_is_fitted_again(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_changed_is_fitted_again(lake: HandmadeLake, monkeypatch: pytest.MonkeyPatch) -> None:
     before = lake.fit()
     fitted: list[int] = []
     original = step._fit
@@ -131,15 +131,15 @@ def test_only_what_changed_is_fitted_again(lake: Lake, monkeypatch: pytest.Monke
     assert fitted == [2, 0, 4, 4]
 
 
-def test_partitions_and_batches_change_no_number(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partitions_and_batches_change_no_number(lake: HandmadeLake, monkeypatch: pytest.MonkeyPatch) -> None:
     one_task = lake.fit()
     monkeypatch.setattr(step, "_GROUPS_PER_TASK", 1)
-    run = open_run(lake.spark, lake.settings(), lake.path, full_refresh=True)
+    run = open_run(Lake(lake.spark, lake.path), lake.settings(), full_refresh=True)
     step.fit_bayes(run)
     assert differing(one_task, lake.rows()) == set()
 
 
-def test_the_sampler_runs_on_executors_and_agrees_with_the_quadrature(lake: Lake) -> None:
+def test_the_sampler_runs_on_executors_and_agrees_with_the_quadrature(lake: HandmadeLake) -> None:
     exact, sampled = lake.fit(), lake.fit(engine="mcmc")
     fitted = [key for key, row in sampled.items() if row["status"] == "ok"]
     assert len(fitted) == 6 * 2
@@ -153,7 +153,7 @@ def test_the_sampler_runs_on_executors_and_agrees_with_the_quadrature(lake: Lake
         assert sampled[key]["probability_best"] == pytest.approx(exact[key]["probability_best"], abs=0.06)
 
 
-def test_the_seed_in_sql_is_the_seed_in_python(lake: Lake) -> None:
+def test_the_seed_in_sql_is_the_seed_in_python(lake: HandmadeLake) -> None:
     rows = lake.fit(seed=11)
     for (window, day, experiment, _), row in rows.items():
         assert row["seed"] == Group(window, day.isoformat(), experiment, "purchase", ()).seed(11)

@@ -8,6 +8,7 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.errors import ConfigError
+from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.history import FULL_REFRESH, History, StepReport, announce, open_history, write_history
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -21,11 +22,11 @@ def _report(job: str, version: int, status: str = "succeeded") -> StepReport:
 
 def _write(spark: SparkSession, lake: str, *reports: StepReport, settings: Settings = SETTINGS) -> History:
     """One run: what the lake remembers, and these reports."""
-    history = open_history(spark, settings, lake, full_refresh=False)
+    history = open_history(Lake(spark, lake), settings, full_refresh=False)
     for report in reports:
         history.add(report)
-    write_history(spark, settings, lake, "run", "0", history)
-    return open_history(spark, settings, lake, full_refresh=False)
+    write_history(Lake(spark, lake), settings, "run", history)
+    return open_history(Lake(spark, lake), settings, full_refresh=False)
 
 
 def test_a_run_goes_on_where_the_last_success_of_each_step_ended(spark: SparkSession, tmp_path: Path) -> None:
@@ -47,8 +48,8 @@ def test_tables_about_to_be_rebuilt_are_not_built_upon(
 ) -> None:
     lake = str(tmp_path)
     history = _write(spark, lake, _report("build_silver", 3), _report("aggregate_gold", 3))
-    announce(spark, SETTINGS, lake, "next", "0", job, history)
-    assert set(open_history(spark, SETTINGS, lake, full_refresh=False).succeeded) == left
+    announce(Lake(spark, lake), SETTINGS, "next", history, job)
+    assert set(open_history(Lake(spark, lake), SETTINGS, full_refresh=False).succeeded) == left
 
 
 def test_rows_and_note_tell_the_same(spark: SparkSession, tmp_path: Path) -> None:
@@ -66,5 +67,5 @@ def test_other_settings_are_told_apart(spark: SparkSession, tmp_path: Path) -> N
     _write(spark, lake, _report("build_silver", 3))
     others = load_settings(overrides={"reporting_timezone": "Asia/Tokyo"})
     with pytest.raises(ConfigError, match="reporting_timezone = UTC, this run has Asia/Tokyo"):
-        open_history(spark, others, lake, full_refresh=False)
-    assert open_history(spark, others, lake, full_refresh=True).succeeded == {}
+        open_history(Lake(spark, lake), others, full_refresh=False)
+    assert open_history(Lake(spark, lake), others, full_refresh=True).succeeded == {}

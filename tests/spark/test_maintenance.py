@@ -7,10 +7,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import FORGOTTEN
-from abtest_lib.lake import maintenance
-from abtest_lib.lake.delta_log import last_commit
+from abtest_lib.lake.lake import Lake
 from abtest_lib.lake.maintenance import checkpoint, remember_removed
-from abtest_lib.lake.table import append
+from abtest_lib.lake.table import Table
 from abtest_lib.spark.small_frames import literal_rows
 
 
@@ -22,10 +21,10 @@ def properties(spark: SparkSession, lake: str) -> dict[str, str]:
 
 def test_removed_files_are_remembered_for_as_long_as_they_are_kept(spark: SparkSession, tmp_path: Path) -> None:
     lake = str(tmp_path)
-    made = append(literal_rows(spark, [], FORGOTTEN.types), FORGOTTEN, lake)
+    made = Lake(spark, lake)[FORGOTTEN].append(literal_rows(spark, [], FORGOTTEN.types))
     for _ in range(2):
-        remember_removed(spark, FORGOTTEN, lake, timedelta(days=30))
-    commit = last_commit(spark, FORGOTTEN, lake)
+        remember_removed(Lake(spark, lake)[FORGOTTEN], timedelta(days=30))
+    commit = Lake(spark, lake)[FORGOTTEN].last_commit()
     assert commit is not None
     assert commit.version == made.version + 1  # said once
     assert properties(spark, lake)["delta.deletedFileRetentionDuration"] == "interval 30 days"
@@ -38,10 +37,10 @@ def test_a_checkpoint_that_somebody_stops_leaves_no_checkpoint_with_each_commit(
         raise KeyboardInterrupt
 
     lake = str(tmp_path)
-    append(literal_rows(spark, [], FORGOTTEN.types), FORGOTTEN, lake)
-    monkeypatch.setattr(maintenance, "last_commit", stopped)
+    Lake(spark, lake)[FORGOTTEN].append(literal_rows(spark, [], FORGOTTEN.types))
+    monkeypatch.setattr(Table, "last_commit", stopped)
     with pytest.raises(KeyboardInterrupt):
-        checkpoint(spark, FORGOTTEN, lake, timedelta(days=30))
+        checkpoint(Lake(spark, lake)[FORGOTTEN], timedelta(days=30))
     found = properties(spark, lake)
     assert found["delta.logRetentionDuration"] == "interval 30 days"
     assert "delta.checkpointInterval" not in found

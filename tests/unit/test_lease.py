@@ -7,11 +7,14 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from abtest_lib.config import load_settings
 from abtest_lib.errors import LakeError, LakeHeldError
 from abtest_lib.lake.compare_and_swap import LocalSlot, ObjectSlot, Slot
+from abtest_lib.lake.lake import Lake
 from abtest_lib.lake.lease import LEASE_NAME, Holder, Keeper, writer_lease
 
 _HOLD = """
@@ -84,11 +87,17 @@ def test_a_holder_that_lost_its_lease_ends_at_once(tmp_path: Path) -> None:
     assert err == f"error: lost the lease of lake {tmp_path}: another pipeline has taken it over; run again\n"
 
 
-def test_a_process_that_holds_the_lease_goes_straight_on(tmp_path: Path) -> None:
-    with writer_lease(str(tmp_path)):
-        with writer_lease(f"{tmp_path}/"):
+def test_a_lake_object_that_holds_the_lease_goes_straight_on_and_another_one_waits(tmp_path: Path) -> None:
+    session, settings = Mock(), load_settings()
+    lake, other = Lake(session, tmp_path), Lake(session, f"{tmp_path}/")
+    with lake.lease(settings):
+        with lake.lease(settings):
             assert (tmp_path / LEASE_NAME).exists()
         assert (tmp_path / LEASE_NAME).exists()
+        with pytest.raises(LakeHeldError), other.lease(settings):
+            pass
+        with other.lease(load_settings(overrides={"writer_lease": False})):
+            pass
     assert not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,48 @@
+"""The only way in which commands start: settings first, then the lease of the lake, then Spark."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from abtest_lib.config import Settings
+    from abtest_lib.lake.lake import Lake
+
+
+@contextmanager
+def open_for_writing(
+    settings: "Settings",
+    lake: str,
+    app_name: str,
+    *,
+    wait_seconds: float,
+    input_path: str | None = None,
+    input_bytes: int | None = None,
+) -> Iterator["Lake"]:
+    """Open a lake for a command that writes it, with a spinner while Spark starts.
+
+    Args:
+        settings: The settings.
+        lake: The location of the lake.
+        app_name: The name of the application, as Spark shows it.
+        wait_seconds: How long to wait for another pipeline to finish.
+        input_path: The raw events that will be read.
+        input_bytes: About how many bytes of text these hold, where that is known.
+
+    Yields:
+        The lake, its lease held.
+
+    Raises:
+        AbtestError: As `abtest_lib.lake.lake.open_lake`.
+    """
+    from rich.console import Console
+
+    from abtest_lib.lake.lake import open_lake
+
+    wait = timedelta(seconds=wait_seconds)
+    opening = open_lake(settings, lake, app_name=app_name, input_path=input_path, input_bytes=input_bytes, wait=wait)
+    with ExitStack() as stack:
+        with Console(stderr=True).status("starting Spark"):
+            opened = stack.enter_context(opening)
+        yield opened

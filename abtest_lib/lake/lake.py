@@ -1,0 +1,109 @@
+"""A lake: its location, its tables, and the session that computes with them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import Settings
+from abtest_lib.contracts import TableContract
+from abtest_lib.lake.lease import writer_lease
+from abtest_lib.lake.table import Table
+from abtest_lib.storage import lake_location, use_object_store
+
+
+class Lake:
+    """The tables under one location.
+
+    Attributes:
+        session: The Spark session that reads and writes them.
+        path: The location: an absolute folder or a URL such as s3a://bucket/prefix.
+    """
+
+    def __init__(self, session: SparkSession, path: str | Path) -> None:
+        """Take a location as a person gives it; nothing is read or made yet.
+
+        Raises:
+            ConfigError: The location is empty or carries a secret.
+        """
+        self.session = session
+        self.path = lake_location(str(path))
+        self._is_leased = False
+
+    def __str__(self) -> str:
+        """The location, for messages."""
+        return self.path
+
+    def __getitem__(self, contract: TableContract) -> Table:
+        """The table of a contract, whether it exists yet or not."""
+        return Table(self.session, contract, self.path)
+
+    def versions(self, *contracts: TableContract) -> dict[str, int]:
+        """Table name to its Delta version now; a table that does not exist is absent."""
+        found = {contract.full_name: self[contract].version for contract in contracts}
+        return {name: version for name, version in found.items() if version is not None}
+
+    @contextmanager
+    def lease(self, settings: Settings, wait: timedelta = timedelta(0)) -> Iterator[None]:
+        """Hold the writer lease; goes straight on where this object holds it, or the settings leave it to the platform.
+
+        Args:
+            settings: `writer_lease` false means that the platform coordinates writers.
+            wait: How long to wait for another holder; zero fails at once.
+
+        Raises:
+            LakeHeldError: Another pipeline holds the lease.
+            LakeError: The storage of the lake cannot be written.
+        """
+        if self._is_leased or not settings.writer_lease:
+            yield
+            return
+        with writer_lease(self.path, wait):
+            self._is_leased = True
+            try:
+                yield
+            finally:
+                self._is_leased = False
+
+
+@contextmanager
+def open_lake(
+    settings: Settings,
+    path: str | Path,
+    *,
+    app_name: str = "abtest",
+    input_path: str | None = None,
+    input_bytes: int | None = None,
+    wait: timedelta = timedelta(0),
+) -> Iterator[Lake]:
+    """Open a lake for writing: check its location, take its lease, then start Spark.
+
+    Args:
+        settings: The settings.
+        path: A folder or s3a://bucket/prefix.
+        app_name: The name of the application in Spark's user interface.
+        input_path: The raw events that will be read; on S3 they need the same jars as a lake there.
+        input_bytes: About how many bytes of text will be read, where that is known.
+        wait: How long to wait for another pipeline to finish.
+
+    Yields:
+        The lake; its lease is held until the block ends.
+
+    Raises:
+        ConfigError: The location is empty or carries a secret.
+        LakeHeldError: Another pipeline writes this lake.
+        MachineError: Spark cannot start.
+    """
+    from abtest_lib.spark.session import build_session  # noqa: PLC0415  PySpark's start is slow, the lease comes first
+
+    location = lake_location(str(path))
+    use_object_store(settings)
+    with ExitStack() as stack:
+        if settings.writer_lease:
+            stack.enter_context(writer_lease(location, wait))
+        session = build_session(settings, app_name, input_bytes, [location, input_path or ""])
+        lake = Lake(session, location)
+        lake._is_leased = True  # noqa: SLF001  taken above, before there was a session to make the lake with
+        yield lake
