@@ -120,7 +120,7 @@ BOUNDARY_NOTE = (
 )
 BOUNDARY_NONE = "No look has been made yet: an arm has too few conversions for a test, or it is too early in the plan."
 DIFFERENCE_TITLE = "Differences to control, to date"
-DIFFERENCE_NOTE = "In percentage points. The decision uses the decision interval; the adjusted p-value assumes one look."
+DIFFERENCE_NOTE = "In percentage points. The decision uses the decision interval; the p-value assumes one look."
 CHI_TITLE = "Chi-square table"
 CHI_NOTE = "χ² = {statistic}, {dof}, {p}. It assumes one look, so no decision uses it."
 DEGREE, DEGREES = "{dof} degree of freedom", "{dof} degrees of freedom"

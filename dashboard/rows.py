@@ -88,8 +88,8 @@ def _chi_square_row(name: str, users: int, purchases: int, rate: float) -> Row:
         "arm": name,
         "bought": formatting.count(purchases),
         "bought_expected": formatting.number(buyers, 1),
-        "not": formatting.count(users - purchases),
-        "not_expected": formatting.number(others, 1),
+        "others": formatting.count(users - purchases),
+        "others_expected": formatting.number(others, 1),
         "contribution": formatting.number(contribution),
     }
 
