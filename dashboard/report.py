@@ -92,9 +92,8 @@ def _charts(
     if len(arms) >= _FEWEST_ARMS:
         path = report_charts.boundary(points, arms)
         yield _chart(labels.BOUNDARY_TITLE, labels.BOUNDARY_NOTE if path else labels.BOUNDARY_NONE, path)
-    by_id = {arm["id"]: arm for arm in posterior}
-    known = [by_id[arm["id"]] for arm in arms if arm["id"] in by_id]
-    yield _chart(labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, report_charts.posterior(known))
+    densities = report_charts.posterior(rows.posteriors_of(arms, posterior))
+    yield _chart(labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, densities)
 
 
 def _differences(arms: list[schemas.HistoryArm]) -> str:

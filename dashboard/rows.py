@@ -23,6 +23,14 @@ def without_fallbacks(arms: Sequence[schemas.HistoryArm]) -> list[schemas.Histor
     return control_first([arm for arm in arms if arm["role"] != Role.FALLBACK])
 
 
+def posteriors_of(
+    arms: Sequence[schemas.HistoryArm], posterior: Sequence[schemas.PosteriorArm]
+) -> list[schemas.PosteriorArm]:
+    """Return the posteriors of the arms, in the order of the arms."""
+    by_id = {arm["id"]: arm for arm in posterior}
+    return [by_id[arm["id"]] for arm in arms if arm["id"] in by_id]
+
+
 def reason_sentences(codes: Sequence[str]) -> list[str]:
     """Return the sentence of each reason; a code of a newer API is shown as words."""
     return [formatting.sentence(_reason_sentence(code)) for code in codes]
