@@ -1,1 +1,1 @@
-"""The Streamlit dashboard; an HTTP client of the API."""
+"""The Streamlit dashboard, an HTTP client of the API."""

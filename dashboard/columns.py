@@ -1,4 +1,4 @@
-"""The columns of a table on a page: which there are, what they are called, which hold numbers."""
+"""The columns of every table on the pages: their keys in the rows, their headings, and which hold numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,18 +26,79 @@ class Columns:
         return Columns(kept, self.numeric - {key})
 
 
-def columns(headings: Mapping[str, str], numeric: str = "") -> Columns:
-    """Build columns.
-
-    Args:
-        headings: The heading of each column by the column's key.
-        numeric: The keys of the columns that hold numbers, separated by blanks.
-
-    Returns:
-        The columns.
-
-    Examples:
-        >>> columns({"arm": "Arm", "users": "People"}, "users").without("users").headings
-        {'arm': 'Arm'}
-    """
+def _columns(*, numeric: str = "", **headings: str) -> Columns:
     return Columns(headings, frozenset(numeric.split()))
+
+
+OVERVIEW = _columns(
+    name="Experiment",
+    decision="Decision",
+    lift="Lift over control, 95\u00a0% interval",
+    winner="Leads",
+    people="People",
+    days="Days",
+    last="Last day",
+    numeric="people days",
+)
+ARMS = _columns(
+    arm="Arm",
+    role="Role",
+    users="People",
+    purchases="Buyers",
+    rate="Conversion",
+    interval="95\u00a0% interval",
+    lift="Lift over control",
+    best="Chance to be best",
+    beats="Chance to beat control",
+    loss="Expected loss",
+    numeric="users purchases rate interval lift best beats loss",
+)
+DIFFERENCES = _columns(
+    arm="Arm",
+    difference="Difference to control",
+    interval="Interval of this look",
+    decision="Decision interval",
+    z="z",
+    boundary="Critical |z|",
+    p="Adjusted p-value",
+    numeric="difference interval decision z boundary p",
+)
+CHI_SQUARE = _columns(
+    arm="Arm",
+    bought="Bought",
+    bought_expected="expected",
+    others="Did not buy",
+    others_expected="expected",
+    contribution="Contribution to χ²",
+    numeric="bought bought_expected others others_expected contribution",
+)
+VALIDITY = _columns(check="Check", found="Found", wanted="Wanted")
+SPLIT = _columns(arm="Arm", users="People", share="Share", declared="Declared", numeric="users share declared")
+FUNNEL = _columns(step="Event", arm="Arm", users="People", purchases="of them bought later", numeric="users purchases")
+TABLES = _columns(
+    table="Table",
+    grain="One row per",
+    rows="Rows",
+    files="Files",
+    size="Size",
+    version="Version",
+    problem="Problem",
+    numeric="rows files size version",
+)
+TABLE_COLUMNS = _columns(name="Column", type="Type", meaning="Meaning")
+RUNS = _columns(
+    started="Started (UTC)",
+    job="Step",
+    status="Status",
+    seconds="Seconds",
+    read="Read",
+    written="Written",
+    rejected="Rejected",
+    duplicates="Duplicates",
+    forgotten="Forgotten",
+    run="Run",
+    numeric="seconds read written rejected duplicates forgotten",
+)
+PARAMETERS = _columns(name="Parameter", where="In", type="Type", default="Default", meaning="Meaning")
+STATUSES = _columns(status="Status", meaning="Meaning")
+FIELDS = _columns(name="Field", type="Type", meaning="Meaning")

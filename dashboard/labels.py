@@ -1,7 +1,6 @@
-"""Every text that a reader sees, in English. A translation replaces this module alone."""
+"""Every text that a reader sees, in English; `columns` holds the headings of tables. A translation replaces the two."""
 
 from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
-from dashboard.columns import columns
 
 APP = "A/B tests"
 DASH = "–"
@@ -14,7 +13,7 @@ PERCENT, POINTS, TO = f"{NBSP}%", f"{NBSP}pp", f"{NBSP}…{NBSP}"
 OVERVIEW, EXPERIMENT, PIPELINE = "Overview", "Experiment", "Pipeline"
 PLAN, TRY, REFERENCE = "Plan", "Try the API", "API reference"
 
-# What the API says
+# Values of the API
 DECISIONS: dict[str | None, str] = {
     Decision.SHIP: "Ship",
     Decision.KEEP_CONTROL: "Keep control",
@@ -34,18 +33,18 @@ SRM_STATUSES: dict[str, str] = {
     SrmStatus.NOT_TESTED: "not tested",
 }
 
-# States
+# Messages
 DOWN_TITLE = "The API does not answer"
 DOWN = "Nothing answers at {api}. Start it with `abtest serve --lake DIR`, or give another address: `{command}`."
 NOT_READY_TITLE = "Nothing to show yet"
 NOT_READY = "The API is up, but has no answer now: {detail}. Load the page again in a moment."
-REFUSED_TITLE = "The API wants a key"
+REFUSED_TITLE = "The API needs a key"
 REFUSED = "Set ABTEST_DASHBOARD_KEY to a key that the API knows ({detail})."
 NO_DATA_TITLE, NO_DATA = "No data", "{detail}"
 OTHER_TITLE = "The API could not answer"
-OTHER = "{detail} (asked: {url})"
+OTHER = "{detail} (request: {url})"
 STALE_TITLE = "These numbers may be old"
-STALE = "They are the last release's, {age} old. The API reports: {problems}."
+STALE = "They come from the last release, which is {age} old. The API reports: {problems}."
 OLD = "The last release is {age} old: no run has published anything since."
 WARMING = "The API is still loading older days; some answers take longer for now."
 RELEASE = "Data published {when} ({age} ago), run {run}"
@@ -66,25 +65,13 @@ SORTS = {
     "name": "Name",
     "-participants": "Most people first",
     "participants": "Fewest people first",
-    "-first_day": "Started last first",
-    "first_day": "Started first first",
+    "-first_day": "Newest start first",
+    "first_day": "Oldest start first",
 }
-OVERVIEW_COLUMNS = columns(
-    {
-        "name": "Experiment",
-        "decision": "Decision",
-        "lift": "Lift over control, 95\u00a0% interval",
-        "winner": "Leads",
-        "people": "People",
-        "days": "Days",
-        "last": "Last day",
-    },
-    "people days",
-)
-LIFT_SCALE = "Lift is drawn from {low} to {high}; the line in the middle is no difference."
+LIFT_SCALE = "The scale of lifts runs from {low} to {high}; the line in the middle means no difference."
 WAS = "was {decision}"
 NO_MATCH_TITLE = "No experiment matches"
-NO_MATCH = "Take away a filter, or search for another part of the name."
+NO_MATCH = "Remove a filter, or search for another part of the name."
 EMPTY_TITLE = "No experiments yet"
 EMPTY = "Run the pipeline: `abtest run --input events.csv --lake DIR`. This page shows its release within seconds."
 SHOWN = "{shown:,} of {total:,} experiments"
@@ -104,104 +91,59 @@ INVALID_TITLE = "Not valid: do not use these numbers"
 PEOPLE_TO_DATE, PEOPLE_DAY, ARMS, DAYS_RUNNING = "People to date", "People that day", "Arms", "Days with data"
 REASONS = "Why"
 ARMS_TITLE = "Arms"
-ARM_COLUMNS = columns(
-    {
-        "arm": "Arm",
-        "role": "Role",
-        "users": "People",
-        "purchases": "Buyers",
-        "rate": "Conversion",
-        "interval": "95\u00a0% interval",
-        "lift": "Lift over control",
-        "best": "Chance to be best",
-        "beats": "Chance to beat control",
-        "loss": "Expected loss",
-    },
-    "users purchases rate interval lift best beats loss",
-)
 ARMS_NOTE = (
-    "Intervals are credible intervals of the model. Expected loss is the conversion given up, on average, "
-    "by choosing the arm, in percentage points."
+    "Intervals are credible intervals of the model. Expected loss is the conversion lost on average by choosing "
+    "the arm, in percentage points."
 )
 CONVERSION_TITLE = "Conversion by arm"
-CONVERSION_NOTE = "Bars are counted; the whisker is the 95\u00a0% credible interval."
+CONVERSION_NOTE = "Bars show the observed conversion; the whisker is the 95\u00a0% credible interval."
 TREND_TITLE: dict[str, str] = {
     Window.TO_DATE: "Conversion to date, day by day",
     Window.DAY: "Conversion of each day alone",
 }
 TREND_NOTE: dict[str, str] = {
-    Window.TO_DATE: "Each person once, since the start of the period; bands are 95\u00a0% credible intervals.",
-    Window.DAY: "Purchases of the last days are still maturing; these numbers describe, they do not decide.",
+    Window.TO_DATE: "Each person counts once since the start of the period; bands are 95\u00a0% credible intervals.",
+    Window.DAY: "More purchases may still follow for the last days; do not decide on these numbers.",
 }
-POSTERIOR_TITLE = "What the model believes of each arm's conversion"
+POSTERIOR_TITLE = "Posterior of each arm's conversion"
 POSTERIOR_NOTE = "The bar below each curve is the 95\u00a0% highest-density interval (HDI)."
 LIFT_TITLE = "Lift over control"
 LIFT_NOTE = "Median and 95\u00a0% credible interval."
 LOSS_TITLE = "Expected loss"
-LOSS_NOTE = "The conversion given up, on average, by choosing the arm. The smaller, the safer."
+LOSS_NOTE = "The conversion lost on average by choosing the arm. A smaller loss is safer."
 BEST_TITLE = "Chance to be best, to date"
-BEST_NOTE = "Descriptive: it moves a lot early on, and a high value alone is no reason to stop."
+BEST_NOTE = "It varies a lot early on. A high value alone is no reason to stop."
 BOUNDARY_TITLE = "The sequential test so far"
 BOUNDARY_NOTE = (
-    "The decision falls when the path leaves the dotted boundaries, which allow for looking every day. "
+    "A decision is made when the path crosses a dotted boundary. The boundaries allow for a look every day. "
     "Days without a boundary had no look: too few conversions, or too early in the plan."
 )
 BOUNDARY_NONE = "No look has been made yet: an arm has too few conversions for a test, or it is too early in the plan."
-DIFFERENCE_COLUMNS = columns(
-    {
-        "arm": "Arm",
-        "difference": "Difference to control",
-        "interval": "Interval of this look",
-        "decision": "Decision interval",
-        "z": "z",
-        "boundary": "Critical |z|",
-        "p": "Adjusted p-value",
-    },
-    "difference interval decision z boundary p",
-)
 DIFFERENCE_TITLE = "Differences to control, to date"
-DIFFERENCE_NOTE = "In percentage points. The decision rests on the decision interval; the adjusted p-value looks once."
+DIFFERENCE_NOTE = "In percentage points. The decision uses the decision interval; the p-value assumes one look."
 CHI_TITLE = "Chi-square table"
-CHI_COLUMNS = columns(
-    {
-        "arm": "Arm",
-        "bought": "Bought",
-        "bought_expected": "expected",
-        "not": "Did not buy",
-        "not_expected": "expected",
-        "contribution": "Contribution to χ²",
-    },
-    "bought bought_expected not not_expected contribution",
-)
-CHI_NOTE = "χ² = {statistic}, {dof}, {p}. It looks once, so it decides nothing."
+CHI_NOTE = "χ² = {statistic}, {dof}, {p}. It assumes one look, so no decision uses it."
 DEGREE, DEGREES = "{dof} degree of freedom", "{dof} degrees of freedom"
 CHI_NONE = "No chi-square test: fewer than two arms, or nobody or everybody bought."
-CHI_EXPECTED = "Expected counts are those of equal conversion in every arm."
-VALIDITY_TITLE = "May the numbers be believed?"
-VALIDITY_COLUMNS = columns({"check": "Check", "found": "Found", "wanted": "Wanted"})
-CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 against the declared split, or else an equal one"
+CHI_EXPECTED = "Expected counts assume equal conversion in every arm."
+VALIDITY_TITLE = "Are the numbers valid?"
+CHECK_SRM, CHECK_SRM_WANTED = "Sample ratio", "p at least 0.001 for the declared split, or for an equal split"
 CHECK_CROSS, CHECK_CROSS_WANTED = "People who saw several arms", "at most 10\u00a0%; a warning from 1\u00a0%"
-CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan that has passed", "100\u00a0% at the planned end"
-CHECK_FIT, CHECK_FIT_WANTED = "Computation", "every arm ok; R-hat at most 1.01"
+CHECK_INFORMATION, CHECK_INFORMATION_WANTED = "Share of the plan completed", "100\u00a0% at the planned end"
+CHECK_FIT, CHECK_FIT_WANTED = "Fit of the model", "every arm ok; R-hat at most 1.01"
 SRM_FOUND = "{status}, {p}"
 UNPLANNED = "no plan is registered"
 FIT_FOUND = "{status}, {engine}{proof}"
 FIT_PROOF = ", R-hat at most {r_hat}"
 FIT_FAILED = "failed: {reason}"
 SPLIT_TITLE = "Split of people, to date"
-SPLIT_COLUMNS = columns(
-    {"arm": "Arm", "users": "People", "share": "Share", "declared": "Declared"}, "users share declared"
-)
-NOT_DECLARED, NOT_AVAILABLE = "not declared", "not at hand here"
+NOT_DECLARED, NOT_AVAILABLE = "not declared", "not available here"
 FUNNEL_TITLE = "Funnel by arm"
 FUNNEL_NOTE = "People of that day who did each kind of event."
-FUNNEL_COLUMNS = columns(
-    {"step": "Event", "arm": "Arm", "users": "People", "purchases": "of them bought later"}, "users purchases"
-)
 FUNNEL_NONE = "No funnel for this day."
 
 # Pipeline
-PIPELINE_LEAD = "From raw events to the tables that verdicts rest on. Every row read is accounted for."
+PIPELINE_LEAD = "From raw events to the tables behind the verdicts. Every row read is accounted for."
 LAST_DAY, ROWS_READ, REJECTED, PUBLISHED = "Newest day", "Rows read, last run", "Rejected, all runs", "Last release"
 FLOW_TITLE = "Where the rows of the last run went"
 FLOW_NOTE = "{read:,} read = {new:,} new + {duplicates:,} duplicates + {rejected:,} rejected{forgotten}"
@@ -217,40 +159,12 @@ QUARANTINE_TITLE = "Quarantine by rule"
 QUARANTINE_NOTE = "A row may break several rules."
 QUARANTINE_NONE = "Nothing was rejected."
 TABLES_TITLE = "Tables"
-TABLE_COLUMNS = columns(
-    {
-        "table": "Table",
-        "grain": "One row per",
-        "rows": "Rows",
-        "files": "Files",
-        "size": "Size",
-        "version": "Version",
-        "problem": "Problem",
-    },
-    "rows files size version",
-)
-SAMPLE_TITLE, TABLE_LABEL = "A look into a table", "Table"
+SAMPLE_TITLE, TABLE_LABEL = "Sample of a table", "Table"
 SAMPLE_NOTE = "{shown:,} of {rows} rows; ids of people are pseudonyms."
 SAMPLE_NONE = "This table has no rows."
 COLUMNS_TITLE = "Columns of {table}"
-COLUMN_COLUMNS = columns({"name": "Column", "type": "Type", "meaning": "Meaning"})
 RUNS_TITLE = "Runs"
 RUNS_NONE = "No run yet."
-RUN_COLUMNS = columns(
-    {
-        "started": "Started (UTC)",
-        "job": "Step",
-        "status": "Status",
-        "seconds": "Seconds",
-        "read": "Read",
-        "written": "Written",
-        "rejected": "Rejected",
-        "duplicates": "Duplicates",
-        "forgotten": "Forgotten",
-        "run": "Run",
-    },
-    "seconds read written rejected duplicates forgotten",
-)
 PIPELINE_FUNNEL = "Funnel by arm and day"
 
 # Plan
@@ -264,18 +178,18 @@ STOPPING_RULES = {
     "unplanned": "Unplanned, daily looks",
 }
 PER_ARM, TOTAL, DURATION = "People per arm", "People in all", "Days"
-DURATION_UNKNOWN = "give people a day"
+DURATION_UNKNOWN = "enter people a day"
 POWER_TITLE = "Power by number of people"
 POWER_NOTE = "With {users} people in each arm, a lift of {lift} is found with {power} probability."
 IMPOSSIBLE_TITLE = "No plan for these numbers"
 
 # Try the API
-TRY_LEAD = "Ask the running API, and see what goes over the wire."
+TRY_LEAD = "Send a request to the running API and see its answer."
 ROUTE = "Route"
 ROUTES = {
     "result": "The result of one experiment on one day",
     "history": "One experiment over all its days",
-    "posterior": "What the model believes",
+    "posterior": "The posteriors of one day",
     "funnel": "The funnel of one day",
     "detail": "One experiment: days, arms, verdict",
 }
@@ -287,14 +201,9 @@ CURL, PYTHON = "curl", "Python"
 CUT = "The first {shown:,} of {total:,} characters:"
 
 # API reference
-REFERENCE_LEAD = "Made from the OpenAPI document of the API that is running, version {version}."
-PARAMETER_COLUMNS = columns(
-    {"name": "Parameter", "where": "In", "type": "Type", "default": "Default", "meaning": "Meaning"}
-)
+REFERENCE_LEAD = "Generated from the OpenAPI document of the running API, version {version}."
 REQUIRED = "required"
-STATUS_COLUMNS = columns({"status": "Status", "meaning": "Meaning"})
-EXAMPLE, LIVE = "Example of an answer", "Ask the running API"
-FIELD_COLUMNS = columns({"name": "Field", "type": "Type", "meaning": "Meaning"})
+EXAMPLE, LIVE = "Example of an answer", "Try it on the running API"
 FIELDS = "Fields of {name}"
 
 # Axes
@@ -321,11 +230,11 @@ REPORT_TITLE = "{name}, {day}"
 REPORT_FOOT = "Written on {when} from the release of {published} (run {run}); suite {version}."
 REPORT_PEOPLE = "{total} people to date, {today} that day"
 
-# Choosing
-NO_SUCH_DAY = "There is nothing on '{day}': choose a day from {first} to {last}."
+# Choices
+NO_SUCH_DAY = "There is no data on '{day}': choose a day from {first} to {last}."
 NOT_JUDGED = "The lake has counts for this day, but no verdict yet: the pipeline's last step has not run."
 POSTERIOR_NONE = "The model has no posterior for this day."
 BASELINE_HELP = "5 means that 5 of 100 people buy."
 LATEST_DAY = "latest (no day in the request)"
 LIST_OF, ANYTHING = "list of {kind}", "any"
-LIFT_NOTE_COUNTED = "The dot is the counted conversion, the line its 95\u00a0% credible interval, to date."
+CONVERSION_REPORT_NOTE = "The dot is the observed conversion, the line its 95\u00a0% credible interval, to date."

@@ -6,7 +6,7 @@ from html import escape
 
 from abtest_lib import __version__
 from abtest_lib.contracts.enums import Window
-from dashboard import formatting, labels, markup, rows, schemas
+from dashboard import columns, formatting, labels, markup, rows, schemas
 from dashboard.charts import report as report_charts
 from dashboard.client import Client, require_day
 
@@ -59,12 +59,12 @@ def _parts(
     judged = rows.without_fallbacks(point["variants"])
     yield _verdict(point)
     arms = rows.arm_rows(rows.control_first(point["variants"]))
-    yield _section(labels.ARMS_TITLE, markup.table(labels.ARM_COLUMNS, arms, labels.ARMS_NOTE))
+    yield _section(labels.ARMS_TITLE, markup.table(columns.ARMS, arms, labels.ARMS_NOTE))
     yield from _charts(points, judged, posterior)
     yield _differences(judged)
     yield _chi_square(point, judged)
-    checks = markup.table(labels.VALIDITY_COLUMNS, rows.check_rows(point["verdict"], posterior))
-    split = markup.table(labels.SPLIT_COLUMNS, rows.split_rows(detail, point), labels.SPLIT_TITLE)
+    checks = markup.table(columns.VALIDITY, rows.check_rows(point["verdict"], posterior))
+    split = markup.table(columns.SPLIT, rows.split_rows(detail, point), labels.SPLIT_TITLE)
     yield _section(labels.VALIDITY_TITLE, checks + split)
 
 
@@ -86,22 +86,21 @@ def _verdict(point: schemas.HistoryPoint) -> str:
 def _charts(
     points: list[schemas.HistoryPoint], arms: list[schemas.HistoryArm], posterior: list[schemas.PosteriorArm]
 ) -> Iterator[str]:
-    yield _chart(labels.CONVERSION_TITLE, labels.LIFT_NOTE_COUNTED, report_charts.conversion(arms))
+    yield _chart(labels.CONVERSION_TITLE, labels.CONVERSION_REPORT_NOTE, report_charts.conversion(arms))
     trend = report_charts.trend(points, arms)
     yield _chart(labels.TREND_TITLE[Window.TO_DATE], labels.TREND_NOTE[Window.TO_DATE], trend)
     if len(arms) >= _FEWEST_ARMS:
         path = report_charts.boundary(points, arms)
         yield _chart(labels.BOUNDARY_TITLE, labels.BOUNDARY_NOTE if path else labels.BOUNDARY_NONE, path)
-    by_id = {arm["id"]: arm for arm in posterior}
-    known = [by_id[arm["id"]] for arm in arms if arm["id"] in by_id]
-    yield _chart(labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, report_charts.posterior(known))
+    densities = report_charts.posterior(rows.posteriors_of(arms, posterior))
+    yield _chart(labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, densities)
 
 
 def _differences(arms: list[schemas.HistoryArm]) -> str:
     compared = rows.difference_rows(arms)
     if not compared:
         return ""
-    table = markup.table(labels.DIFFERENCE_COLUMNS, compared, labels.DIFFERENCE_NOTE)
+    table = markup.table(columns.DIFFERENCES, compared, labels.DIFFERENCE_NOTE)
     return _section(labels.DIFFERENCE_TITLE, table)
 
 
@@ -109,7 +108,7 @@ def _chi_square(point: schemas.HistoryPoint, arms: list[schemas.HistoryArm]) -> 
     cells, test = rows.chi_square_rows(arms), point["chi_square"]
     if test is None or not cells:
         return ""
-    return _section(labels.CHI_TITLE, markup.table(labels.CHI_COLUMNS, cells, rows.chi_square_note(test)))
+    return _section(labels.CHI_TITLE, markup.table(columns.CHI_SQUARE, cells, rows.chi_square_note(test)))
 
 
 def _section(title: str, content: str) -> str:

@@ -23,6 +23,14 @@ def without_fallbacks(arms: Sequence[schemas.HistoryArm]) -> list[schemas.Histor
     return control_first([arm for arm in arms if arm["role"] != Role.FALLBACK])
 
 
+def posteriors_of(
+    arms: Sequence[schemas.HistoryArm], posterior: Sequence[schemas.PosteriorArm]
+) -> list[schemas.PosteriorArm]:
+    """Return the posteriors of the arms, in the order of the arms."""
+    by_id = {arm["id"]: arm for arm in posterior}
+    return [by_id[arm["id"]] for arm in arms if arm["id"] in by_id]
+
+
 def reason_sentences(codes: Sequence[str]) -> list[str]:
     """Return the sentence of each reason; a code of a newer API is shown as words."""
     return [formatting.sentence(_reason_sentence(code)) for code in codes]
@@ -36,7 +44,7 @@ def _reason_sentence(code: str) -> str:
 
 
 def arm_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
-    """Return the rows of `labels.ARM_COLUMNS`: counts and estimates of every arm."""
+    """Return the rows of `columns.ARMS`: counts and estimates of every arm."""
     return [
         {
             "arm": formatting.arm_name(arm["id"], None),
@@ -55,7 +63,7 @@ def arm_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
 
 
 def difference_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
-    """Return the rows of `labels.DIFFERENCE_COLUMNS`: each arm against the control."""
+    """Return the rows of `columns.DIFFERENCES`: each arm against the control."""
     return [
         {
             "arm": formatting.arm_name(arm["id"], None),
@@ -72,7 +80,7 @@ def difference_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
 
 
 def chi_square_rows(arms: Sequence[schemas.HistoryArm]) -> list[Row]:
-    """Return the rows of `labels.CHI_COLUMNS`, the contingency table; none if there is nothing to test."""
+    """Return the rows of `columns.CHI_SQUARE`, the contingency table; none if there is nothing to test."""
     counts = [(formatting.arm_name(arm["id"], arm["role"]), arm["users"] or 0, arm["purchases"] or 0) for arm in arms]
     known = [row for row in counts if row[1]]
     users, purchases = sum(row[1] for row in known), sum(row[2] for row in known)
@@ -88,8 +96,8 @@ def _chi_square_row(name: str, users: int, purchases: int, rate: float) -> Row:
         "arm": name,
         "bought": formatting.count(purchases),
         "bought_expected": formatting.number(buyers, 1),
-        "not": formatting.count(users - purchases),
-        "not_expected": formatting.number(others, 1),
+        "others": formatting.count(users - purchases),
+        "others_expected": formatting.number(others, 1),
         "contribution": formatting.number(contribution),
     }
 
@@ -102,7 +110,7 @@ def chi_square_note(test: schemas.ChiSquare) -> str:
 
 
 def check_rows(verdict: schemas.Verdict | None, posterior: Sequence[schemas.PosteriorArm]) -> list[Row]:
-    """Return the rows of `labels.VALIDITY_COLUMNS`: the checks of the verdict and of the model's fit."""
+    """Return the rows of `columns.VALIDITY`: the checks of the verdict and of the model's fit."""
     fit = {"check": labels.CHECK_FIT, "found": _fit_result(posterior), "wanted": labels.CHECK_FIT_WANTED}
     return [*_verdict_checks(verdict), fit]
 
@@ -149,7 +157,7 @@ def _fit_result(posterior: Sequence[schemas.PosteriorArm]) -> str:
 
 
 def split_rows(detail: schemas.ExperimentDetail, point: schemas.HistoryPoint) -> list[Row]:
-    """Return the rows of `labels.SPLIT_COLUMNS`: the share of each arm and its declared share."""
+    """Return the rows of `columns.SPLIT`: the share of each arm and its declared share."""
     declared = _declared_shares(detail, point["day"])
     missing = labels.NOT_DECLARED if _is_registry_known(detail, point) else labels.NOT_AVAILABLE
     arms = without_fallbacks(point["variants"])
@@ -181,7 +189,7 @@ def _declared_shares(detail: schemas.ExperimentDetail, day: str) -> dict[str, fl
 
 
 def funnel_rows(funnel: schemas.Funnel, arm_names: dict[schemas.VariantId, str]) -> list[Row]:
-    """Return the rows of `labels.FUNNEL_COLUMNS`: every step and arm."""
+    """Return the rows of `columns.FUNNEL`: every step and arm."""
     return [
         {
             "step": step["event_name"],

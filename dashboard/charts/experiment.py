@@ -208,7 +208,7 @@ def best(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]) ->
     figure = go.Figure()
     for index, arm in enumerate(arms):
         series = arm_series(points, arm)
-        values = [found["probability_best"] for _, found in series]
+        values = [day_values["probability_best"] for _, day_values in series]
         if any(value is not None for value in values):
             _add_line(figure, series, index, arm, values)
     if not figure.data:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from abtest_lib.contracts.enums import Window
 from dashboard import formatting, labels, schemas
 from dashboard.charts import svg
-from dashboard.charts.series import LARGEST_Z
+from dashboard.charts.series import LARGEST_Z, arm_series
 
 _LONGEST_NAME = 22
 _Measure = Literal["conversion_rate", "statistic", "boundary"]
@@ -35,9 +36,9 @@ def trend(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.History
     """Draw the conversion to date by day, with the bands of the intervals."""
     rates = [_percentages(_line(points, arm, "conversion_rate")) for arm in arms]
     bands = [_bands(points, arm) for arm in arms]
-    shown = [end for band in bands for _, ends in band for end in ends] + [rate for one in rates for _, rate in one]
+    shown = [end for band in bands for _, ends in band for end in ends] + [rate for line in rates for _, rate in line]
     y = svg.number_axis(labels.AXIS_CONVERSION, shown, labels.PERCENT)
-    plot = svg.Plot(_day_axis(points), y, labels.TREND_TITLE["to_date"])
+    plot = svg.Plot(_day_axis(points), y, labels.TREND_TITLE[Window.TO_DATE])
     for index, (arm, line, band) in enumerate(zip(arms, rates, bands, strict=True)):
         if band:
             upper = [(day, ends[1]) for day, ends in band]
@@ -91,15 +92,15 @@ def posterior(arms: Sequence[schemas.PosteriorArm]) -> str:
     return plot.render()
 
 
+def _series(points: Sequence[schemas.HistoryPoint], arm: schemas.HistoryArm) -> list[tuple[float, schemas.HistoryArm]]:
+    days = {point["day"]: float(index) for index, point in enumerate(points)}
+    return [(days[day], values) for day, values in arm_series(points, arm)]
+
+
 def _line(points: Sequence[schemas.HistoryPoint], arm: schemas.HistoryArm, measure: _Measure) -> _Line:
     """Return a measure of an arm by the index of the day, where it is known."""
-    known = [
-        (day, found[measure])
-        for day, point in enumerate(points)
-        for found in point["variants"]
-        if found["id"] == arm["id"]
-    ]
-    return [(float(day), value) for day, value in known if value is not None]
+    known = [(day, values[measure]) for day, values in _series(points, arm)]
+    return [(day, value) for day, value in known if value is not None]
 
 
 def _percentages(line: _Line) -> _Line:
@@ -108,12 +109,7 @@ def _percentages(line: _Line) -> _Line:
 
 def _bands(points: Sequence[schemas.HistoryPoint], arm: schemas.HistoryArm) -> list[tuple[float, tuple[float, float]]]:
     """Return the ends of an arm's interval in per cent by the index of the day, where they are known."""
-    known = [
-        (float(day), found["interval"])
-        for day, point in enumerate(points)
-        for found in point["variants"]
-        if found["id"] == arm["id"]
-    ]
+    known = [(day, values["interval"]) for day, values in _series(points, arm)]
     return [(day, _percent_ends(interval)) for day, interval in known if interval is not None]
 
 

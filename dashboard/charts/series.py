@@ -11,4 +11,4 @@ Series = list[tuple[str, schemas.HistoryArm]]
 
 def arm_series(points: Sequence[schemas.HistoryPoint], arm: schemas.Arm) -> Series:
     """Return day and values of an arm, oldest first."""
-    return [(point["day"], found) for point in points for found in point["variants"] if found["id"] == arm["id"]]
+    return [(point["day"], values) for point in points for values in point["variants"] if values["id"] == arm["id"]]

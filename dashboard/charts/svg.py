@@ -143,16 +143,16 @@ class Plot:
 
     def _grid(self) -> str:
         bottom, middle = self._height - _BOTTOM, (self._left + WIDTH - _RIGHT) / 2
-        found = []
+        parts = []
         for value, text in self._x.labels:
             across, _ = self._at(value, self._y.low)
-            found.append(f"<text x='{across:g}' y='{bottom + 18}' text-anchor='middle'>{escape(text)}</text>")
+            parts.append(f"<text x='{across:g}' y='{bottom + 18}' text-anchor='middle'>{escape(text)}</text>")
         for value, text in self._y.labels:
             _, height = self._at(self._x.low, value)
             rule = f"<line x1='{self._left}' x2='{WIDTH - _RIGHT}' y1='{height:g}' y2='{height:g}' stroke='{_GRID}'/>"
             label = f"<text x='{self._left - 6}' y='{height + 4:g}' text-anchor='end'>{escape(text)}</text>"
-            found.append(rule + label)
+            parts.append(rule + label)
         x_title = f"<text x='{middle:g}' y='{self._height - 8}' text-anchor='middle'>{escape(self._x.title)}</text>"
         centre = (_TOP + bottom) / 2
         y_title = f"<text transform='translate(13 {centre:g}) rotate(-90)' text-anchor='middle'>{escape(self._y.title)}"
-        return "".join(found) + x_title + (f"{y_title}</text>" if self._y.title else "")
+        return "".join(parts) + x_title + (f"{y_title}</text>" if self._y.title else "")

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import labels, page, rows, schemas
+from dashboard import columns, labels, page, rows, schemas
 
 
 def estimates(arms: Sequence[schemas.HistoryArm], file_name: str) -> None:
     """Show counts and estimates of every arm, with a download."""
-    page.table(labels.ARM_COLUMNS, rows.arm_rows(arms), labels.ARMS_NOTE)
+    page.table(columns.ARMS, rows.arm_rows(arms), labels.ARMS_NOTE)
     page.download(file_name, arms)
 
 
@@ -18,7 +18,7 @@ def differences(arms: Sequence[schemas.HistoryArm]) -> None:
     compared = rows.difference_rows(arms)
     if compared:
         page.section(labels.DIFFERENCE_TITLE)
-        page.table(labels.DIFFERENCE_COLUMNS, compared, labels.DIFFERENCE_NOTE)
+        page.table(columns.DIFFERENCES, compared, labels.DIFFERENCE_NOTE)
 
 
 def chi_square(test: schemas.ChiSquare | None, arms: Sequence[schemas.HistoryArm]) -> None:
@@ -28,4 +28,4 @@ def chi_square(test: schemas.ChiSquare | None, arms: Sequence[schemas.HistoryArm
     if test is None or not cells:
         st.write(labels.CHI_NONE)
         return
-    page.table(labels.CHI_COLUMNS, cells, rows.chi_square_note(test))
+    page.table(columns.CHI_SQUARE, cells, rows.chi_square_note(test))

@@ -99,8 +99,7 @@ def _arms_of_day(api: Client, name: str, day: str) -> list[schemas.HistoryArm]:
 
 
 def _posterior(posterior: Sequence[schemas.PosteriorArm], judged: Sequence[schemas.HistoryArm]) -> None:
-    by_id = {arm["id"]: arm for arm in posterior}
-    known = [by_id[arm["id"]] for arm in judged if arm["id"] in by_id]
+    known = rows.posteriors_of(judged, posterior)
     chart = experiment_charts.posterior(known) if any(arm["density"] for arm in known) else None
     page.chart(chart, "posterior", labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, labels.POSTERIOR_NONE)
 

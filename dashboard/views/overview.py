@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from abtest_lib.contracts.enums import Decision
-from dashboard import formatting, labels, markup, page, rows, schemas
+from dashboard import columns, formatting, labels, markup, page, rows, schemas
 from dashboard.client import Client
 from dashboard.url_state import restore_choice, store_choice
 
@@ -87,7 +87,7 @@ def _list(answer: schemas.ExperimentList) -> None:
     low, high = formatting.percent(-reach, 0, signed=True), formatting.percent(reach, 0, signed=True)
     shown = labels.SHOWN.format(shown=len(lines), total=answer["total"])
     note = f"{shown}. {labels.LIFT_SCALE.format(low=low, high=high)}"
-    page.table(labels.OVERVIEW_COLUMNS, [_row(line, reach) for line in lines], note)
+    page.table(columns.OVERVIEW, [_row(line, reach) for line in lines], note)
     with st.container(horizontal=True):
         if st.query_params.get("after"):
             st.button(labels.FIRST, on_click=_go_to_first_page, icon=":material/first_page:")

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import formatting, labels, page, schemas_lake
+from dashboard import columns, formatting, labels, page, schemas_lake
 from dashboard.charts import pipeline as pipeline_charts
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
@@ -76,8 +76,8 @@ def _quarantine(quarantine: schemas_lake.Quarantine) -> None:
 def _tables(tables: Sequence[schemas_lake.TableSummary]) -> None:
     page.section(labels.TABLES_TITLE)
     has_problem = any(table["problem"] for table in tables)
-    columns = labels.TABLE_COLUMNS if has_problem else labels.TABLE_COLUMNS.without("problem")
-    page.table(columns, [_table_row(table) for table in tables])
+    shown = columns.TABLES if has_problem else columns.TABLES.without("problem")
+    page.table(shown, [_table_row(table) for table in tables])
     page.download("tables", tables)
 
 
@@ -97,18 +97,18 @@ def _sample(api: Client, tables: Sequence[schemas_lake.TableSummary]) -> None:
     page.section(labels.SAMPLE_TITLE)
     names = [f"{table['layer']}/{table['table']}" for table in tables]
     chosen: str = st.selectbox(labels.TABLE_LABEL, names, key="table", bind="query-params")
-    layer, _, name = chosen.partition("/")
-    detail = api.table(layer, name, _SAMPLE)
-    columns = [column["name"] for column in detail["columns"]]
+    layer, _, table = chosen.partition("/")
+    detail = api.table(layer, table, _SAMPLE)
+    names = [column["name"] for column in detail["columns"]]
     if detail["sample"]:
-        cells = [[_cell(row.get(column)) for column in columns] for row in detail["sample"]]
-        page.wide_table(columns, cells, chosen)
+        cells = [[_cell(row.get(name)) for name in names] for row in detail["sample"]]
+        page.wide_table(names, cells, chosen)
         st.caption(labels.SAMPLE_NOTE.format(shown=len(cells), rows=formatting.count(detail["rows"])))
-        page.download(f"{layer}-{name}", detail["sample"])
+        page.download(f"{layer}-{table}", detail["sample"])
     else:
         st.write(detail["problem"] or labels.SAMPLE_NONE)
     with st.expander(labels.COLUMNS_TITLE.format(table=chosen)):
-        page.table(labels.COLUMN_COLUMNS, [_column_row(column) for column in detail["columns"]])
+        page.table(columns.TABLE_COLUMNS, [_column_row(column) for column in detail["columns"]])
 
 
 def _column_row(column: schemas_lake.Column) -> dict[str, str]:
@@ -130,7 +130,7 @@ def _runs(runs: Sequence[schemas_lake.Run]) -> None:
     if not runs:
         st.write(labels.RUNS_NONE)
         return
-    page.table(labels.RUN_COLUMNS, [_run_row(run) for run in runs])
+    page.table(columns.RUNS, [_run_row(run) for run in runs])
     page.download("runs", runs)
 
 

@@ -1,12 +1,12 @@
 """How many people and days an experiment needs, and the power of smaller and larger numbers."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import streamlit as st
 
 from dashboard import formatting, labels, page, schemas
 from dashboard.charts import plan as plan_charts
-from dashboard.client import ApiError, Client, ErrorKind
+from dashboard.client import ApiError, ErrorKind
 from dashboard.url_state import restore_choice, store_choice
 
 _CURVE_POINTS = 24
@@ -14,7 +14,7 @@ _CURVE_POINTS = 24
 
 @dataclass(frozen=True, slots=True)
 class _Inputs:
-    """What the reader asks for.
+    """What the reader asks for, by the names of the API's parameters.
 
     Attributes:
         baseline: The conversion of the control, a proportion.
@@ -23,7 +23,7 @@ class _Inputs:
         power: The probability of finding the lift.
         alpha: The probability of a false alarm.
         rule: The stopping rule.
-        users_per_day: New people a day in all arms; 0 if unknown.
+        users_per_day: New people a day in all arms; None if unknown.
     """
 
     baseline: float
@@ -32,7 +32,7 @@ class _Inputs:
     power: float
     alpha: float
     rule: str
-    users_per_day: int
+    users_per_day: int | None
 
 
 def show() -> None:
@@ -40,7 +40,7 @@ def show() -> None:
     st.write(labels.PLAN_LEAD)
     inputs = _pick_inputs()
     try:
-        plan = _ask(page.client(), inputs)
+        plan = page.client().plan(**asdict(inputs), points=_CURVE_POINTS)
     except ApiError as error:
         if error.kind is not ErrorKind.OTHER:
             raise
@@ -72,20 +72,7 @@ def _pick_inputs() -> _Inputs:
     alpha = third.number_input(labels.ALPHA, 0.1, 20.0, 5.0, 1.0, format="%.1f", key="alpha", bind="query-params")
     per_day = first.number_input(labels.PER_DAY, 0, 1_000_000_000, 0, 500, key="per_day", bind="query-params")
     rule = store_choice("rule", rule, rules)
-    return _Inputs(baseline / 100, lift / 100, arms, power / 100, alpha / 100, rule, per_day)
-
-
-def _ask(api: Client, inputs: _Inputs) -> schemas.SampleSize:
-    return api.plan(
-        baseline=inputs.baseline,
-        lift=inputs.lift,
-        arms=inputs.arms,
-        power=inputs.power,
-        alpha=inputs.alpha,
-        rule=inputs.rule,
-        users_per_day=inputs.users_per_day or None,
-        points=_CURVE_POINTS,
-    )
+    return _Inputs(baseline / 100, lift / 100, arms, power / 100, alpha / 100, rule, per_day or None)
 
 
 def _tiles(plan: schemas.SampleSize) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import formatting, labels, page
+from dashboard import columns, formatting, labels, page
 
 Json = dict[str, Any]
 _TRY_PREFIX = "GET /experiment/"
@@ -33,7 +33,7 @@ def _operation(document: Json, title: str, operation: Json) -> None:
     if operation.get("description"):
         st.write(page.escape_markdown(operation["description"]))
     if operation.get("parameters"):
-        page.table(labels.PARAMETER_COLUMNS, [_parameter(document, one) for one in operation["parameters"]])
+        page.table(columns.PARAMETERS, [_parameter(one) for one in operation["parameters"]])
     responses = operation.get("responses", {})
     _responses(responses)
     _fields(document, responses)
@@ -44,7 +44,7 @@ def _operation(document: Json, title: str, operation: Json) -> None:
 def _responses(responses: Json) -> None:
     """Show every status with its meaning, then the examples."""
     rows = [{"status": status, "meaning": one.get("description", "")} for status, one in sorted(responses.items())]
-    page.table(labels.STATUS_COLUMNS, rows)
+    page.table(columns.STATUSES, rows)
     for status, response in sorted(responses.items()):
         for media_type, content in response.get("content", {}).items():
             if "example" in content:
@@ -52,29 +52,29 @@ def _responses(responses: Json) -> None:
                     st.code(formatting.json_text(content["example"]), language=None, wrap_lines=True)
 
 
-def _parameter(document: Json, parameter: Json) -> dict[str, str]:
+def _parameter(parameter: Json) -> dict[str, str]:
     schema = parameter.get("schema", {})
     default = schema.get("default")
     return {
         "name": parameter["name"],
         "where": parameter["in"],
-        "type": _type(document, schema),
+        "type": _type(schema),
         "default": labels.REQUIRED if parameter.get("required") else labels.DASH if default is None else str(default),
         "meaning": parameter.get("description") or schema.get("description") or "",
     }
 
 
-def _type(document: Json, schema: Json) -> str:
+def _type(schema: Json) -> str:
     """Return the type of a schema as a few words."""
     if "$ref" in schema:
         return str(schema["$ref"]).rsplit("/", 1)[-1]
     for kind in ("anyOf", "oneOf"):
         if kind in schema:
-            return " or ".join(dict.fromkeys(_type(document, part) for part in schema[kind]))
+            return " or ".join(dict.fromkeys(_type(part) for part in schema[kind]))
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     if schema.get("type") == "array":
-        return labels.LIST_OF.format(kind=_type(document, schema.get("items", {})))
+        return labels.LIST_OF.format(kind=_type(schema.get("items", {})))
     return str(schema.get("format") or schema.get("type") or labels.ANYTHING)
 
 
@@ -88,20 +88,20 @@ def _fields(document: Json, responses: Json) -> None:
         if name in seen or name not in schemas:
             continue
         seen.add(name)
-        _schema(document, name, schemas[name])
+        _schema(name, schemas[name])
         waiting += _references(schemas[name].get("properties", {}))
 
 
-def _schema(document: Json, name: str, schema: Json) -> None:
+def _schema(name: str, schema: Json) -> None:
     rows = [
-        {"name": field, "type": _type(document, one), "meaning": one.get("description", "")}
+        {"name": field, "type": _type(one), "meaning": one.get("description", "")}
         for field, one in schema.get("properties", {}).items()
     ]
     if rows:
         with st.expander(labels.FIELDS.format(name=name)):
             if schema.get("description"):
                 st.write(page.escape_markdown(schema["description"]))
-            page.table(labels.FIELD_COLUMNS, rows)
+            page.table(columns.FIELDS, rows)
 
 
 def _references(part: object) -> list[str]:

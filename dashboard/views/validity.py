@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import formatting, labels, page, rows, schemas
+from dashboard import columns, formatting, labels, page, rows, schemas
 from dashboard.charts import pipeline as pipeline_charts
 from dashboard.client import Client
 
@@ -15,9 +15,9 @@ def show(api: Client, detail: schemas.ExperimentDetail, day: str, point: schemas
     left, right = st.columns(2)
     with left:
         posterior = api.posterior(detail["name"], day)["variants"]
-        page.table(labels.VALIDITY_COLUMNS, rows.check_rows(point["verdict"], posterior))
+        page.table(columns.VALIDITY, rows.check_rows(point["verdict"], posterior))
     with right:
-        page.table(labels.SPLIT_COLUMNS, rows.split_rows(detail, point), labels.SPLIT_TITLE)
+        page.table(columns.SPLIT, rows.split_rows(detail, point), labels.SPLIT_TITLE)
     page.section(labels.FUNNEL_TITLE, labels.FUNNEL_NOTE)
     show_funnel(api, detail["name"], day, point["variants"])
 
@@ -30,7 +30,7 @@ def show_funnel(api: Client, name: str, day: str, arms: Sequence[schemas.Arm]) -
         return
     arm_names = {arm["id"]: formatting.arm_name(arm["id"], arm["role"]) for arm in arms}
     page.plot(pipeline_charts.funnel(funnel, arm_names), "funnel", labels.FUNNEL_TITLE)
-    page.table(labels.FUNNEL_COLUMNS, rows.funnel_rows(funnel, arm_names))
+    page.table(columns.FUNNEL, rows.funnel_rows(funnel, arm_names))
     page.download(
         "funnel", [{"step": step["event_name"], **arm} for step in funnel["steps"] for arm in step["variants"]]
     )

@@ -1,4 +1,4 @@
-"""Every page: it opens without an error, says what the API says, and can be used by everybody."""
+"""Every page: it opens without an error, shows the numbers of the API, and is accessible."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from looking import PHONE, Looker, cells, download, metrics, text, violations
 from sites import Site
 from world import HOSTILE
 
-from dashboard import formatting, labels
+from dashboard import columns, formatting, labels
 
 PAGES = {
     "": labels.OVERVIEW,
@@ -31,7 +31,7 @@ def rows_of(written: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize(("path", "title"), PAGES.items(), ids=list(PAGES.values()))
-def test_every_page_opens_and_can_be_used_by_everybody(look: Looker, path: str, title: str) -> None:
+def test_every_page_opens_and_is_accessible(look: Looker, path: str, title: str) -> None:
     page = look.open(path)
     assert page.locator("h1").inner_text() == title
     assert page.locator("[data-testid=stException], [data-testid=stAlert]").count() == 0
@@ -59,54 +59,46 @@ def test_every_page_fits_a_phone_in_the_dark(look: Looker, path: str, title: str
     assert look.problems == []
 
 
-def test_overview_says_what_the_api_says(look: Looker, site: Site) -> None:
-    shown = cells(look.open("?sort=name"), labels.OVERVIEW_COLUMNS["decision"])
+def test_overview_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
+    shown = cells(look.open("?sort=name"), columns.OVERVIEW["decision"])
     answered = site.api.experiments(sort="name", limit=25)["experiments"]
     assert len(shown) == 25
     for row, line in zip(shown, answered, strict=True):
-        assert row[labels.OVERVIEW_COLUMNS["name"]] == " ".join(line["name"].split())
-        assert row[labels.OVERVIEW_COLUMNS["decision"]].startswith(formatting.decision_name(line["decision"]))
-        assert row[labels.OVERVIEW_COLUMNS["people"]] == formatting.count(line["participants"])
-        assert row[labels.OVERVIEW_COLUMNS["last"]] == line["last_day"]
+        assert row[columns.OVERVIEW["name"]] == " ".join(line["name"].split())
+        assert row[columns.OVERVIEW["decision"]].startswith(formatting.decision_name(line["decision"]))
+        assert row[columns.OVERVIEW["people"]] == formatting.count(line["participants"])
+        assert row[columns.OVERVIEW["last"]] == line["last_day"]
 
 
 def test_overview_draws_the_lift_of_valid_experiments(look: Looker, site: Site) -> None:
-    (row,) = cells(look.open("?search=ranking"), labels.OVERVIEW_COLUMNS["decision"])
+    (row,) = cells(look.open("?search=ranking"), columns.OVERVIEW["decision"])
     (line,) = site.api.experiments(search="ranking")["experiments"]
-    assert (
-        row[labels.OVERVIEW_COLUMNS["lift"]]
-        == formatting.lift(line["lift"])
-        == "+25.0\u00a0% (-10.0\u00a0…\u00a0+70.0)"
-    )
-    assert labels.WAS.format(decision="Inconclusive") in row[labels.OVERVIEW_COLUMNS["decision"]]
+    assert row[columns.OVERVIEW["lift"]] == formatting.lift(line["lift"]) == "+25.0\u00a0% (-10.0\u00a0…\u00a0+70.0)"
+    assert labels.WAS.format(decision="Inconclusive") in row[columns.OVERVIEW["decision"]]
 
 
 def test_overview_filters_by_clicks_and_remembers_them_in_the_address(look: Looker) -> None:
     page = look.open()
     page.get_by_role("radio", name=re.compile("^Ship 1")).or_(page.get_by_text(re.compile("^Ship 1"))).first.click()
     look.wait(page)
-    assert [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(page, labels.OVERVIEW_COLUMNS["decision"])] == [
-        RANKING
-    ]
+    assert [row[columns.OVERVIEW["name"]] for row in cells(page, columns.OVERVIEW["decision"])] == [RANKING]
     assert "show=ship" in page.url
     again = look.open(page.url.rsplit("/", 1)[1])
-    assert [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(again, labels.OVERVIEW_COLUMNS["decision"])] == [
-        RANKING
-    ]
+    assert [row[columns.OVERVIEW["name"]] for row in cells(again, columns.OVERVIEW["decision"])] == [RANKING]
 
 
 def test_overview_search_and_pages(look: Looker, site: Site) -> None:
     page = look.open("?sort=name")
     page.get_by_role("button", name=labels.NEXT).click()
     look.wait(page)
-    second = [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(page, labels.OVERVIEW_COLUMNS["decision"])]
+    second = [row[columns.OVERVIEW["name"]] for row in cells(page, columns.OVERVIEW["decision"])]
     everything = [line["name"] for line in site.api.experiments(sort="name", limit=500)["experiments"]]
     assert second == everything[25:]
     assert len(second) > 0
     page.get_by_label(labels.SEARCH).fill("batch/1")
     page.get_by_label(labels.SEARCH).press("Enter")
     look.wait(page)
-    found = [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(page, labels.OVERVIEW_COLUMNS["decision"])]
+    found = [row[columns.OVERVIEW["name"]] for row in cells(page, columns.OVERVIEW["decision"])]
     assert found == [f"batch/1{digit}" for digit in range(10)]
 
 
@@ -129,22 +121,22 @@ def test_a_search_without_result_says_so(look: Looker) -> None:
     assert labels.NO_MATCH_TITLE in text(page)
 
 
-def test_experiment_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_experiment_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}")
     now = site.api.history(RANKING)["points"][-1]
     tiles = metrics(page)
     assert tiles[labels.PEOPLE_TO_DATE] == formatting.count(now["participants_to_date"]) == "390"
     assert tiles[labels.PEOPLE_DAY] == "184"
-    shown = cells(page, labels.ARM_COLUMNS["best"])
+    shown = cells(page, columns.ARMS["best"])
     assert [row["Arm"] for row in shown] == ["4915", "4916"]
     for row, arm in zip(shown, now["variants"], strict=True):
-        assert row[labels.ARM_COLUMNS["users"]] == formatting.count(arm["users"])
-        assert row[labels.ARM_COLUMNS["rate"]] == formatting.percent(arm["conversion_rate"])
-        assert row[labels.ARM_COLUMNS["interval"]] == formatting.percent_interval(arm["interval"])
-        assert row[labels.ARM_COLUMNS["best"]] == formatting.probability(arm["probability_best"])
-        assert row[labels.ARM_COLUMNS["loss"]] == formatting.percentage_points(arm["expected_loss"])
-    (difference,) = cells(page, labels.DIFFERENCE_COLUMNS["boundary"])
-    assert (difference["z"], difference[labels.DIFFERENCE_COLUMNS["boundary"]]) == ("0.60", "2.90")
+        assert row[columns.ARMS["users"]] == formatting.count(arm["users"])
+        assert row[columns.ARMS["rate"]] == formatting.percent(arm["conversion_rate"])
+        assert row[columns.ARMS["interval"]] == formatting.percent_interval(arm["interval"])
+        assert row[columns.ARMS["best"]] == formatting.probability(arm["probability_best"])
+        assert row[columns.ARMS["loss"]] == formatting.percentage_points(arm["expected_loss"])
+    (difference,) = cells(page, columns.DIFFERENCES["boundary"])
+    assert (difference["z"], difference[columns.DIFFERENCES["boundary"]]) == ("0.60", "2.90")
     assert now["verdict"]["explanation"] in text(page)
     assert "χ² = 0.36, 1 degree of freedom, p\u00a0=\u00a00.5500" in text(page)
 
@@ -152,7 +144,7 @@ def test_experiment_says_what_the_api_says(look: Looker, site: Site) -> None:
 def test_experiment_of_an_earlier_day_knows_nothing_later(look: Looker) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}&day=2021-08-01")
     assert metrics(page)[labels.PEOPLE_TO_DATE] == "212"
-    assert [row[labels.ARM_COLUMNS["users"]] for row in cells(page, labels.ARM_COLUMNS["best"])] == ["100", "110", "–"]
+    assert [row[columns.ARMS["users"]] for row in cells(page, columns.ARMS["best"])] == ["100", "110", "–"]
     drawn = page.evaluate(
         "() => [...document.querySelectorAll('.js-plotly-plot')].flatMap(plot => plot.data.flatMap(one => one.x || []))"
     )
@@ -163,10 +155,10 @@ def test_experiment_of_an_earlier_day_knows_nothing_later(look: Looker) -> None:
 def test_experiment_of_the_day_alone(look: Looker, site: Site) -> None:
     page = look.open(f"experiment?name={quote(RANKING, safe='')}&window=day")
     today = {str(arm["id"]): arm for arm in site.api.result(RANKING)["variants"]}
-    shown = cells(page, labels.ARM_COLUMNS["best"])
+    shown = cells(page, columns.ARMS["best"])
     assert {row["Arm"] for row in shown} == set(today) == {"4915", "4916"}
     for row in shown:
-        assert row[labels.ARM_COLUMNS["users"]] == formatting.count(today[row["Arm"]]["users"])
+        assert row[columns.ARMS["users"]] == formatting.count(today[row["Arm"]]["users"])
 
 
 def test_figures_draw_the_numbers_of_the_api(look: Looker, site: Site) -> None:
@@ -188,9 +180,9 @@ def test_an_experiment_with_one_arm_is_not_valid_and_says_why(look: Looker) -> N
     assert labels.INVALID_TITLE in shown
     assert "Fewer than two arms have users, so there is nothing to compare." in shown
     assert look.problems == []
-    (row,) = cells(look.open(f"?search={LONELY}"), labels.OVERVIEW_COLUMNS["decision"])
-    assert row[labels.OVERVIEW_COLUMNS["decision"]].startswith("Not valid")
-    assert row[labels.OVERVIEW_COLUMNS["lift"]] == labels.DASH
+    (row,) = cells(look.open(f"?search={LONELY}"), columns.OVERVIEW["decision"])
+    assert row[columns.OVERVIEW["decision"]].startswith("Not valid")
+    assert row[columns.OVERVIEW["lift"]] == labels.DASH
 
 
 @pytest.mark.parametrize("name", [WEIRD, HOSTILE])
@@ -199,9 +191,7 @@ def test_names_are_text(look: Looker, name: str) -> None:
     assert page.title() != "gone"
     assert look.problems == []
     listed = look.open(f"?search={quote(name, safe='')}")
-    assert [row[labels.OVERVIEW_COLUMNS["name"]] for row in cells(listed, labels.OVERVIEW_COLUMNS["decision"])] == [
-        name
-    ]
+    assert [row[columns.OVERVIEW["name"]] for row in cells(listed, columns.OVERVIEW["decision"])] == [name]
     assert listed.locator("img[src=x]").count() == 0
     listed.get_by_role("link", name=name).first.click()
     look.wait(listed)
@@ -216,23 +206,21 @@ def test_an_unknown_experiment_and_an_unknown_day(look: Looker) -> None:
     assert look.problems == []
 
 
-def test_pipeline_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_pipeline_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     page = look.open("pipeline")
-    shown = {row[labels.TABLE_COLUMNS["table"]]: row for row in cells(page, labels.TABLE_COLUMNS["rows"])}
+    shown = {row[columns.TABLES["table"]]: row for row in cells(page, columns.TABLES["rows"])}
     tables = site.api.tables()
     assert len(shown) == len(tables) == 14
     for table in tables:
-        assert shown[f"{table['layer']}/{table['table']}"][labels.TABLE_COLUMNS["rows"]] == formatting.count(
-            table["rows"]
-        )
+        assert shown[f"{table['layer']}/{table['table']}"][columns.TABLES["rows"]] == formatting.count(table["rows"])
     assert metrics(page)[labels.REJECTED] == formatting.count(site.api.quality()["quarantine"]["rows"]) == "2"
     assert labels.FLOW_NOTE.format(read=4, new=2, duplicates=0, rejected=2, forgotten="") in text(page)
     assert not any(user in page.content() for user in USER_IDS)
-    runs = cells(page, labels.RUN_COLUMNS["job"])
-    assert [row[labels.RUN_COLUMNS["job"]] for row in runs] == [run["job"] for run in site.api.quality()["runs"]]
+    runs = cells(page, columns.RUNS["job"])
+    assert [row[columns.RUNS["job"]] for row in runs] == [run["job"] for run in site.api.quality()["runs"]]
 
 
-def test_plan_says_what_the_api_says(look: Looker, site: Site) -> None:
+def test_plan_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
     page = look.open("plan?baseline=4.0&lift=20.0&rule=planned&per_day=1000")
     wanted = site.api.plan(baseline=0.04, lift=0.2, rule="planned", users_per_day=1000)
     tiles = metrics(page)
@@ -274,7 +262,7 @@ def test_the_reference_knows_every_route(look: Looker, site: Site) -> None:
     page = look.open(f"reference?path={quote('GET /experiments', safe='')}")
     described = document["paths"]["/experiments"]["get"]
     assert described["summary"] in text(page)
-    shown = [row[labels.PARAMETER_COLUMNS["name"]] for row in cells(page, labels.PARAMETER_COLUMNS["where"])]
+    shown = [row[columns.PARAMETERS["name"]] for row in cells(page, columns.PARAMETERS["where"])]
     assert shown == [one["name"] for one in described["parameters"]]
     assert page.locator("[data-testid=stSelectbox]").count() == 1
     for path in list(document["paths"])[:3]:

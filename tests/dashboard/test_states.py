@@ -1,4 +1,4 @@
-"""States without numbers, or with old ones: each is meant, and says what to do."""
+"""Pages without numbers or with old ones: each shows what happened and what to do."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def test_stale_numbers_are_shown_with_a_warning(look: Looker, site: Site, path: 
     assert violations(page) == []
 
 
-def test_a_release_that_is_days_old_is_said(look: Looker, site: Site) -> None:
+def test_an_old_release_is_shown_with_a_warning(look: Looker, site: Site) -> None:
     site.front.mode = "old"
     assert labels.OLD.format(age="3 days") in text(look.open())
 
@@ -45,7 +45,7 @@ def test_an_api_without_a_release(look: Looker, site: Site) -> None:
     assert "no release is mirrored yet" in shown
 
 
-def test_loading_is_said(look: Looker, site: Site) -> None:
+def test_loading_is_shown(look: Looker, site: Site) -> None:
     site.front.mode = "slow"
     page = look.start()
     loading = page.get_by_text(labels.LOADING)

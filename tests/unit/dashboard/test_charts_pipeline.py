@@ -1,4 +1,4 @@
-"""The flow of rows: every end is told once, beside its band, and ends without rows are left out."""
+"""The flow of rows: every end has one label next to its band; ends without rows are left out."""
 
 import itertools
 
@@ -8,11 +8,11 @@ from dashboard import labels
 from dashboard.charts.pipeline import flow
 
 
-def test_ends_stand_in_order_and_apart() -> None:
+def test_ends_are_in_order_and_do_not_overlap() -> None:
     figure = flow(100, 60, 30, 6, 4)
-    told = [note.text for note in figure.layout.annotations]
+    shown = [note.text for note in figure.layout.annotations]
     names = (labels.FLOW_NEW, labels.FLOW_DUPLICATES, labels.FLOW_REJECTED, labels.FLOW_FORGOTTEN)
-    assert told == [f"{name} {rows}" for name, rows in zip(names, (60, 30, 6, 4), strict=True)]
+    assert shown == [f"{name} {rows}" for name, rows in zip(names, (60, 30, 6, 4), strict=True)]
     heights = [note.y for note in figure.layout.annotations]
     assert all(upper - lower > 0.13 for upper, lower in itertools.pairwise(heights))
     assert list(figure.data[0].node.y)[1:] == pytest.approx([1 - height for height in heights])

@@ -1,4 +1,4 @@
-"""The client: what it asks, and what becomes of every kind of failure."""
+"""The client: its requests, and the error for every kind of failure."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ def answering(status: int, text: str) -> Handler:
 
 
 @pytest.mark.parametrize(
-    ("status", "trouble"),
+    ("status", "kind"),
     [
         (404, ErrorKind.NO_DATA),
         (503, ErrorKind.NOT_READY),
@@ -29,10 +29,10 @@ def answering(status: int, text: str) -> Handler:
         (500, ErrorKind.OTHER),
     ],
 )
-def test_statuses_become_troubles(status: int, trouble: ErrorKind) -> None:
+def test_each_status_has_a_kind_of_error(status: int, kind: ErrorKind) -> None:
     with client(answering(status, '{"detail": "the reason"}')) as api, pytest.raises(ApiError) as caught:
         api.experiments()
-    assert (caught.value.kind, caught.value.detail) == (trouble, "the reason")
+    assert (caught.value.kind, caught.value.detail) == (kind, "the reason")
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.ReadError("cut")])
@@ -53,7 +53,7 @@ def test_an_answer_that_is_not_json_is_another_server() -> None:
     assert "is this the API's address?" in caught.value.detail
 
 
-def test_an_error_that_is_not_json_is_told_in_its_own_words() -> None:
+def test_an_error_that_is_not_json_is_shown_as_it_is() -> None:
     with client(answering(500, "oh\nno")) as api, pytest.raises(ApiError) as caught:
         api.quality()
     assert caught.value.detail == "oh no"

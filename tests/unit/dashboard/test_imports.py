@@ -1,9 +1,9 @@
-"""The dashboard runs where neither Spark nor JAX nor a reader of Delta tables is installed."""
+"""The dashboard needs the library alone: no Spark, no JAX, no reader of Delta tables, no API, no command line."""
 
 import subprocess
 import sys
 
-BLOCKED = "pyspark delta jax jaxlib numpyro arviz deltalake fastapi"
+BLOCKED = "pyspark delta jax jaxlib numpyro arviz deltalake fastapi api abtest_cli jobs"
 PROGRAM = f"""
 import sys
 class Blocker:

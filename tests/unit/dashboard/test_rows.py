@@ -1,4 +1,4 @@
-"""Tables and figures from answers: numbers worked out by hand, texts that nobody can turn into markup."""
+"""Tables and charts from answers: numbers computed by hand, texts that never become markup."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from dashboard import formatting, labels, markup, rows
 from dashboard.charts import experiment as experiment_charts
 from dashboard.charts import report as report_charts
 from dashboard.charts import svg
-from dashboard.columns import columns
+from dashboard.columns import Columns
 
 
 def arm(variant: str, users: int, purchases: int, role: str = "treatment", **more: Any) -> Any:
@@ -45,7 +45,7 @@ def test_no_chi_square_table_where_there_is_nothing_to_test(counts: list[tuple[i
     assert rows.chi_square_rows([arm(str(place), *count) for place, count in enumerate(counts)]) == []
 
 
-def test_the_control_comes_first_and_fallbacks_are_not_judged() -> None:
+def test_the_control_comes_first_and_fallbacks_are_left_out() -> None:
     found = [arm("DEFAULT", 1, 0, "fallback"), arm("B", 1, 0), arm("A", 1, 0, "control"), arm("C", 1, 0)]
     assert [one["id"] for one in rows.control_first(found)] == ["A", "B", "C", "DEFAULT"]
     assert [one["id"] for one in rows.without_fallbacks(found)] == ["A", "B", "C"]
@@ -68,15 +68,15 @@ def test_declared_shares_are_those_of_the_day() -> None:
         ({"control": "A"}, ["not_proven"], labels.NOT_DECLARED),
     ],
 )
-def test_a_declaration_that_is_not_at_hand_is_not_missing(registry: Any, reasons: list[str], shown: str) -> None:
+def test_a_split_that_is_not_available_is_not_called_undeclared(registry: Any, reasons: list[str], shown: str) -> None:
     detail: Any = {"registry": registry}
     now = point("2021-08-01", arm("A", 30, 1), arm("B", 10, 1)) | {"verdict": {"reasons": reasons}}
     assert [row["declared"] for row in rows.split_rows(detail, now)] == [shown, shown]
 
 
-@pytest.mark.parametrize(("dof", "words_of_it"), [(1, "1 degree of freedom,"), (2, "2 degrees of freedom,")])
-def test_one_degree_of_freedom_is_one(dof: int, words_of_it: str) -> None:
-    assert words_of_it in rows.chi_square_note({"statistic": 1.0, "dof": dof, "p_value": 0.3})
+@pytest.mark.parametrize(("dof", "shown"), [(1, "1 degree of freedom,"), (2, "2 degrees of freedom,")])
+def test_one_degree_of_freedom_is_one(dof: int, shown: str) -> None:
+    assert shown in rows.chi_square_note({"statistic": 1.0, "dof": dof, "p_value": 0.3})
 
 
 def test_the_control_has_no_boundary_in_the_report() -> None:
@@ -95,16 +95,16 @@ def test_the_control_has_no_boundary_in_the_report() -> None:
     ],
 )
 def test_only_long_words_of_a_table_may_break(cell: str, opening: str) -> None:
-    assert f"{opening}{cell}</td>" in markup.table(columns({"a": "A", "b": "B"}), [{"a": "4915", "b": cell}])
+    assert f"{opening}{cell}</td>" in markup.table(Columns({"a": "A", "b": "B"}), [{"a": "4915", "b": cell}])
 
 
-def test_a_reason_that_only_a_newer_api_knows_stands_for_itself() -> None:
+def test_a_reason_of_a_newer_api_is_shown_as_words() -> None:
     assert rows.reason_sentences(["brand_new_reason"]) == ["brand new reason"]
 
 
 def test_no_text_becomes_markup() -> None:
     hostile = "<script>alert('x')</script>\"&"
-    written = markup.table(columns({"a": hostile, "b": hostile}), [{"a": hostile, "b": hostile}], hostile)
+    written = markup.table(Columns({"a": hostile, "b": hostile}), [{"a": hostile, "b": hostile}], hostile)
     written += (
         markup.experiment_link(hostile).html
         + markup.badge(hostile).html
