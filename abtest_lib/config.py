@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     conversion_event: Annotated[str, Field(min_length=1)] = "BUY"
     attribution_window: Annotated[timedelta | None, BeforeValidator(parse_duration)] = None
     cross_exposed: CrossExposed = CrossExposed.FIRST
+    future_tolerance: Annotated[timedelta | None, BeforeValidator(parse_duration)] = timedelta(days=1)
     fallback_variants: Annotated[tuple[str, ...], NoDecode] = ()
     control_names: Annotated[tuple[str, ...], NoDecode] = ("control", "CONTROL")
     registry: Path | None = None

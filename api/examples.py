@@ -192,6 +192,7 @@ QUALITY: Json = {
         }
     ],
     "quarantine": {"rows": 3, "by_rule": [{"rule": "timestamp_without_offset", "rows": 3}]},
+    "stray_days": [{"day": "2009-01-05", "users": 1}],
     "freshness": {
         "published_at": "2021-08-03T04:12:09Z",
         "data_age_seconds": 5230.4,

@@ -7,11 +7,13 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
-from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, QUARANTINE, RUNS, TableContract
+from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, LAKE_DAILY, QUARANTINE, RUNS, TableContract
 from abtest_lib.errors import LakeError
+from abtest_lib.stats.calendar import stray_days
 from api.lake import PublishedRelease, check_lake, lake_errors, open_table
 
 SAMPLE_ROWS = 100
@@ -30,14 +32,15 @@ def overview(lake: str, release: PublishedRelease | None, mask_key: bytes) -> di
         mask_key: The secret that turns people's ids into pseudonyms.
 
     Returns:
-        `tables` (one entry per contract), `runs` (newest first) and `quarantine`, ready for JSON. A table that
-        cannot be read has a `problem` and nulls.
+        `tables` (one entry per contract), `runs` (newest first), `quarantine` and `stray_days`, ready for JSON. A
+        table that cannot be read has a `problem` and nulls.
     """
     mask = _Mask(mask_key)
     return {
         "tables": [_table(lake, contract, release, mask) for contract in ALL_TABLES],
         "runs": _or_empty(lambda: _runs(lake)),
         "quarantine": _or_empty(lambda: _quarantine(lake)),
+        "stray_days": _or_empty(lambda: _stray_days(lake, release)),
     }
 
 
@@ -158,3 +161,12 @@ def _quarantine(lake: str) -> dict[str, Any]:
             "group by rule order by rows desc, rule",
         )
         return {"rows": _rows(table, pa.table(table.get_add_actions(flatten=True))), "by_rule": plain(rules)}
+
+
+def _stray_days(lake: str, release: PublishedRelease | None) -> list[dict[str, Any]]:
+    """The days that hold too few users to be real, such as events of a wrong clock."""
+    table = _open(lake, LAKE_DAILY, release)
+    with lake_errors(LAKE_DAILY.full_name):
+        days = _query(table, "select day, users from t order by day")
+    is_stray = stray_days(np.array([row["users"] for row in days], dtype=np.float64))
+    return [plain(row) for row, stray in zip(days, is_stray.tolist(), strict=True) if stray]

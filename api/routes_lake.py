@@ -75,6 +75,7 @@ async def quality(request: Request) -> Response:
         {
             "runs": content["runs"] or [],
             "quarantine": content["quarantine"] or {"rows": None, "by_rule": []},
+            "stray_days": content.get("stray_days") or [],
             "freshness": {
                 "published_at": snapshot.published_text,
                 "data_age_seconds": snapshot.age_seconds,

@@ -153,6 +153,11 @@ FLOW_BROKEN = (
 )
 FLOW_NOTE_FORGOTTEN = " + {forgotten:,} of people forgotten"
 FLOW_NONE = "No run has read any rows yet."
+STRAY_DAYS = (
+    "Some days hold too few users to be real, such as events of a wrong clock; ends and weeks do not count them "
+    "(day and users): {days}."
+)
+AND_MORE = " and {number} more"
 FLOW_READ, FLOW_NEW, FLOW_DUPLICATES, FLOW_REJECTED = "read", "new events (bronze)", "duplicates", "quarantine"
 FLOW_FORGOTTEN = "forgotten"
 QUARANTINE_TITLE = "Quarantine by rule"

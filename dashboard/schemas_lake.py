@@ -1,6 +1,6 @@
 """The types of the API's answers about the lake: its tables, its runs, and their age."""
 
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class TableSummary(TypedDict):
@@ -60,6 +60,13 @@ class Quarantine(TypedDict):
     by_rule: list[RejectedRows]
 
 
+class StrayDay(TypedDict):
+    """A day with too few users to be real."""
+
+    day: str
+    users: int
+
+
 class Freshness(TypedDict):
     """The age of the data."""
 
@@ -76,4 +83,5 @@ class Quality(TypedDict):
 
     runs: list[Run]
     quarantine: Quarantine
+    stray_days: NotRequired[list[StrayDay]]
     freshness: Freshness

@@ -7,6 +7,7 @@ from abtest_lib.contracts.gold import (
     EXPERIMENT_HEALTH,
     EXPERIMENT_TO_DATE,
     FUNNEL_DAILY,
+    LAKE_DAILY,
     POSTERIORS,
     VERDICTS,
 )
@@ -15,6 +16,7 @@ from abtest_lib.contracts.silver import EXPOSURES, PARTICIPANTS, PURCHASES
 from abtest_lib.contracts.table import CONTRACT_VERSION, READABLE_BY_DELTA_RS, Column, TableContract
 
 GOLD_TABLES = (
+    LAKE_DAILY,
     EXPERIMENT_DAILY,
     FUNNEL_DAILY,
     EXPERIMENT_TO_DATE,
@@ -37,6 +39,7 @@ __all__ = [
     "FORGOTTEN",
     "FUNNEL_DAILY",
     "GOLD_TABLES",
+    "LAKE_DAILY",
     "PARTICIPANTS",
     "POSTERIORS",
     "PURCHASES",

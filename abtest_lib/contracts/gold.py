@@ -7,6 +7,25 @@ EXPERIMENT = Column("experiment_name", "string", "the experiment")
 VARIANT = Column("variant_id", "string", "the variant")
 COUNTS_ADD_UP = {"users_not_negative": "users >= 0", "purchases_at_most_users": "purchases BETWEEN 0 AND users"}
 
+LAKE_DAILY = TableContract(
+    layer="gold",
+    name="lake_daily",
+    grain="day",
+    columns=(
+        DAY,
+        Column("users", "bigint", "distinct users with a valid event that day"),
+        Column("events", "bigint", "valid events of that day"),
+        Column(
+            "quarantined_rows",
+            "bigint",
+            "rejected rows whose time names this day, lines that could not be split aside",
+        ),
+    ),
+    key=("day",),
+    sort_by=("day",),
+    checks={"somebody_was_there": "users >= 1 AND events >= users", "rejected_not_negative": "quarantined_rows >= 0"},
+)
+
 EXPERIMENT_DAILY = TableContract(
     layer="gold",
     name="experiment_daily",

@@ -222,8 +222,11 @@ def anti_join_keys(frame: DataFrame, existing: DataFrame, keys: Collection[str])
 
 def _arranged(frame: DataFrame, contract: TableContract) -> DataFrame:
     """Put the rows of each partition into one file, in the order of the contract; some tables ask for none."""
+    if not contract.sort_by:
+        return frame
     order = [name for name in (*contract.partition_by, *contract.sort_by) if name in contract.column_names]
-    return frame.repartition(*contract.partition_by).sortWithinPartitions(*order) if contract.sort_by else frame
+    together = frame.repartition(*contract.partition_by) if contract.partition_by else frame.coalesce(1)
+    return together.sortWithinPartitions(*order)
 
 
 def _creation_options(contract: TableContract) -> dict[str, str]:

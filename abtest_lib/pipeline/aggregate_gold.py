@@ -14,8 +14,10 @@ from abtest_lib.contracts import (
     EXPERIMENT_HEALTH,
     EXPERIMENT_TO_DATE,
     FUNNEL_DAILY,
+    LAKE_DAILY,
     PARTICIPANTS,
     PURCHASES,
+    QUARANTINE,
 )
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
@@ -24,7 +26,8 @@ from abtest_lib.pipeline.build_silver import REGISTRY as SILVER_REGISTRY
 from abtest_lib.pipeline.daily_counts_update import recount
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.pipeline.run import Run
+from abtest_lib.pipeline.lake_days import LakeDays, write_lake_days
+from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.spark.concurrency import concurrently
 from abtest_lib.spark.frame_cache import FrameCache
@@ -32,12 +35,16 @@ from abtest_lib.transforms.attribution import attribution_spans, flag_purchases
 from abtest_lib.transforms.counts import daily_counts, distinct_events
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.health import health, people_changes
+from abtest_lib.transforms.lake_daily import COUNTS as LAKE_COUNTS
 from abtest_lib.transforms.participant_groups import gather
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
 
 REGISTRY = "registry"
-_OUTPUTS = (EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
+MEANING = 2
+"""Raised when the same events lead to other counts. 2: rows also on days on which a participant converts."""
+
+_OUTPUTS = (LAKE_DAILY, EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +69,41 @@ def _inputs(run: Run) -> Inputs:
     if silver is None:
         raise LakeError(f"lake {run.lake} has no silver tables that this run may build upon: run build_silver first")
     _refuse_others(run, silver)
-    return {**silver.input_versions, **silver.output_versions, REGISTRY: run.declarations_fingerprint()}
+    rejected = run.lake.versions(QUARANTINE)
+    return {**silver.input_versions, **silver.output_versions, **rejected, REGISTRY: _fingerprint(run)}
+
+
+def _fingerprint(run: Run) -> int:
+    """Changes with what is declared, and with the meaning of the counts, so that older tables are rebuilt."""
+    ends = sorted((name, item.end) for name, item in run.registry.experiments.items() if item.end is not None)
+    return fingerprint((MEANING, sorted(run.fallback_by_experiment.items()), sorted(run.periods.items()), ends))
 
 
 def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
     """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
     after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
-    if upto == after:
-        return ()
-    if not run.lake[EVENTS].log_reaches(after + 1):
+    if upto > after and not run.lake[EVENTS].log_reaches(after + 1):
         return None
-    new = arrivals(run, after, upto)
-    arrived = days_of(run, new)
-    if not arrived:
+    new = arrivals(run, after, upto) if upto > after else None
+    arrived = () if new is None else days_of(run, new)
+    if new is not None and arrived:
+        return _take_in(run, since, new, arrived)
+    if since.consumed.get(QUARANTINE.full_name) == since.now.get(QUARANTINE.full_name):
         return ()
+    return [write_lake_days(run, run.lake[LAKE_DAILY].read_pinned().select(*LAKE_COUNTS))]
+
+
+def _take_in(run: Run, since: Since, new: DataFrame, arrived: tuple[date, ...]) -> Sequence[Commit]:
+    """Count the days of new events again, and the days that new purchases reach."""
     bought = purchases_of(new, run.settings.conversion_event)
     with closing(FrameCache()) as frames:
+        lake_days = LakeDays.of(run, frames, arrived)
+        first = min(arrived[0], lake_days.first_missing_end(run) or arrived[0])
         if _are_as_left(run, since.left):
-            return _add(run, frames, arrived, min(arrived), bought)
+            return _add(run, frames, lake_days, arrived, first, bought)
         # A run before this one was cut short between two tables: days that it may have corrected are counted again.
         late_days = recount(run, frames, arrived, bought).late_days
-        return _add(run, frames, tuple(sorted({*arrived, *late_days})), min(arrived), None)
+        return _add(run, frames, lake_days, tuple(sorted({*arrived, *late_days})), first, None)
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
@@ -108,16 +129,20 @@ def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
 
 def _rebuild(run: Run) -> Sequence[Commit]:
     with closing(FrameCache()) as frames:
-        counts, crowd = concurrently(
+        counts, groups, lake_days = concurrently(
             lambda: frames.persist(lambda: _counts(run)),
             lambda: frames.persist(lambda: _everybody(run)),
+            lambda: LakeDays.of(run, frames),
         )
-        daily = _per_variant(counts)
+        daily, other_days = _per_variant(counts), _other_days(run, groups, lake_days)
         return concurrently(
+            lambda: write_lake_days(run, lake_days.counts),
             lambda: run.lake[EXPERIMENT_DAILY].overwrite(daily),
             lambda: run.lake[FUNNEL_DAILY].overwrite(_per_event(counts)),
-            lambda: run.lake[EXPERIMENT_TO_DATE].overwrite(_to_date(run, crowd, daily, None, None)),
-            lambda: run.lake[EXPERIMENT_HEALTH].overwrite(_health(crowd, _per_experiment(counts), None, None)),
+            lambda: run.lake[EXPERIMENT_TO_DATE].overwrite(_to_date(run, groups, daily, other_days, None, None)),
+            lambda: run.lake[EXPERIMENT_HEALTH].overwrite(
+                _health(groups, _per_experiment(counts), other_days, None, None)
+            ),
         )
 
 
@@ -127,10 +152,10 @@ def _everybody(run: Run) -> DataFrame:
 
 
 def _add(
-    run: Run, frames: FrameCache, counted: tuple[date, ...], since: date, bought: DataFrame | None
+    run: Run, frames: FrameCache, lake_days: LakeDays, counted: tuple[date, ...], since: date, bought: DataFrame | None
 ) -> Sequence[Commit]:
-    """Count some days anew, correct those that only gained buyers, and carry the counts to date on from `since`."""
-    new, (known, crowd), others = concurrently(
+    """Count some days again, correct those that only gained buyers, and carry the counts to date on from `since`."""
+    new, (known, groups), others = concurrently(
         lambda: recount(run, frames, counted, bought),
         lambda: _news(run, frames, since),
         lambda: frames.persist(
@@ -138,19 +163,30 @@ def _add(
         ),
     )
     daily = others.unionByName(_per_variant(new.counted))
-    with_exposures = daily.where(F.col("day") >= since).select("day").distinct().collect()
-    later = {row["day"] for row in with_exposures} | {day for day in counted if day >= since}
+    other_days = frames.persist(lambda: _other_days(run, groups, lake_days).where(F.col("day") >= F.lit(since)))
+    shown = daily.select("day").unionByName(other_days.select("day")).unionByName(known.health.select("day"))
+    later = {row["day"] for row in shown.where(F.col("day") >= F.lit(since)).distinct().collect()}
+    later |= {day for day in counted if day >= since}
     counted_people = _per_experiment(new.counted)
-    stored_people = known.health.where(~F.col("day").isin(list(counted))).select(*counted_people.columns)
-    everybody = stored_people.unionByName(counted_people)
+    stored_people = known.health.where("participants > 0").where(~F.col("day").isin(list(counted)))
+    everybody = stored_people.select(*counted_people.columns).unionByName(counted_people)
     per_variant, per_event = new.per_variant(others), new.per_event(run.lake[FUNNEL_DAILY].read())
     days = (*counted, *new.late_days)
     return concurrently(
+        lambda: write_lake_days(run, lake_days.counts),
         lambda: run.lake[EXPERIMENT_DAILY].replace_days(per_variant, days),
         lambda: run.lake[FUNNEL_DAILY].replace_days(per_event, days),
-        lambda: run.lake[EXPERIMENT_TO_DATE].replace_days(_to_date(run, crowd, daily, known, since), later),
-        lambda: run.lake[EXPERIMENT_HEALTH].replace_days(_health(crowd, everybody, known, since), later),
+        lambda: run.lake[EXPERIMENT_TO_DATE].replace_days(
+            _to_date(run, groups, daily, other_days, known, since), later
+        ),
+        lambda: run.lake[EXPERIMENT_HEALTH].replace_days(_health(groups, everybody, other_days, known, since), later),
     )
+
+
+def _other_days(run: Run, groups: DataFrame, lake_days: LakeDays) -> DataFrame:
+    """experiment_name, day: where a participant converted, and where a registered end has passed."""
+    converted = groups.where("converted IS NOT NULL").select("experiment_name", F.col("converted").alias("day"))
+    return converted.unionByName(lake_days.ends_frame(run)).distinct()
 
 
 def _news(run: Run, frames: FrameCache, since: date) -> tuple[Known, DataFrame]:
@@ -221,19 +257,23 @@ def _after_known(changes: DataFrame, known: Known) -> DataFrame:
     return joined.where("known_until IS NULL OR day > known_until").drop("known_until")
 
 
-def _to_date(run: Run, crowd: DataFrame, daily: DataFrame, known: Known | None, since: date | None) -> DataFrame:
+def _to_date(
+    run: Run, groups: DataFrame, daily: DataFrame, other_days: DataFrame, known: Known | None, since: date | None
+) -> DataFrame:
     policy = run.settings.cross_exposed
     fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
-    changes = daily_changes(entries(crowd, policy, fallback), policy, run.periods)
+    changes = daily_changes(entries(groups, policy, fallback), policy, run.periods)
     if known is not None:
         stored = with_period(known.variants, run.periods)
         news = _after_known(changes, known)
         changes = news.unionByName(stored.select("experiment_name", "variant_id", "period", "day", *COUNTS))
-    return as_of_days(changes, daily, run.periods, since)
+    return as_of_days(changes, daily, other_days, run.periods, since)
 
 
-def _health(crowd: DataFrame, everybody: DataFrame, known: Known | None, since: date | None) -> DataFrame:
-    changes = people_changes(crowd)
+def _health(
+    groups: DataFrame, everybody: DataFrame, other_days: DataFrame, known: Known | None, since: date | None
+) -> DataFrame:
+    changes = people_changes(groups)
     if known is not None:
         stored = known.people.select(
             "experiment_name",
@@ -242,7 +282,7 @@ def _health(crowd: DataFrame, everybody: DataFrame, known: Known | None, since: 
             F.col("cross_exposed_users_to_date").alias("newly_crossed"),
         )
         changes = _after_known(changes, known).unionByName(stored)
-    return health(changes, everybody, since)
+    return health(changes, everybody, other_days, since)
 
 
 AGGREGATE_GOLD = IncrementalStep("aggregate_gold", _OUTPUTS, REGISTRY, _inputs, _rebuild, _extend)

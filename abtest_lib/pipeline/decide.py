@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
-from datetime import date
+from datetime import date, timedelta
 from functools import partial, reduce
 
 from pyspark.sql import DataFrame
@@ -11,21 +11,22 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import (
     COMPARISONS,
-    EVENTS,
     EXPERIMENT_DAILY,
     EXPERIMENT_HEALTH,
     EXPERIMENT_TO_DATE,
+    LAKE_DAILY,
     POSTERIORS,
-    QUARANTINE,
     VERDICTS,
     TableContract,
 )
 from abtest_lib.errors import AbtestError, LakeError
 from abtest_lib.lake.delta_log import Commit
+from abtest_lib.pipeline.lake_days import calendar
 from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.spark.concurrency import concurrently
 from abtest_lib.spark.frame_cache import persisted
+from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.rules import METRIC, RULES_VERSION, Rules
@@ -46,7 +47,7 @@ FirstChange = Mapping[str, date]
 
 
 def _inputs(run: Run) -> Inputs:
-    versions = run.lake.versions(*_COUNTS, POSTERIORS, EVENTS, QUARANTINE)
+    versions = run.lake.versions(*_COUNTS, LAKE_DAILY, POSTERIORS)
     missing = [contract.full_name for contract in _COUNTS if contract.full_name not in versions]
     if missing:
         raise LakeError(f"lake {run.lake} has no {missing[0]}: run aggregate_gold first")
@@ -60,7 +61,10 @@ def _fingerprint(run: Run) -> int:
 
 def _context(run: Run) -> Context:
     settings = run.settings
-    return Context(run.registry, settings.control_names, settings.fallback_variants, settings.cross_exposed)
+    window = settings.attribution_window
+    window_days = math.inf if window is None else window / timedelta(days=1)
+    policy = settings.cross_exposed
+    return Context(run.registry, settings.control_names, settings.fallback_variants, policy, window_days)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:
@@ -114,7 +118,7 @@ def _judged(run: Run, since: FirstChange | None) -> DataFrame:
     if run.lake[POSTERIORS].exists:
         believed = _beliefs(run.lake[POSTERIORS].read())
         joined = joined.join(believed, [*_KEYS, "users", "purchases"], "left")
-    joined = joined.join(F.broadcast(_quarantined(run)), "day", "left")
+    joined = joined.join(F.broadcast(_day_facts(run)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(run.lake[EXPERIMENT_TO_DATE].read().count() / _ROWS_PER_TASK))
     judge = partial(judge_partition, context=_context(run), rules=Rules())
@@ -127,18 +131,17 @@ def _beliefs(posteriors: DataFrame) -> DataFrame:
     return to_date.select(*_KEYS, "users", "purchases", "probability_best", "probability_beats_control")
 
 
-def _quarantined(run: Run) -> DataFrame:
-    """day, quarantined_share: of the rows that give this date, those that were rejected.
-
-    Both are counted by the date as it is written in the row, for rejected rows have no better one.
-    """
-    if not (run.lake[QUARANTINE].exists and run.lake[EVENTS].exists):
-        return run.lake.session.createDataFrame([], "day date, quarantined_share double")
-    accepted = run.lake[EVENTS].read().groupBy(F.col("event_date").alias("day"))
-    rejected = run.lake[QUARANTINE].read().groupBy(F.substring("timestamp", 1, 10).alias("text"))
-    good, bad = accepted.agg(F.count("*").alias("good")), rejected.agg(F.count("*").alias("bad"))
-    joined = good.join(bad, F.col("day").cast("string") == F.col("text"), "inner")
-    return joined.select("day", (F.col("bad") / (F.col("good") + F.col("bad"))).alias("quarantined_share"))
+def _day_facts(run: Run, version: int | None = None) -> DataFrame:
+    """day, quarantined_share and calendar_day: the last day so far that holds a real share of the lake's users."""
+    if not run.lake[LAKE_DAILY].exists:
+        return literal_rows(
+            run.lake.session, [], {"day": "date", "quarantined_share": "double", "calendar_day": "date"}
+        )
+    days = run.lake[LAKE_DAILY].read(version)
+    rows = F.col("events") + F.col("quarantined_rows")
+    shares = days.select("day", (F.col("quarantined_rows") / rows).alias("quarantined_share"))
+    last = literal_rows(run.lake.session, calendar(days).items(), {"day": "date", "calendar_day": "date"})
+    return shares.join(F.broadcast(last), "day", "inner")
 
 
 def _changed_since(run: Run, since: Since) -> FirstChange | None:
@@ -148,7 +151,7 @@ def _changed_since(run: Run, since: Since) -> FirstChange | None:
             _differences(run, contract, since.consumed.get(contract.full_name), since.now.get(contract.full_name))
             for contract in (*_COUNTS, POSTERIORS)
         ]
-        changes.append(_warned_differently(run))
+        changes.append(_days_seen_differently(run, since))
         frames = [frame for frame in changes if frame is not None]
         by_experiment = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day"))
         with translate_spark_errors("comparing the counts with those last judged"):
@@ -181,13 +184,19 @@ def _digests(rows: DataFrame, contract: TableContract) -> DataFrame:
     return used.groupBy(*_DAY_KEYS).agg(F.expr(f"bit_xor(xxhash64({', '.join(columns)}))").alias("digest"))
 
 
-def _warned_differently(run: Run) -> DataFrame:
-    """Stored verdicts whose warning about rejected rows no longer holds, or now does."""
+def _days_seen_differently(run: Run, since: Since) -> DataFrame | None:
+    """experiment_name, day of stored verdicts on days of which the lake now says something else."""
+    before, after = since.consumed.get(LAKE_DAILY.full_name), since.now.get(LAKE_DAILY.full_name)
+    if before == after or before is None:
+        return None
+    limit = Rules().quarantine_warning
+    sides = [
+        _day_facts(run, version).select("day", F.struct(F.col("quarantined_share") > limit, "calendar_day").alias(name))
+        for name, version in (("before", before), ("after", after))
+    ]
+    both = sides[0].join(sides[1], "day", "full").where(~F.col("before").eqNullSafe(F.col("after")))
     stored = run.lake[VERDICTS].read().where(f"NOT array_contains(reasons, '{_NO_DATA}')")
-    was_warned = F.array_contains("reasons", "quarantined_rows")
-    is_warned = F.coalesce(F.col("quarantined_share") > Rules().quarantine_warning, F.lit(False))
-    joined = stored.join(F.broadcast(_quarantined(run)), "day", "left")
-    return joined.where(was_warned != is_warned).select(*_DAY_KEYS)
+    return stored.join(F.broadcast(both), "day", "left_semi").select(*_DAY_KEYS)
 
 
 def _with_since(rows: DataFrame, run: Run, since: FirstChange) -> DataFrame:

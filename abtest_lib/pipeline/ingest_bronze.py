@@ -88,7 +88,7 @@ def _ingest(run: Run, path: str) -> Outcome:
     source = find_source(run.lake.session, path)
     fit_shuffles(run.lake.session, run.settings, source.text_bytes)
     raw = read_raw_events(run.lake.session, source)
-    rows = mark_forgotten(examine(together(raw.frame)), forgotten_people(run.lake))
+    rows = mark_forgotten(examine(together(raw.frame), run.latest_event), forgotten_people(run.lake))
     # Parsing text costs more than keeping what comes of it, and it is looked at twice. With hashes it is the other way.
     with persisted(rows) as rows, persisted(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
@@ -162,8 +162,8 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
     if rejected == 0:
         return Tally(0, 0, 0, 0)
     invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten", "is_sound")
-    known, shape = partial(_known_rejects, run), partial(as_quarantine, quarantined_at=run.started_at)
-    tally = _write_new(run, number_copies(identify(invalid)), known, QUARANTINE, shape)
+    shape = partial(as_quarantine, quarantined_at=run.started_at, latest=run.latest_event)
+    tally = _write_new(run, number_copies(identify(invalid)), partial(_known_rejects, run), QUARANTINE, shape)
     return Tally(rejected, tally.copies, tally.known, tally.written)
 
 

@@ -62,6 +62,12 @@ class Run:
     frames: FrameCache = field(default_factory=FrameCache)
 
     @property
+    def latest_event(self) -> datetime | None:
+        """The latest instant that an event of this run may have; None where the settings set no limit."""
+        tolerance = self.settings.future_tolerance
+        return None if tolerance is None else self.started_at + tolerance
+
+    @property
     def periods(self) -> Periods:
         """The declared period starts of every registered experiment that has some."""
         return {name: item.period_starts for name, item in self.registry.experiments.items() if item.period_starts}
@@ -96,10 +102,6 @@ class Run:
     def fallback_fingerprint(self) -> int:
         """A number that changes with the declared fallback variants."""
         return fingerprint(sorted(self.fallback_by_experiment.items()))
-
-    def declarations_fingerprint(self) -> int:
-        """A number that changes with the declared fallback variants and periods."""
-        return fingerprint([sorted(self.fallback_by_experiment.items()), sorted(self.periods.items())])
 
 
 def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, progress: Progress | None = None) -> Run:

@@ -36,13 +36,14 @@ def people_changes(crowd: DataFrame) -> DataFrame:
     )
 
 
-def health(changes: DataFrame, daily_people: DataFrame, since: date | None) -> DataFrame:
+def health(changes: DataFrame, daily_people: DataFrame, other_days: DataFrame, since: date | None) -> DataFrame:
     """The rows of gold/experiment_health.
 
     Args:
         changes: What `people_changes` gives; a row may stand for all that happened up to its day, and then counts
             nothing for the day itself.
         daily_people: day, experiment_name, participants, over the whole history.
+        other_days: As `as_of_days` takes them; nobody may have been exposed on these days.
         since: The first day wanted, or None for all.
 
     Returns:
@@ -52,9 +53,9 @@ def health(changes: DataFrame, daily_people: DataFrame, since: date | None) -> D
         Window.partitionBy("experiment_name").orderBy("day").rangeBetween(Window.unboundedPreceding, Window.currentRow)
     )
     none = F.lit(None).cast("bigint")
-    present = daily_people.select(
-        "experiment_name", "day", "participants", none.alias("new_people"), none.alias("newly_crossed")
-    )
+    nobody = other_days.select("experiment_name", "day", F.lit(0).cast("bigint").alias("participants"))
+    exposed = daily_people.select("experiment_name", "day", "participants")
+    present = exposed.unionByName(nobody).withColumns({"new_people": none, "newly_crossed": none})
     changed = changes.select("experiment_name", "day", none.alias("participants"), "new_people", "newly_crossed")
     by_day = present.unionByName(changed).repartition("experiment_name").groupBy("experiment_name", "day")
     joined = by_day.agg(*(F.sum(name).alias(name) for name in ("participants", "new_people", "newly_crossed")))
@@ -63,12 +64,12 @@ def health(changes: DataFrame, daily_people: DataFrame, since: date | None) -> D
             "participants_to_date": F.coalesce(F.sum("new_people").over(so_far), F.lit(0)),
             "cross_exposed_users_to_date": F.coalesce(F.sum("newly_crossed").over(so_far), F.lit(0)),
             "cross_exposed_users": F.coalesce("newly_crossed", F.lit(0)).cast("bigint"),
-            "first_day": F.min(F.when(F.col("participants").isNotNull(), F.col("day"))).over(
+            "first_day": F.min(F.when(F.col("participants") > 0, F.col("day"))).over(
                 Window.partitionBy("experiment_name")
             ),
         }
     )
-    rows = summed.where("participants IS NOT NULL")
+    rows = summed.where("participants IS NOT NULL AND first_day <= day")
     if since is not None:
         rows = rows.where(F.col("day") >= F.lit(since))
     return rows.withColumn("days_running", (F.datediff("day", "first_day") + 1).cast("bigint"))

@@ -15,18 +15,19 @@ def together(raw: DataFrame) -> DataFrame:
     return raw.repartition("user_id")
 
 
-def examine(raw: DataFrame) -> DataFrame:
+def examine(raw: DataFrame, latest: datetime | None = None) -> DataFrame:
     """Find the instant of every raw row, and whether the row is sound by itself.
 
     Args:
         raw: The six raw fields as text, raw_record and source_file.
+        latest: The latest instant that an event may have; None sets no limit.
 
     Returns:
         The same rows with event_time (the instant, NULL where there is none) and is_sound (the row breaks no rule over
         one row).
     """
     timed = raw.withColumn("event_time", F.expr(EVENT_TIME))
-    return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES))
+    return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES, latest))
 
 
 def identify(rows: DataFrame) -> DataFrame:
@@ -75,11 +76,11 @@ def judge(rows: DataFrame, surveyed: DataFrame) -> DataFrame:
     return joined.withColumn("is_valid", F.col("is_sound") & F.col("map_faults").isNull())
 
 
-def failed_rules() -> Column:
+def failed_rules(latest: datetime | None = None) -> Column:
     """The names of all the rules that a judged row breaks; a line that did not split is told nothing else."""
     only_malformed = F.array(F.lit(MALFORMED_ROW.name))
     in_map = F.coalesce("map_faults", F.array().cast("array<string>"))
-    every = F.array_union(_faults(EVENT_RULES), in_map)
+    every = F.array_union(_faults(EVENT_RULES, latest), in_map)
     return F.when(F.expr(MALFORMED_ROW.broken), only_malformed).otherwise(every)
 
 
@@ -114,13 +115,13 @@ def as_bronze(rows: DataFrame, ingested_at: datetime) -> DataFrame:
     )
 
 
-def as_quarantine(rows: DataFrame, quarantined_at: datetime) -> DataFrame:
+def as_quarantine(rows: DataFrame, quarantined_at: datetime, latest: datetime | None = None) -> DataFrame:
     """Rejected identified rows in the shape of quarantine/events."""
     return rows.select(
         "row_id",
         *RAW_FIELDS,
         "raw_record",
-        failed_rules().alias("failed_rules"),
+        failed_rules(latest).alias("failed_rules"),
         "source_file",
         F.lit(quarantined_at).alias("quarantined_at"),
     )
@@ -131,12 +132,12 @@ def _length_prefixed(name: str) -> Column:
     return F.when(text.isNull(), "null;").otherwise(F.concat(F.length(text).cast("string"), F.lit(":"), text))
 
 
-def _breaks_any(rules: Iterable[Rule]) -> Column:
+def _breaks_any(rules: Iterable[Rule], latest: datetime | None = None) -> Column:
     breaks_any = F.lit(False)
     for rule in rules:
-        breaks_any = breaks_any | F.coalesce(F.expr(rule.broken), F.lit(False))
+        breaks_any = breaks_any | F.coalesce(F.expr(rule.condition(latest)), F.lit(False))
     return breaks_any
 
 
-def _faults(rules: Iterable[Rule]) -> Column:
-    return F.array_compact(F.array(*(F.when(F.expr(rule.broken), rule.name) for rule in rules)))
+def _faults(rules: Iterable[Rule], latest: datetime | None = None) -> Column:
+    return F.array_compact(F.array(*(F.when(F.expr(rule.condition(latest)), rule.name) for rule in rules)))

@@ -1,6 +1,7 @@
 """What makes a raw row a valid event: the rules, as data."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 LONGEST_FIELD = 100_000
 """Characters; a longer field is damage, and regular expressions must never meet it."""
@@ -21,19 +22,28 @@ _NAMES = rf"split(regexp_replace({_BODY}, '=[^=,]*(?=, |$)', ''), ', ')"
 _IS_MAP = f"experiments LIKE '{{%}}' AND (experiments = '{{}}' OR NOT ({_BODY} RLIKE '{_BAD_PAIR}'))"
 
 
+_NO_LIMIT = datetime(9999, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule of validity.
 
     Attributes:
         name: What quarantine calls it.
-        broken: SQL over the raw fields and `event_time`, true for a row that breaks the rule.
+        broken: SQL over the raw fields and `event_time`, true for a row that breaks the rule; `:latest` stands for the
+            latest instant that an event of this run may have.
         meaning: A sentence for a person.
     """
 
     name: str
     broken: str
     meaning: str
+
+    def condition(self, latest: datetime | None) -> str:
+        """The SQL for a run whose events may be as late as this; None sets no limit."""
+        limit = _NO_LIMIT if latest is None else latest.astimezone(UTC)
+        return self.broken.replace(":latest", f"timestamp'{limit:%Y-%m-%d %H:%M:%S.%f}Z'")
 
 
 _OTHERS = ("event_name", "item_id", "timestamp", "site", "user_id")
@@ -89,6 +99,11 @@ EVENT_RULES = (
         "timestamp_out_of_range",
         f"event_time < timestamp'{EARLIEST} 00:00:00Z' OR event_time >= timestamp'{LATEST} 00:00:00Z'",
         "the time is before 2000 or from 2100 on",
+    ),
+    Rule(
+        "timestamp_in_future",
+        f"event_time > :latest AND event_time < timestamp'{LATEST} 00:00:00Z'",
+        "the time is later than the start of the run (by more than `future_tolerance`), so a clock was wrong",
     ),
     Rule("experiments_missing", _blank("experiments"), "there is no map of experiments, not even {}"),
 )

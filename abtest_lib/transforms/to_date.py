@@ -84,19 +84,23 @@ def daily_changes(entered: DataFrame, policy: CrossExposed, periods: Periods) ->
     )
 
 
-def as_of_days(changes: DataFrame, daily: DataFrame, periods: Periods, since: date | None) -> DataFrame:
-    """Add up changes to the counts as of each day with exposures.
+def as_of_days(
+    changes: DataFrame, daily: DataFrame, other_days: DataFrame, periods: Periods, since: date | None
+) -> DataFrame:
+    """Add up changes to the counts as of each day.
 
     Args:
         changes: What `daily_changes` gives; a row may stand for all that happened up to its day.
         daily: day, experiment_name, variant_id of gold/experiment_daily, over the whole history.
+        other_days: day, experiment_name of the days that have a row although nobody may have been exposed: days on
+            which a participant converted, and registered ends that the data has passed.
         periods: The declared periods.
         since: The first day wanted, or None for all.
 
     Returns:
         day, experiment_name, variant_id, period_start and COUNTS.
     """
-    grid = _grid(daily, periods, since)
+    grid = _grid(daily, other_days, periods, since)
     zero = [F.lit(0).cast("bigint").alias(name) for name in COUNTS]
     wanted = grid.select("experiment_name", "variant_id", "period", "day", *zero, "period_start")
     moved = changes.select(*wanted.columns[:4], *COUNTS, F.lit(None).cast("date").alias("period_start"))
@@ -109,16 +113,21 @@ def as_of_days(changes: DataFrame, daily: DataFrame, periods: Periods, since: da
     return summed.where("period_start IS NOT NULL").drop("period")
 
 
-def _grid(daily: DataFrame, periods: Periods, since: date | None) -> DataFrame:
-    """Each day with exposures × the variants seen by then in the day's period."""
-    shown = with_period(daily.select("day", "experiment_name", "variant_id").repartition("experiment_name"), periods)
-    shown = shown.withColumn("first_day", F.min("day").over(Window.partitionBy("experiment_name")))
-    per_arm = shown.groupBy("experiment_name", "period", "declared_start", "first_day", "variant_id").agg(
-        F.min("day").alias("seen_from"), F.collect_set("day").alias("days")
+def _grid(daily: DataFrame, other_days: DataFrame, periods: Periods, since: date | None) -> DataFrame:
+    """Each day × the variants seen by then in the day's period."""
+    exposed = daily.select("day", "experiment_name", "variant_id")
+    others = other_days.select("day", "experiment_name", F.lit(None).cast("string").alias("variant_id"))
+    shown = with_period(exposed.unionByName(others).repartition("experiment_name"), periods)
+    is_exposed = F.col("variant_id").isNotNull()
+    first_day = F.min(F.when(is_exposed, F.col("day"))).over(Window.partitionBy("experiment_name"))
+    per_arm = (
+        shown.withColumn("first_day", first_day)
+        .groupBy("experiment_name", "period", "declared_start", "first_day", "variant_id")
+        .agg(F.min("day").alias("seen_from"), F.collect_set("day").alias("days"))
     )
+    arm = F.when(is_exposed, F.struct("variant_id", "seen_from"))
     per_period = per_arm.groupBy("experiment_name", "period", "declared_start", "first_day").agg(
-        F.collect_list(F.struct("variant_id", "seen_from")).alias("arms"),
-        F.array_distinct(F.flatten(F.collect_list("days"))).alias("days"),
+        F.collect_list(arm).alias("arms"), F.array_distinct(F.flatten(F.collect_list("days"))).alias("days")
     )
     start = F.coalesce("declared_start", "first_day").alias("period_start")
     active = per_period.select("experiment_name", "period", start, "arms", F.explode("days").alias("day"))

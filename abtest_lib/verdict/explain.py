@@ -34,6 +34,7 @@ class Facts:
         ratio_p_value: p-value of the sample-ratio test.
         cross_exposed_share: Users who saw several arms, of all.
         small: The smallest arm that has too few conversions for a test, its users and those who converted.
+        stray_days: Days that hold too few users to be counted.
     """
 
     day: date
@@ -53,6 +54,7 @@ class Facts:
     ratio_p_value: float | None
     cross_exposed_share: float | None
     small: tuple[str, float, float] | None = None
+    stray_days: Sequence[date] = ()
 
 
 def explain(facts: Facts) -> str:
@@ -64,11 +66,22 @@ def explain(facts: Facts) -> str:
         'Ship B: it converts 6.00 % against 5.00 % for the control A (+20.0 %), and a gain of at least 0.12 percentage
         points is proven.'
     """
+    return _decided(facts) + _strays(facts.stray_days)
+
+
+def _decided(facts: Facts) -> str:
     if facts.decision == Decision.SHIP:
         return _told(facts, f"Ship {facts.arm}", "it", facts.lower, "gain")
     if facts.decision == Decision.KEEP_CONTROL:
         return _keep(facts)
     return _invalid(facts) if facts.decision == Decision.INVALID else _inconclusive(facts)
+
+
+def _strays(days: Sequence[date]) -> str:
+    if not days:
+        return ""
+    listed = ", ".join(str(day) for day in days[:_MAX_LISTED]) + (", …" if len(days) > _MAX_LISTED else "")
+    return f" Too few users to count: {listed}."
 
 
 def _keep(facts: Facts) -> str:

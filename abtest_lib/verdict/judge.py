@@ -182,6 +182,7 @@ class Judgement:
             _nullable(self.validity.ratio_p_value[e, t]),
             _nullable(self.validity.cross_exposed_share[e, t]),
             self._smallest_untested(e, t),
+            self._stray_days(e, t),
             strict=True,
         )
         return (Facts(*values) for values in numbers)
@@ -196,6 +197,11 @@ class Judgement:
         names = self._arm_names(e, np.where(np.isfinite(untested[row, smallest]), smallest, -1))
         counts = zip(names, users[row, smallest].tolist(), purchases[row, smallest].tolist(), strict=True)
         return ((name, n, x) if name is not None else None for name, n, x in counts)
+
+    def _stray_days(self, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]) -> Iterable[list[date]]:
+        has_strays = self.panel.has_strays[e, t].tolist()
+        rows = zip(e.tolist(), t.tolist(), has_strays, strict=True)
+        return (self.panel.stray_days(i, j) if found else [] for i, j, found in rows)
 
     def _listed_arms(
         self, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]

@@ -3,8 +3,11 @@
 A panel is what the rules work on, so that a hundred thousand experiments cost a few array operations.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +16,7 @@ import numpy.typing as npt
 from abtest_lib.config import CrossExposed
 from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints
+from abtest_lib.stats.calendar import first_real_day
 from abtest_lib.verdict.control import ControlChoice
 from abtest_lib.verdict.rules import STRAY_SHARE, STRAY_SHARE_OF_FEW, STRAY_USERS
 
@@ -31,15 +35,17 @@ class Context:
         control_names: Variants that are a control wherever they appear.
         fallback_variants: Variants that mean "not assigned" in every experiment.
         policy: What happened to users who saw several arms.
+        window_days: How long after the first exposure a purchase counts; infinite without a limit.
     """
 
     registry: Registry
     control_names: tuple[str, ...] = ()
     fallback_variants: tuple[str, ...] = ()
     policy: CrossExposed = CrossExposed.FIRST
+    window_days: float = math.inf
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Panel:
     """Histories of E experiments, padded to T days and K arms.
 
@@ -49,6 +55,7 @@ class Panel:
         controls: Their controls, E.
         declared: What the registry says, E; None where it says nothing.
         policy: The cross-exposure policy of the counts.
+        window_days: How long after the first exposure a purchase counts; infinite without a limit.
         day: The as-of day, (E, T); later days follow earlier ones, padding is NaT.
         is_day: Whether there is such a day, (E, T).
         period_start: First day of the period that the counts cover, (E, T).
@@ -64,6 +71,7 @@ class Panel:
         day_purchases: Those who converted, (E, T, K).
         fallback_users: Users of fallback variants to date, (E, T), 0 where there are none.
         quarantined_share: Share of the day's rows that were rejected, (E, T).
+        calendar: The last day so far that holds a real share of the lake's users, (E, T); NaT in the padding.
         shares: Expected share of each arm, (E, T, K); 0 where an arm is not expected.
         is_declared: Whether the shares are registered, (E, T); else equal shares of the arms with users are assumed.
         control: Index of the control among the arms, (E,); -1 without one.
@@ -74,6 +82,7 @@ class Panel:
     controls: tuple[ControlChoice, ...]
     declared: tuple[Experiment | None, ...]
     policy: CrossExposed
+    window_days: float
     day: Days
     is_day: Bools
     period_start: Days
@@ -89,6 +98,7 @@ class Panel:
     day_purchases: Floats
     fallback_users: Floats
     quarantined_share: Floats
+    calendar: Days
     shares: Floats
     is_declared: Bools
     control: Ints
@@ -105,6 +115,37 @@ class Panel:
         most = np.maximum(STRAY_SHARE * everybody, np.minimum(STRAY_USERS, STRAY_SHARE_OF_FEW * everybody))
         undeclared = self.is_declared[:, :, None] & (self.shares == 0)
         return np.asarray(undeclared & (self.users > 0) & (self.users <= most))
+
+    @cached_property
+    def start(self) -> Days:
+        """The first day of the period, as of each day, that holds a real share of the experiment's users, (E, T)."""
+        users = np.where(self.is_day, self.day_users.sum(axis=2, where=~np.isnan(self.day_users)), 0.0)
+        return np.take_along_axis(self.day, first_real_day(users, self.is_first), axis=1)
+
+    @property
+    def first_day(self) -> Days:
+        """The first day of the period that has a row, (E, T)."""
+        first = np.where(self.is_first, self.day, np.datetime64("NaT"))
+        return accumulate_within(first, self.is_first, np.fmax)
+
+    @property
+    def has_strays(self) -> Bools:
+        """Whether days so far hold too few users to be counted: before the start, or after the calendar, (E, T)."""
+        return np.asarray((self.start > self.first_day) | (self.calendar < self.day))
+
+    def stray_days(self, experiment: int, day: int) -> list[date]:
+        """The days so far that hold too few users to be counted, of one experiment as of one day."""
+        so_far = self.day[experiment, : day + 1]
+        start, last = self.start[experiment, day], self.calendar[experiment, day]
+        is_stray = (so_far >= self.first_day[experiment, day]) & ((so_far < start) | (so_far > last))
+        strays: list[date] = so_far[is_stray].tolist()
+        return strays
+
+    @property
+    def elapsed_days(self) -> Floats:
+        """Days from the start of the period to the last real day, (E, T)."""
+        begun = np.where(self.start > self.first_day, self.start, self.period_start)
+        return np.asarray((self.calendar - begun).astype(np.float64) + 1)
 
     @property
     def is_before_start(self) -> Bools:

@@ -32,9 +32,10 @@ def build_panels(columns: Mapping[str, npt.ArrayLike], context: Context) -> Iter
     """Put rows of many experiments into panels.
 
     Args:
-        columns: experiment_name, variant_id, day and period_start (dates as datetime64[D]) and any of ARM_COLUMNS
-            (one value per day × experiment × variant) and DAY_COLUMNS (the same on all rows of a day); every row of
-            an experiment's history. users and purchases must be there; what is left out counts as unknown, or 0.
+        columns: experiment_name, variant_id, day, period_start and calendar_day (dates as datetime64[D]) and any of
+            ARM_COLUMNS (one value per day × experiment × variant) and DAY_COLUMNS (the same on all rows of a day);
+            every row of an experiment's history. users and purchases must be there; what is left out counts as unknown,
+            or 0, and a missing calendar_day as the day itself.
         context: What is declared.
 
     Yields:
@@ -152,6 +153,10 @@ class _Layout:
         day, period_start = np.full((2, *shape[:2]), np.datetime64("NaT"), dtype="datetime64[D]")
         day[e, t] = self._day[rows]
         period_start[e, t] = np.asarray(columns["period_start"], dtype="datetime64[D]")[rows]
+        calendar = day.copy()
+        if "calendar_day" in columns:
+            known = np.asarray(columns["calendar_day"], dtype="datetime64[D]")[rows]
+            calendar[e, t] = np.where(np.isnat(known), day[e, t], known)
         is_seen = np.zeros(shape, dtype=bool)
         is_seen[cells] = True
         fallback = np.zeros(shape[:2])
@@ -170,9 +175,11 @@ class _Layout:
             controls=controls,
             declared=declared,
             policy=self.context.policy,
+            window_days=self.context.window_days,
             day=day,
             is_day=is_day,
             period_start=period_start,
+            calendar=calendar,
             is_first=is_day & np.diff(period_start, axis=1, prepend=np.datetime64("NaT")).astype(bool),
             is_seen=is_seen,
             fallback_users=fallback,

@@ -106,11 +106,21 @@ _ALL = (
     Reason("days_missing", Weight.WARNS, "There are days without any exposure since the start."),
     Reason("arm_without_users", Weight.WARNS, "A registered arm has no users."),
     Reason("stray_users", Weight.WARNS, "A few users saw an arm that the registry gives no share; it is left out."),
+    Reason(
+        "stray_days",
+        Weight.WARNS,
+        "Some days hold too few users to be real, such as events of a wrong clock: ends and weeks do not count them.",
+    ),
     Reason("few_users", Weight.WARNS, "The smallest arm has fewer than 100 users."),
     Reason("less_than_a_week", Weight.WARNS, "Fewer than seven days have passed, so not every weekday is covered."),
     Reason("control_assumed", Weight.WARNS, "No control is registered: the lowest id was taken."),
     Reason(
         "after_planned_end", Weight.INFORMS, "The plan has ended: the last look is repeated, later days add nothing."
+    ),
+    Reason(
+        "windows_open",
+        Weight.INFORMS,
+        "The attribution window of the latest users is still open: purchases to come will count for them.",
     ),
     Reason(
         "below_minimum_effect",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """Stands in every verdict; raised when the same counts may lead to another verdict."""
 
 METRIC = "purchase"

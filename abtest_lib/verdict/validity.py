@@ -103,10 +103,6 @@ def _arm_started_late(panel: Panel, users: Floats, rules: Rules) -> Bools:
 def _warnings(panel: Panel, share: Floats, rules: Rules) -> dict[str, Bools]:
     active = panel.is_active
     arms, everybody = active.sum(axis=2), panel.users.sum(axis=2) + panel.fallback_users
-    passed = (panel.day - panel.period_start).astype(np.float64) + 1
-    rows = accumulate_within(np.ones(panel.day.shape), panel.is_first, np.add)
-    first = accumulate_within(np.where(panel.is_first, panel.day, np.datetime64("NaT")), panel.is_first, np.fmax)
-    since_first = (panel.day - first).astype(np.float64) + 1
     smallest = np.where(active, panel.users, np.inf).min(axis=2)
     assumed = np.array([choice.source is ControlSource.ASSUMED for choice in panel.controls])
     registered = np.array([item is not None for item in panel.declared])
@@ -114,12 +110,33 @@ def _warnings(panel: Panel, share: Floats, rules: Rules) -> dict[str, Bools]:
         "cross_exposed_users": (share > rules.cross_exposed_warning) & (share <= rules.cross_exposed_limit),
         "fallback_share_high": divide(panel.fallback_users, everybody) > rules.fallback_warning,
         "quarantined_rows": panel.quarantined_share > rules.quarantine_warning,
-        "days_missing": since_first > rows,
+        "days_missing": _days_missing(panel),
         "arm_without_users": panel.is_declared & ((panel.shares > 0) & ~active).any(axis=2),
         "stray_users": panel.is_stray.any(axis=2),
         "few_users": (smallest < rules.few_users) & (arms > 0),
-        "less_than_a_week": passed < rules.full_days,
+        "less_than_a_week": panel.elapsed_days < rules.full_days,
+        "stray_days": panel.has_strays,
+        "windows_open": _windows_open(panel),
         "control_assumed": assumed[:, None] & panel.is_control_known,
         "many_arms": arms > rules.many_arms,
         "not_registered": np.broadcast_to(~registered[:, None], active.shape[:2]),
     }
+
+
+def _days_missing(panel: Panel) -> Bools:
+    """Whether days between the start of the period and the last day with exposures have none."""
+    is_exposed = panel.is_day & (panel.day >= panel.start) & (panel.day <= panel.calendar)
+    if np.isfinite(panel.day_users).any():  # rows on which nobody was exposed stand for conversions and ends
+        is_exposed &= (np.nan_to_num(panel.day_users) > 0).any(axis=2)
+    number = accumulate_within(is_exposed.astype(np.float64), panel.is_first, np.add)
+    last = accumulate_within(np.where(is_exposed, panel.day, np.datetime64("NaT")), panel.is_first, np.fmax)
+    return np.asarray((last - panel.start).astype(np.float64) + 1 > number)
+
+
+def _windows_open(panel: Panel) -> Bools:
+    """Whether users entered so lately that their attribution window has not closed by the end of the day."""
+    everybody = panel.with_first_policy("users").sum(axis=2)
+    entered = np.diff(everybody, axis=1, prepend=0.0)
+    entered = np.where(panel.is_first, everybody, entered)
+    last = accumulate_within(np.where(entered > 0, panel.day, np.datetime64("NaT")), panel.is_first, np.fmax)
+    return np.asarray(np.isfinite(panel.window_days) & ((panel.day - last).astype(np.float64) < panel.window_days))

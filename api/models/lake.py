@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
-from abtest_lib.contracts import RUNS
+from abtest_lib.contracts import LAKE_DAILY, RUNS
 from api.models.common import Answer, Count
 
 
@@ -74,6 +74,15 @@ class Quarantine(Answer):
     by_rule: list[QuarantineRule] = Field(description="the rule with most rows first")
 
 
+class StrayDay(Answer):
+    """A day that holds too few users to be real: ends and weeks do not count it."""
+
+    contract = LAKE_DAILY
+
+    day: date
+    users: int
+
+
 class Freshness(Answer):
     """How old the data is and whether the lake can be reached."""
 
@@ -90,4 +99,5 @@ class Quality(Answer):
 
     runs: list[Run] = Field(description="the newest first")
     quarantine: Quarantine = Field(description="what was rejected")
+    stray_days: list[StrayDay] = Field(description="days with too few users to be real, such as of a wrong clock")
     freshness: Freshness = Field(description="how old the data is")

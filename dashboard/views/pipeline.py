@@ -13,6 +13,7 @@ from dashboard.picker import pick_day, pick_experiment
 from dashboard.views import validity
 
 _SAMPLE = 20
+_MOST_STRAY_DAYS = 10
 _LONGEST_CELL = 80
 _SMALLEST_FLOAT = 1e-6
 _INGEST = "ingest_bronze"
@@ -31,6 +32,7 @@ def show() -> None:
         _flow(ingest)
     with right:
         _quarantine(quality["quarantine"])
+    _stray_days(quality.get("stray_days", []))
     _tables(tables)
     _sample(api, tables)
     _runs(runs)
@@ -71,6 +73,13 @@ def _quarantine(quarantine: schemas_lake.Quarantine) -> None:
     chart = pipeline_charts.rejected_rows(by_rule) if by_rule else None
     page.chart(chart, "quarantine", labels.QUARANTINE_TITLE, labels.QUARANTINE_NOTE, labels.QUARANTINE_NONE)
     page.download("quarantine", by_rule)
+
+
+def _stray_days(days: Sequence[schemas_lake.StrayDay]) -> None:
+    if days:
+        listed = ", ".join(f"{day['day']} ({formatting.count(day['users'])})" for day in days[:_MOST_STRAY_DAYS])
+        more = labels.AND_MORE.format(number=len(days) - _MOST_STRAY_DAYS) if len(days) > _MOST_STRAY_DAYS else ""
+        st.warning(labels.STRAY_DAYS.format(days=listed + more))
 
 
 def _tables(tables: Sequence[schemas_lake.TableSummary]) -> None:

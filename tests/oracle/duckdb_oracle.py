@@ -39,6 +39,7 @@ class OracleSettings:
     fallback_variants: tuple[str, ...] = ()
     periods: Mapping[str, Sequence[date]] = field(default_factory=dict)
     fallback_by_experiment: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ends: Mapping[str, date] = field(default_factory=dict)
 
     def is_arm(self, experiment: str, variant: str) -> bool:
         """Whether a variant is more than a fallback."""
@@ -56,6 +57,7 @@ class OracleTables:
     exposures: Counter[tuple[object, ...]]
     purchases: Counter[tuple[object, ...]]
     participants: Table
+    lake_daily: Table
     experiment_daily: Table
     funnel_daily: Table
     experiment_to_date: Table
@@ -81,6 +83,7 @@ def run_oracle(paths: Iterable[Path], settings: OracleSettings) -> OracleTables:
             exposures=Counter(db.execute(f"SELECT {exposures} FROM exposures").fetchall()),  # noqa: S608  constants
             purchases=Counter(db.execute("SELECT user_id, timestamp FROM purchases").fetchall()),
             participants=_rows(db, "participants"),
+            lake_daily=_lake_daily(db, rejected),
             experiment_daily=_rows(db, "experiment_daily"),
             funnel_daily=_rows(db, "funnel_daily"),
             experiment_to_date=_rows(db, "experiment_to_date"),
@@ -317,6 +320,7 @@ def _build_gold(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None
                    count(DISTINCT user_id) FILTER (flag_purchase) AS purchases
             FROM exposures GROUP BY ALL
         """)  # noqa: S608  names from this function
+    _build_ends(db, settings)
     _build_periods(db, settings)
     _build_to_date(db, settings.cross_exposed)
     db.execute("""
@@ -350,8 +354,28 @@ def _build_periods(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> N
         SELECT DISTINCT x.experiment_name, x.day, f.first_day,
                coalesce((SELECT max(p.start) FROM declared p
                          WHERE p.experiment_name = x.experiment_name AND p.start <= x.day), f.first_day) AS period_start
-        FROM exposures x JOIN first f USING (experiment_name)
+        FROM (SELECT experiment_name, day FROM exposures
+              UNION SELECT experiment_name, converted_on FROM people
+              UNION SELECT experiment_name, day FROM ends) x
+        JOIN first f ON f.experiment_name = x.experiment_name AND f.first_day <= x.day
     """)
+
+
+def _build_ends(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None:
+    """Registered ends before the last day that has at least a twentieth of a typical day's users."""
+    users = db.execute("SELECT day, count(DISTINCT user_id) FROM events GROUP BY day ORDER BY day").fetchall()
+    typical = sum(number**2 for _, number in users) / max(1, sum(number for _, number in users))
+    newest = max((day for day, number in users if number >= typical / 20), default=date.min)
+    passed = [(name, end) for name, end in settings.ends.items() if end < newest]
+    columns = {"experiment_name": pa.string(), "day": pa.date32()}
+    _create(db, "ends", {n: pa.array([row[i] for row in passed], t) for i, (n, t) in enumerate(columns.items())})
+
+
+def _lake_daily(db: duckdb.DuckDBPyConnection, rejected: Iterable[Fields]) -> Table:
+    """Users and events of each day, and the rejected rows whose time begins with it."""
+    days = Counter(record[2][:10] for record in rejected if len(record) == len(FIELDS) and record[2])
+    rows = db.execute("SELECT day, count(DISTINCT user_id), count(*) FROM events GROUP BY day ORDER BY day").fetchall()
+    return [(day, users, events, days[str(day)]) for day, users, events in rows]
 
 
 def _build_to_date(db: duckdb.DuckDBPyConnection, policy: str) -> None:

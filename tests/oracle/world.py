@@ -20,6 +20,7 @@ class World:
     values: dict[str, Any] = field(default_factory=dict)
     periods: dict[str, list[date]] = field(default_factory=dict)
     own_fallback: dict[str, list[str]] = field(default_factory=dict)
+    ends: dict[str, date] = field(default_factory=dict)
 
     def settings(self, folder: Path) -> Settings:
         """For the pipeline; the registry is written into the folder."""
@@ -33,6 +34,8 @@ class World:
             shares = [{"1": 0.9, "2": 0.1}, {"1": 0.5, "2": 0.5}]
             allocation = [{"from": start, "arms": shares[turn % 2]} for turn, start in enumerate(starts)]
             entries.setdefault(name, {}).update(start=starts[0], allocation=allocation)
+        for name, end in self.ends.items():
+            entries.setdefault(name, {}).update(end=end)
         return entries
 
     def oracle(self) -> OracleSettings:
@@ -46,4 +49,5 @@ class World:
             fallback_variants=tuple(self.values.get("fallback_variants", ())),
             periods=self.periods,
             fallback_by_experiment=self.own_fallback,
+            ends=self.ends,
         )

@@ -14,6 +14,7 @@ DESIGN = {
     "silver/exposures": "row_id user_id timestamp day event_name item_id site experiment_name variant_id flag_purchase",
     "silver/purchases": "row_id user_id timestamp",
     "silver/participants": "experiment_name user_id variant_id first_exposed_at converted_at cross_exposed_at",
+    "gold/lake_daily": "day users events quarantined_rows",  # ADR 10
     "gold/experiment_daily": "day experiment_name variant_id users purchases",
     "gold/funnel_daily": "day event_name experiment_name variant_id users purchases",
     "gold/experiment_to_date": "day experiment_name variant_id period_start users purchases cross_exposed_users "
@@ -44,6 +45,7 @@ GRAINS = {
     "silver/exposures": "event × experiment",
     "silver/purchases": "purchase",
     "silver/participants": "experiment × user × variant",
+    "gold/lake_daily": "day",
     "gold/experiment_daily": "day × experiment × variant",
     "gold/funnel_daily": "day × event × experiment × variant",
     "gold/experiment_to_date": "as-of day × experiment × variant",
