@@ -69,9 +69,17 @@ def roles(day: ExperimentDay) -> list[str | None]:
         return [None] * len(day.names)
     judged = [_is_judged(day, arm) for arm in range(len(day.names))]
     return [
-        "control" if name == control else "treatment" if judged[arm] or not any(judged) else "fallback"
+        "control" if name == control else "treatment" if judged[arm] or not any(judged) else _aside(day, arm)
         for arm, name in enumerate(day.names)
     ]
+
+
+def _aside(day: ExperimentDay, arm: int) -> str:
+    """Why an arm is not judged: it is a stray one, or a fallback."""
+    if "stray_users" not in (verdict(day) or {}).get("reason_codes", ()):
+        return "fallback"
+    users = [day.value(other, "to_date.users") or 0 for other in range(len(day.names))]
+    return "left_out" if users[arm] <= most_stray_users(np.array(float(sum(users)))) else "fallback"
 
 
 _JUDGED = ("posterior.to_date.users", "posterior.day.users", "comparison.to_date.difference")

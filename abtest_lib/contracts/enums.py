@@ -34,5 +34,7 @@ class Role(StrEnum):
 
     CONTROL = "control"
     TREATMENT = "treatment"
+    LEFT_OUT = "left_out"
+    """A few users saw it although the registry gives it no share; it takes no part."""
     FALLBACK = "fallback"
     """What users get when the assignment fails; no verdict covers it."""

@@ -19,7 +19,8 @@ from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.transforms.participants import is_fallback
-from abtest_lib.verdict.control import choose_control
+from abtest_lib.transforms.stray_arms import stray_arms
+from abtest_lib.verdict.control import choose_control, declared_first
 
 BELIEFS = "beliefs"
 """The name under which ops/runs remembers a fingerprint of the settings and declarations that posteriors depend on."""
@@ -70,8 +71,11 @@ def _groups(run: Run) -> DataFrame:
     daily, to_date = (
         _arms(run, contract, window) for contract, window in zip(_COUNTS, ("day", "to_date"), strict=True)
     )
+    stray = stray_arms(to_date, run.registry.experiments.values())
+    keys = ["day", "experiment_name", "variant_id"]
+    taking_part = daily.unionByName(to_date).join(F.broadcast(stray), keys, "left_anti").select(*to_date.columns)
     arm = F.struct("variant_id", "users", "purchases")
-    grouped = daily.unionByName(to_date).groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("arms"))
+    grouped = taking_part.groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("arms"))
     return grouped.join(F.broadcast(_controls(run, to_date)), "experiment_name", "left")
 
 
@@ -97,7 +101,7 @@ def _control(run: Run, experiment: str, seen: list[str]) -> str | None:
     declared = run.registry.get(experiment)
     if declared is not None and declared.control is not None:
         return declared.control
-    return choose_control(seen, None, run.settings.control_names).variant_id
+    return choose_control(declared_first(seen, declared), None, run.settings.control_names).variant_id
 
 
 def _compare(groups: DataFrame, stored: DataFrame, plan: Plan) -> DataFrame:
@@ -155,7 +159,8 @@ def _version(run: Run, contract: TableContract) -> int:
 def _fingerprint(run: Run) -> int:
     controls = {name: item.control for name, item in run.registry.experiments.items() if item.control is not None}
     fallback = sorted(run.settings.fallback_variants), sorted(run.fallback_by_experiment.items())
-    return fingerprint((_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback))
+    splits = sorted((name, item.allocations) for name, item in run.registry.experiments.items() if item.allocations)
+    return fingerprint((_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits))
 
 
 def _notices(run: Run) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """Which arm the others are compared with."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from abtest_lib.registry import Experiment
 
 
 class ControlSource(StrEnum):
@@ -92,6 +94,19 @@ def fix_control(
         if len(seen) < 2 or (registered is not None and registered not in seen):  # noqa: PLR2004  a comparison needs two
             seen = arms
     return choose_control(seen, registered, names)
+
+
+def declared_first(arms: Sequence[str], item: Experiment | None) -> Sequence[str]:
+    """Leave out arms to which the registry never gives a share, unless it gives one to none of them.
+
+    Args:
+        arms: The arms that have users.
+        item: What the registry declares; None where it says nothing.
+    """
+    if item is None or not item.allocations:
+        return arms
+    declared = {arm for split in item.allocations for arm, share in split.entries if share > 0}
+    return [arm for arm in arms if arm in declared] or arms
 
 
 _MISSING = ControlChoice(None, ControlSource.MISSING)

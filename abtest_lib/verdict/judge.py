@@ -102,7 +102,8 @@ class Judgement:
             _TO_DATE: (self._compare(self.panel.users, self.panel.purchases, e, t), self.panel.is_seen),
             _DAY: (self._compare(day_users, np.nan_to_num(self.panel.day_purchases), e, t), day_users > 0),
         }
-        parts = [self._window(name, result, shown[e, t], e, t) for name, (result, shown) in windows.items()]
+        part = ~self.panel.is_stray[e, t]
+        parts = [self._window(name, result, shown[e, t] & part, e, t) for name, (result, shown) in windows.items()]
         return {name: [*parts[0][name], *parts[1][name]] for name in parts[0]}
 
     def _cells(self, wanted: Bools | None) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -112,7 +113,9 @@ class Judgement:
     def _compare(
         self, users: Floats, purchases: Floats, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
     ) -> Comparisons:
-        return compare_arms(users[e, t], purchases[e, t], self.panel.control[e], self.rules.alpha)
+        """Compare the arms that take part; stray ones must change nothing for the others."""
+        takes_part = np.where(self.panel.is_stray[e, t], 0.0, users[e, t])
+        return compare_arms(takes_part, purchases[e, t], self.panel.control[e], self.rules.alpha)
 
     def _reasons(self, to_date: Comparisons, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]) -> list[list[str]]:
         flags = {code: flag[e, t] for code, flag in self.decisions.flags.items()}

@@ -18,7 +18,7 @@ from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints
 from abtest_lib.stats.calendar import first_real_day
 from abtest_lib.verdict.control import ControlChoice
-from abtest_lib.verdict.rules import STRAY_SHARE, STRAY_SHARE_OF_FEW, STRAY_USERS
+from abtest_lib.verdict.rules import most_stray_users
 
 A = TypeVar("A", bound=np.generic)
 Days = npt.NDArray[np.datetime64]
@@ -112,9 +112,8 @@ class Panel:
     def is_stray(self) -> Bools:
         """Whether an arm that the registry gives no share has some few users, testers' as a rule, (E, T, K)."""
         everybody = self.users.sum(axis=2, keepdims=True)
-        most = np.maximum(STRAY_SHARE * everybody, np.minimum(STRAY_USERS, STRAY_SHARE_OF_FEW * everybody))
         undeclared = self.is_declared[:, :, None] & (self.shares == 0)
-        return np.asarray(undeclared & (self.users > 0) & (self.users <= most))
+        return np.asarray(undeclared & (self.users > 0) & (self.users <= most_stray_users(everybody)))
 
     @cached_property
     def start(self) -> Days:

@@ -200,7 +200,7 @@ class _Layout:
         enough = seen.sum(axis=1) >= min(FEWEST_ARMS, max(len(arms), 1))
         first = int(np.argmax(enough)) if enough.any() else 0
         known = [arm for arm, is_known in zip(arms, seen[first], strict=False) if is_known] or list(arms)
-        return choose_control(known, None, self.context.control_names)
+        return choose_control(declared_first(known, item), None, self.context.control_names)
 
 
 def _index(arms: tuple[str, ...], choice: ControlChoice) -> int:
