@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
+import numpy as np
 from pydantic_core import to_json
 
+from abtest_lib.verdict.rules import most_stray_users
 from api.dayfile import ABSENT, DECISIONS, SRM_STATUSES, ExperimentDay
 from api.directory import to_date
 from api.names import public_id
@@ -76,10 +78,10 @@ def roles(day: ExperimentDay) -> list[str | None]:
 
 def _aside(day: ExperimentDay, arm: int) -> str:
     """Why an arm is not judged: it is a stray one, or a fallback."""
-    if "stray_users" not in (verdict(day) or {}).get("reason_codes", ()):
+    if "stray_users" not in (verdict(day) or {}).get("reasons", ()):
         return "fallback"
     users = [day.value(other, "to_date.users") or 0 for other in range(len(day.names))]
-    return "left_out" if users[arm] <= most_stray_users(np.array(float(sum(users)))) else "fallback"
+    return "left_out" if users[arm] <= most_stray_users(np.float64(sum(users))) else "fallback"
 
 
 _JUDGED = ("posterior.to_date.users", "posterior.day.users", "comparison.to_date.difference")

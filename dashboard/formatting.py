@@ -193,13 +193,17 @@ def json_text(value: object) -> str:
 
 
 def arm_name(variant: schemas.VariantId, role: str | None) -> str:
-    """Return the name of an arm, marked if it is the control or a fallback.
+    """Return the name of an arm, marked if it is the control or is not judged.
 
     Examples:
         >>> arm_name(4915, "control"), arm_name("B", "treatment")
         ('4915 (control)', 'B')
     """
-    marks: dict[str | None, str] = {Role.CONTROL: labels.CONTROL_MARK, Role.FALLBACK: labels.FALLBACK_MARK}
+    marks: dict[str | None, str] = {
+        Role.CONTROL: labels.CONTROL_MARK,
+        Role.FALLBACK: labels.FALLBACK_MARK,
+        Role.LEFT_OUT: labels.LEFT_OUT_MARK,
+    }
     return marks.get(role, "{arm}").format(arm=_shorten(str(variant)))
 
 

@@ -24,6 +24,7 @@ DECISIONS: dict[str | None, str] = {
 ROLES: dict[str, str] = {
     Role.CONTROL: "control",
     Role.TREATMENT: "treatment",
+    Role.LEFT_OUT: "left out: a few users without a registered share",
     Role.FALLBACK: "fallback, not judged",
 }
 WINDOWS: dict[str, str] = {Window.TO_DATE: "To date", Window.DAY: "That day alone"}
@@ -228,6 +229,7 @@ BOUNDARY_OF = "boundary, {arm}"
 HDI_OF = "{arm}: 95\u00a0% between {low} and {high}"
 CONTROL_MARK = "{arm} (control)"
 FALLBACK_MARK = "{arm} (not judged)"
+LEFT_OUT_MARK = "{arm} (left out)"
 PERCENT_OF = "{arm}: {value}"
 
 # Report

@@ -6,7 +6,8 @@ from abtest_lib.contracts.enums import Role
 from abtest_lib.verdict.reasons import sentence_of
 from dashboard import formatting, labels, schemas
 
-_ORDER: dict[str | None, int] = {Role.CONTROL: 0, Role.TREATMENT: 1, None: 1, Role.FALLBACK: 2}
+_ORDER: dict[str | None, int] = {Role.CONTROL: 0, Role.TREATMENT: 1, None: 1, Role.LEFT_OUT: 2, Role.FALLBACK: 3}
+_ASIDE = {Role.LEFT_OUT, Role.FALLBACK}
 _FEWEST_ARMS = 2
 _NOT_REGISTERED = "not_registered"
 _FIT_FAILED = "failed"
@@ -14,13 +15,13 @@ Row = dict[str, str]
 
 
 def control_first(arms: Sequence[schemas.HistoryArm]) -> list[schemas.HistoryArm]:
-    """Sort arms: the control, then treatments in their given order, then fallbacks."""
+    """Sort arms: the control, then treatments in their given order, then arms that are not judged."""
     return sorted(arms, key=lambda arm: _ORDER.get(arm["role"], 1))
 
 
 def without_fallbacks(arms: Sequence[schemas.HistoryArm]) -> list[schemas.HistoryArm]:
     """Return the arms that a verdict covers, the control first."""
-    return control_first([arm for arm in arms if arm["role"] != Role.FALLBACK])
+    return control_first([arm for arm in arms if arm["role"] not in _ASIDE])
 
 
 def posteriors_of(

@@ -160,7 +160,9 @@ def _fingerprint(run: Run) -> int:
     controls = {name: item.control for name, item in run.registry.experiments.items() if item.control is not None}
     fallback = sorted(run.settings.fallback_variants), sorted(run.fallback_by_experiment.items())
     splits = sorted((name, item.allocations) for name, item in run.registry.experiments.items() if item.allocations)
-    return fingerprint((_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits))
+    return fingerprint(
+        (_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits)
+    )
 
 
 def _notices(run: Run) -> tuple[str, ...]:

@@ -114,8 +114,9 @@ class Judgement:
         self, users: Floats, purchases: Floats, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]
     ) -> Comparisons:
         """Compare the arms that take part; stray ones must change nothing for the others."""
-        takes_part = np.where(self.panel.is_stray[e, t], 0.0, users[e, t])
-        return compare_arms(takes_part, purchases[e, t], self.panel.control[e], self.rules.alpha)
+        is_stray = self.panel.is_stray[e, t]
+        users, purchases = (np.where(is_stray, 0.0, values[e, t]) for values in (users, purchases))
+        return compare_arms(users, purchases, self.panel.control[e], self.rules.alpha)
 
     def _reasons(self, to_date: Comparisons, e: npt.NDArray[np.intp], t: npt.NDArray[np.intp]) -> list[list[str]]:
         flags = {code: flag[e, t] for code, flag in self.decisions.flags.items()}

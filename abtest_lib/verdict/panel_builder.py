@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from abtest_lib.registry import Experiment
 from abtest_lib.stats.arrays import Bools, Floats, Ints
-from abtest_lib.verdict.control import ControlChoice, ControlSource, arm_order, choose_control
+from abtest_lib.verdict.control import ControlChoice, ControlSource, arm_order, choose_control, declared_first
 from abtest_lib.verdict.panel import FEWEST_ARMS, Context, Days, Panel
 
 CELL_LIMIT = 300_000

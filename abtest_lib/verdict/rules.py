@@ -19,14 +19,15 @@ STRAY_USERS, STRAY_SHARE_OF_FEW = 10, 0.01
 """In a small experiment up to so many users, while they are no more than this share."""
 
 
-def most_stray_users(everybody: Floats) -> Floats:
+def most_stray_users(everybody: Floats | np.float64) -> Floats:
     """Up to how many users an arm without a share is a stray one, beside so many users of all arms.
 
     Examples:
         >>> most_stray_users(np.array([200.0, 4_000.0, 50_000.0])).tolist()
         [2.0, 10.0, 50.0]
     """
-    return np.maximum(STRAY_SHARE * everybody, np.minimum(STRAY_USERS, STRAY_SHARE_OF_FEW * everybody))
+    most = np.maximum(STRAY_SHARE * everybody, np.minimum(STRAY_USERS, STRAY_SHARE_OF_FEW * everybody))
+    return np.asarray(most)
 
 
 EVERYBODY = "all"

@@ -11,7 +11,7 @@ from abtest_lib.contracts import POSTERIORS, RELEASES, TableContract
 Decision = Literal["ship", "keep_control", "inconclusive", "invalid"]
 Window = Literal["day", "to_date"]
 Rule = Literal["fixed", "planned", "unplanned"]
-Role = Literal["control", "treatment", "fallback"]
+Role = Literal["control", "treatment", "left_out", "fallback"]
 ArmRole = Annotated[Role | None, Field(description="null while the experiment has no verdict")]
 VariantId = Annotated[int | str, Field(description="an integer where the id is a plain number, else the text")]
 Share = Annotated[float, Field(ge=0, le=1)]

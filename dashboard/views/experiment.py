@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from abtest_lib.contracts.enums import Role, Window
+from abtest_lib.contracts.enums import Window
 from dashboard import formatting, labels, markup, page, rows, schemas
 from dashboard.charts import experiment as experiment_charts
 from dashboard.client import Client
@@ -51,7 +51,7 @@ def _verdict(verdict: schemas.Verdict | None) -> None:
 
 
 def _tiles(point: schemas.HistoryPoint, days: int) -> None:
-    arms_seen = sum(arm["role"] != Role.FALLBACK and bool(arm["users"]) for arm in point["variants"])
+    arms_seen = sum(bool(arm["users"]) for arm in rows.without_fallbacks(point["variants"]))
     page.metrics(
         {
             labels.PEOPLE_TO_DATE: formatting.count(point["participants_to_date"]),
