@@ -92,7 +92,7 @@ def test_a_stray_day_ends_no_plan_and_covers_no_week(spark: SparkSession, tmp_pa
     seen = [("VIEW", at(day, user), f"x={'AB'[user % 2]}", f"u{user}") for day in range(1, 6) for user in range(200)]
     strays = [("VIEW", "2009-01-05T10:00:00Z", "x=A", "u1"), ("VIEW", "2024-11-05T10:00:00Z", "x=A", "u7")]
     registry = tmp_path / "registry.yaml"
-    registry.write_text("experiments: {x: {arms: {A: 0.5, B: 0.5}, control: A, end: 2024-03-14}}", encoding="utf-8")
+    registry.write_text("experiments: {x: {control: A, end: 2024-03-14}}", encoding="utf-8")
     settings = load_settings(overrides={"engine": "exact", "registry": registry})
     lake = Lake(spark, tmp_path / "lake")
     run_pipeline(lake, settings, str(write(tmp_path / "e.csv", [*seen, *strays])))
