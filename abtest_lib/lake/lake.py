@@ -11,7 +11,7 @@ from abtest_lib.config import Settings
 from abtest_lib.contracts import TableContract
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
-from abtest_lib.storage import lake_location, use_object_store
+from abtest_lib.storage import check_folder, lake_location, use_object_store
 
 
 class Lake:
@@ -92,13 +92,14 @@ def open_lake(
         The lake; its lease is held until the block ends.
 
     Raises:
-        ConfigError: The location is empty or carries a secret.
+        ConfigError: The location is empty, carries a secret or is a file.
         LakeHeldError: Another pipeline writes this lake.
         MachineError: Spark cannot start.
     """
     from abtest_lib.spark.session import build_session  # noqa: PLC0415  PySpark's start is slow, the lease comes first
 
     location = lake_location(str(path))
+    check_folder(location)
     use_object_store(settings)
     with ExitStack() as stack:
         if settings.writer_lease:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 
 from abtest_lib.errors import LakeHeldError
 from abtest_lib.lake.compare_and_swap import Slot, slot_at
+from abtest_lib.storage import check_folder
 
 LEASE_NAME = "_writer_lease.json"
 LASTS = timedelta(seconds=60)
@@ -71,8 +72,10 @@ def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = L
 
     Raises:
         LakeHeldError: Another pipeline holds it.
+        ConfigError: The lake is a file, or lies below one.
         LakeError: The lake's storage does not let it be written.
     """
+    check_folder(lake)
     slot = slot_at(lake.rstrip("/"), LEASE_NAME)
     keeper = Keeper(slot, lake, *_take(slot, lake, wait, lasts), beat=min(BEAT, lasts / 4), on_loss=_leave)
     with keeper:
