@@ -1,5 +1,6 @@
 """A lake: its location, its tables, and the session that computes with them."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -103,8 +104,16 @@ def open_lake(
     use_object_store(settings)
     with ExitStack() as stack:
         if settings.writer_lease:
-            stack.enter_context(writer_lease(location, wait))
+            lease = writer_lease(location, wait, dies_with_process=_starts_the_jvm(settings))
+            stack.enter_context(lease)
         session = build_session(settings, app_name, input_bytes, [location, input_path or ""])
         lake = Lake(session, location)
         lake._is_leased = True  # noqa: SLF001  taken above, before there was a session to make the lake with
         yield lake
+
+
+def _starts_the_jvm(settings: Settings) -> bool:
+    """Whether the JVM that writes will be a child of this process, rather than its parent or somewhere else."""
+    is_local = (settings.spark_master or "").startswith("local")
+    is_started_for_us = any(name in os.environ for name in ("PYSPARK_GATEWAY_PORT", "SPARK_REMOTE"))
+    return is_local and not is_started_for_us and SparkSession.getActiveSession() is None
