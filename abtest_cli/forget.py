@@ -29,10 +29,14 @@ def forget(
 
     from abtest_cli.boot import open_for_writing
     from abtest_lib.config import load_settings
+    from abtest_lib.errors import ConfigError
     from abtest_lib.pipeline.forget import forget as forget_users
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.storage import check_lake
+    from abtest_lib.user_files import check_utf8
 
+    for given in user or []:
+        check_utf8(given, "the user id", ConfigError)
     wanted = [*(user or []), *_listed(users_file)]
     settings = load_settings(profile, config)
     check_lake(lake)
@@ -47,11 +51,9 @@ def forget(
 
 def _listed(users_file: Path | None) -> list[str]:
     from abtest_lib.errors import ConfigError
+    from abtest_lib.user_files import read_user_file
 
     if users_file is None:
         return []
-    try:
-        lines = users_file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the user ids in {users_file}: {error}") from None
+    lines = read_user_file(users_file, "the user ids", ConfigError).splitlines()
     return [line.strip() for line in lines if line.strip()]

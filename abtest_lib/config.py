@@ -8,17 +8,17 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-import yaml
-from pydantic import BeforeValidator, Field, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from abtest_lib.contracts.table import CONTRACT_VERSION
 from abtest_lib.errors import ConfigError, one_line
+from abtest_lib.user_files import check_utf8, read_user_file
+from abtest_lib.yaml_reader import Plain, read_texts
 
 _DURATION = re.compile(r"(?P<number>\d+)(?P<unit>[dhms])")
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -108,17 +108,18 @@ class Settings(BaseSettings):
 
     @field_validator("fallback_variants", "control_names", mode="before")
     @classmethod
-    def _texts(cls, value: object) -> object:
+    def _texts(cls, value: object, info: ValidationInfo) -> object:
         """The environment gives `DEFAULT`, `A, B` or `[A, B]`; a file gives a list."""
+        if isinstance(value, str) and value.strip().startswith("["):
+            value = read_texts(value, f"setting {info.field_name}", ConfigError)
         if isinstance(value, str):
-            value = [part.strip() for part in value.strip("[] ").split(",") if part.strip()]
-        return tuple(str(item) for item in value) if isinstance(value, (list, tuple)) else value
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("spark_conf", "submit_conf", mode="before")
     @classmethod
-    def _mapping(cls, value: object) -> object:
-        value = yaml.safe_load(value) if isinstance(value, str) else value
-        return {str(key): str(item) for key, item in value.items()} if isinstance(value, dict) else value
+    def _mapping(cls, value: object, info: ValidationInfo) -> object:
+        return read_texts(value, f"setting {info.field_name}", ConfigError) if isinstance(value, str) else value
 
     @field_validator("shuffle_partitions", mode="before")
     @classmethod
@@ -188,12 +189,14 @@ def load_settings(
         >>> load_settings(overrides={"reporting_timezone": "America/Bogota"}).reporting_timezone
         'America/Bogota'
     """
-    merged = _read_profile("base") | _read_profile(profile)
+    merged: dict[str, Any] = _read_profile("base") | _read_profile(profile)
     if config is not None:
-        merged |= _read_yaml(config)
+        merged |= _read_yaml(read_user_file(config, "the settings", ConfigError), str(config))
     merged |= {key: value for key, value in (overrides or {}).items() if value is not None}
     _reject_unknown(merged, "the settings")
     _reject_unknown(_environment_keys(), "the environment, as ABTEST_<SETTING>")
+    for key in _environment_keys():
+        check_utf8(os.environ.get(f"ABTEST_{key.upper()}", ""), f"ABTEST_{key.upper()} =", ConfigError)
     try:
         return Settings(**merged)
     except ValidationError as error:
@@ -206,22 +209,20 @@ def profiles() -> tuple[str, ...]:
     return tuple(sorted(set(names) - {"base", "experiments"}))
 
 
-def _read_profile(name: str) -> dict[str, Any]:
+def _read_profile(name: str) -> dict[str, Plain]:
     if name != "base" and name not in profiles():
         raise ConfigError(f"unknown profile '{name}': the profiles are {', '.join(profiles())}")
-    return _read_yaml(files("conf") / f"{name}.yaml")
+    return _read_yaml((files("conf") / f"{name}.yaml").read_text(encoding="utf-8"), f"conf/{name}.yaml")
 
 
-def _read_yaml(path: Path | Traversable) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the settings in {path}: {one_line(error)}") from None
+def _read_yaml(text: str, place: str) -> dict[str, Plain]:
+    content = read_texts(text, place, ConfigError)
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(f"{path} must hold `setting: value` lines, but holds a {type(content).__name__}")
-    _reject_unknown(content, str(path))
+        held = "a list" if isinstance(content, list) else f"'{one_line(content, 40)}'"
+        raise ConfigError(f"{place} must hold `setting: value` lines, but holds {held}")
+    _reject_unknown(content, place)
     return content
 
 

@@ -122,8 +122,18 @@ def _packages() -> Finding:
 
 
 def _time_zone(name: str) -> Finding:
+    from abtest_lib.spark.java import java_zones  # noqa: PLC0415  the API's installation has no Spark part
+
     offset = datetime(2021, 8, 1, tzinfo=UTC).astimezone(ZoneInfo(name)).strftime("%z")
-    return Finding("time zone", Health.OK, f"{name}, {offset} on 2021-08-01; the machine's own does not matter")
+    found = f"{name}, {offset} on 2021-08-01; the machine's own does not matter"
+    try:
+        release, names = java_zones()
+    except AbtestError as error:
+        return Finding("time zone", Health.WARNING, f"{found}; {one_line(error)}", "the first run tries it")
+    if name in names:
+        return Finding("time zone", Health.OK, found)
+    mend = "set reporting_timezone to another, or update the JDK"
+    return Finding("time zone", Health.FAILED, f"{name} is not among the time zones of Java ({release})", mend)
 
 
 def _memory(driver_memory: str | None) -> Finding:

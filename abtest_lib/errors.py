@@ -67,5 +67,6 @@ def one_line(text: object, limit: int = 300) -> str:
         >>> one_line("a\n   b")
         'a b'
     """
-    folded = " ".join(str(text).split())
+    # A name that is not UTF-8 holds lone surrogates, which no terminal or log can be given.
+    folded = " ".join(str(text).encode("utf-8", "backslashreplace").decode().split())
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"

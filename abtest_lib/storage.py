@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from abtest_lib.errors import ConfigError
+from abtest_lib.user_files import check_utf8
 
 if TYPE_CHECKING:
     from abtest_lib.config import Settings
@@ -74,11 +75,12 @@ def is_s3(path: str) -> bool:
 
 
 def check_location(path: str) -> None:
-    """Refuse a location that carries a secret, without repeating the secret.
+    """Refuse a location that carries a secret, without repeating the secret, or one that is not UTF-8.
 
     Raises:
-        ConfigError: The location has the form s3a://key:secret@bucket.
+        ConfigError: The location has the form s3a://key:secret@bucket, or holds bytes that are not UTF-8.
     """
+    check_utf8(path, "the location", ConfigError)
     scheme, _, rest = path.partition("://")
     authority = rest.split("/", 1)[0]
     # A secret may hold a slash, so that its @ comes later.
@@ -89,6 +91,18 @@ def check_location(path: str) -> None:
         )
 
 
+def check_folder(lake: str) -> None:
+    """Refuse the location of a lake that is a file, or lies below one.
+
+    Raises:
+        ConfigError: Something other than a folder is in the way.
+    """
+    folder = local_folder(lake)
+    there = None if folder is None else next((part for part in (folder, *folder.parents) if part.exists()), None)
+    if there is not None and not there.is_dir():
+        raise ConfigError(f"cannot make a lake at {lake}: {there} is not a folder")
+
+
 def check_lake(lake: str) -> None:
     """Refuse a lake that is not there; an object store says so itself at the first read.
 
@@ -96,6 +110,7 @@ def check_lake(lake: str) -> None:
         ConfigError: The location carries a secret, or is a folder that does not exist.
     """
     check_location(lake)
+    check_folder(lake)
     folder = local_folder(lake)
     if folder is not None and not folder.is_dir():
         raise ConfigError(f"there is no lake at {lake}: abtest run --input PATH --lake {lake} makes one")

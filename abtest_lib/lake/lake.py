@@ -1,5 +1,6 @@
 """A lake: its location, its tables, and the session that computes with them."""
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -11,7 +12,7 @@ from abtest_lib.config import Settings
 from abtest_lib.contracts import TableContract
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
-from abtest_lib.storage import lake_location, use_object_store
+from abtest_lib.storage import check_folder, lake_location, use_object_store
 
 
 class Lake:
@@ -92,18 +93,27 @@ def open_lake(
         The lake; its lease is held until the block ends.
 
     Raises:
-        ConfigError: The location is empty or carries a secret.
+        ConfigError: The location is empty, carries a secret or is a file.
         LakeHeldError: Another pipeline writes this lake.
         MachineError: Spark cannot start.
     """
     from abtest_lib.spark.session import build_session  # noqa: PLC0415  PySpark's start is slow, the lease comes first
 
     location = lake_location(str(path))
+    check_folder(location)
     use_object_store(settings)
     with ExitStack() as stack:
         if settings.writer_lease:
-            stack.enter_context(writer_lease(location, wait))
+            lease = writer_lease(location, wait, dies_with_process=_starts_the_jvm(settings))
+            stack.enter_context(lease)
         session = build_session(settings, app_name, input_bytes, [location, input_path or ""])
         lake = Lake(session, location)
         lake._is_leased = True  # noqa: SLF001  taken above, before there was a session to make the lake with
         yield lake
+
+
+def _starts_the_jvm(settings: Settings) -> bool:
+    """Whether the JVM that writes will be a child of this process, rather than its parent or somewhere else."""
+    is_local = (settings.spark_master or "").startswith("local")
+    is_started_for_us = any(name in os.environ for name in ("PYSPARK_GATEWAY_PORT", "SPARK_REMOTE"))
+    return is_local and not is_started_for_us and SparkSession.getActiveSession() is None

@@ -15,11 +15,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 
 from abtest_lib.errors import LakeHeldError
 from abtest_lib.lake.compare_and_swap import Slot, slot_at
+from abtest_lib.lake.process import Life, ProcessRecord, mark_children, own_record
+from abtest_lib.storage import check_folder
 
 LEASE_NAME = "_writer_lease.json"
 LASTS = timedelta(seconds=60)
@@ -30,6 +32,9 @@ _GIVE_UP = 2 / 3
 """The share of that time after which the holder gives up: its last commit is over before others start."""
 
 _LOOK_AGAIN = timedelta(seconds=2)
+_LOOK_SOON = timedelta(seconds=0.2)
+_ENDS_WITHIN = timedelta(seconds=15)
+"""How long even a run without --wait waits for the JVM of a killed one to follow it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,7 @@ class Holder:
         since: When it was taken, ISO 8601 UTC.
         heartbeat: When its holder last said that it lives, ISO 8601 UTC.
         lasts_seconds: How long after a heartbeat the lease is over.
+        process: The process, where its death means that nothing writes for it any more; None where that is not so.
     """
 
     token: str
@@ -49,16 +55,26 @@ class Holder:
     since: str
     heartbeat: str
     lasts_seconds: float
+    process: ProcessRecord | None = None
+
+    @property
+    def life(self) -> Life:
+        """What is known of the holder beyond its heartbeat."""
+        return Life.UNKNOWN if self.process is None else self.process.life()
 
     @property
     def is_over(self) -> bool:
-        """Whether the holder has been silent for too long."""
+        """Whether the holder is known to be dead, or has been silent for too long."""
+        if self.life is Life.DEAD:
+            return True
         silent = datetime.now(UTC) - datetime.fromisoformat(self.heartbeat)
         return silent.total_seconds() > self.lasts_seconds
 
 
 @contextmanager
-def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = LASTS) -> Iterator[None]:
+def writer_lease(
+    lake: str, wait: timedelta = timedelta(0), lasts: timedelta = LASTS, *, dies_with_process: bool = False
+) -> Iterator[None]:
     """Hold the lease of a lake while the body runs.
 
     The process ends at once, with exit code 1 and one line, when the lease is lost while the body runs: what it would
@@ -68,28 +84,44 @@ def writer_lease(lake: str, wait: timedelta = timedelta(0), lasts: timedelta = L
         lake: The lake's directory or object-store prefix.
         wait: How long to wait for another holder; zero gives up at once.
         lasts: How long after the last heartbeat the lease is over.
+        dies_with_process: Whether all that will write is this process and what it starts from now on. When it is
+            killed, the next pipeline on this machine takes the lease over at once.
 
     Raises:
         LakeHeldError: Another pipeline holds it.
+        ConfigError: The lake is a file, or lies below one.
         LakeError: The lake's storage does not let it be written.
     """
+    check_folder(lake)
     slot = slot_at(lake.rstrip("/"), LEASE_NAME)
-    keeper = Keeper(slot, lake, *_take(slot, lake, wait, lasts), beat=min(BEAT, lasts / 4), on_loss=_leave)
-    with keeper:
+    process = own_record() if dies_with_process else None
+    if process is not None:
+        mark_children(process)
+    taken = _take(slot, lake, wait, _new_holder(lasts, process))
+    with Keeper(slot, lake, *taken, beat=min(BEAT, lasts / 4), on_loss=_leave):
         yield
 
 
-def _take(slot: Slot, lake: str, wait: timedelta, lasts: timedelta) -> tuple[Holder, str, float]:
-    """The new holder, the tag of its lease, and the moment from which others count (time.monotonic)."""
-    until = time.monotonic() + wait.total_seconds()
+def _take(slot: Slot, lake: str, wait: timedelta, mine: Holder) -> tuple[Holder, str, float]:
+    """The holder, the tag of its lease, and the moment from which others count (time.monotonic)."""
+    asked = time.monotonic()
     while True:
-        mine, began = _new_holder(lasts), time.monotonic()
+        mine, began = _beating(mine), time.monotonic()
         tag = slot.create(_text(mine)) or _take_over(slot, mine)
         if tag is not None:
             return mine, tag, began
-        if time.monotonic() >= until:
+        is_ending = _is_ending(slot)
+        left = asked + (max(wait, _ENDS_WITHIN) if is_ending else wait).total_seconds() - time.monotonic()
+        if left <= 0:
             raise _held_error(slot, lake)
-        time.sleep(min(_LOOK_AGAIN.total_seconds(), max(0.0, until - time.monotonic())))
+        time.sleep(min((_LOOK_SOON if is_ending else _LOOK_AGAIN).total_seconds(), left))
+
+
+def _is_ending(slot: Slot) -> bool:
+    """Whether the holder was killed, and only what it had started lives on for a moment."""
+    found = slot.read()
+    holder = None if found is None else _holder(found[0])
+    return holder is not None and holder.life is Life.ENDING
 
 
 def _take_over(slot: Slot, mine: Holder) -> str | None:
@@ -189,10 +221,10 @@ def _leave(reason: str) -> None:
     os._exit(1)
 
 
-def _new_holder(lasts: timedelta) -> Holder:
+def _new_holder(lasts: timedelta, process: ProcessRecord | None) -> Holder:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     owner = f"{_user()}@{socket.gethostname()} (process {os.getpid()})"
-    return Holder(uuid.uuid4().hex, owner, now, now, lasts.total_seconds())
+    return Holder(uuid.uuid4().hex, owner, now, now, lasts.total_seconds(), process)
 
 
 def _user() -> str:
@@ -203,7 +235,7 @@ def _user() -> str:
 
 
 def _beating(holder: Holder) -> Holder:
-    return Holder(holder.token, holder.owner, holder.since, datetime.now(UTC).isoformat(), holder.lasts_seconds)
+    return replace(holder, heartbeat=datetime.now(UTC).isoformat())
 
 
 def _text(holder: Holder) -> str:
@@ -211,7 +243,18 @@ def _text(holder: Holder) -> str:
 
 
 def _holder(text: str) -> Holder | None:
+    """The holder that a lease names; a lease of another version may lack the process, or say more."""
     try:
-        return Holder(**json.loads(text))
-    except (ValueError, TypeError):
+        told = json.loads(text)
+        holder = Holder(**{field.name: told[field.name] for field in fields(Holder) if field.name != "process"})
+        datetime.fromisoformat(holder.heartbeat)
+    except (ValueError, TypeError, KeyError):
+        return None
+    return replace(holder, process=_process(told.get("process")))
+
+
+def _process(told: object) -> ProcessRecord | None:
+    try:
+        return ProcessRecord(**told) if isinstance(told, dict) else None
+    except TypeError:
         return None

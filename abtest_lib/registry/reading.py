@@ -1,7 +1,7 @@
 """The registry's YAML file, read node by node, because every error must name the line on which it stands."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -9,8 +9,10 @@ from typing import TypeVar
 
 import yaml
 
-from abtest_lib.errors import RegistryError, one_line
+from abtest_lib.errors import RegistryError
 from abtest_lib.registry.declarations import Allocation, Experiment, Registry
+from abtest_lib.user_files import read_user_file
+from abtest_lib.yaml_reader import NodeReader, compose, is_null
 
 _SHARE_TOLERANCE = 1e-6
 _MIN_ARMS = 2
@@ -24,7 +26,6 @@ _EXPERIMENT_KEYS = (
     "allocation",
 )
 _ALLOCATION_KEYS = ("from", "arms")
-_NULL_TAG = "tag:yaml.org,2002:null"
 
 T = TypeVar("T")
 
@@ -45,12 +46,9 @@ def load_registry(path: Path | None = None) -> Registry:
         >>> load_registry().get("no such experiment") is None
         True
     """
-    place = str(path) if path is not None else "conf/experiments.yaml"
-    try:
-        text = (files("conf") / "experiments.yaml" if path is None else path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RegistryError(f"cannot read the experiment registry {place}: {one_line(error)}") from None
-    return parse_registry(text, place)
+    if path is None:
+        return parse_registry((files("conf") / "experiments.yaml").read_text(encoding="utf-8"), "conf/experiments.yaml")
+    return parse_registry(read_user_file(path, "the experiment registry", RegistryError), str(path))
 
 
 def parse_registry(text: str, place: str = "the registry") -> Registry:
@@ -71,46 +69,32 @@ def parse_registry(text: str, place: str = "the registry") -> Registry:
         >>> parse_registry(split).get("search/a").allocations[0].shares
         {'A': 0.5, 'B': 0.5}
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = f" line {mark.line + 1}" if mark is not None else ""
-        raise RegistryError(f"{place}{line}: not YAML: {one_line(error.problem)}") from None
-    except yaml.YAMLError as error:
-        raise RegistryError(f"{place}: not YAML: {one_line(error)}") from None
-    return _Reader(place).registry(root)
+    return _Reader(place, RegistryError).registry(compose(text, place, RegistryError))
 
 
-class _Reader:
-    """Turns nodes into declarations; every complaint names file and line."""
-
-    def __init__(self, place: str) -> None:
-        self._place = place
-
-    def _fail(self, node: yaml.Node, problem: str) -> RegistryError:
-        return RegistryError(f"{self._place} line {node.start_mark.line + 1}: {problem}")
+class _Reader(NodeReader):
+    """Turns nodes into declarations."""
 
     def registry(self, root: yaml.Node | None) -> Registry:
-        if root is None or root.tag == _NULL_TAG:
+        if root is None or is_null(root):
             return Registry()
-        listed = self._keys(root, ("experiments",), "the registry").get("experiments")
+        listed = self.keys(root, ("experiments",), "the registry").get("experiments")
         if listed is None:
             return Registry()
         return Registry(
-            {key.value: self._experiment(key.value, value) for key, value in self._pairs(listed, "experiments")}
+            {key.value: self._experiment(key.value, value) for key, value in self.pairs(listed, "experiments")}
         )
 
     def _experiment(self, name: str, node: yaml.Node) -> Experiment:
-        given = self._keys(node, _EXPERIMENT_KEYS, f"experiment '{name}'") if node.tag != _NULL_TAG else {}
-        start = self._scalar(given.get("start"), _as_date, "a date such as 2021-08-01")
+        given = self.keys(node, _EXPERIMENT_KEYS, f"experiment '{name}'") if not is_null(node) else {}
+        start = self.scalar(given.get("start"), _as_date, "a date such as 2021-08-01")
         experiment = Experiment(
             name=name,
-            control=self._scalar(given.get("control"), _as_name, "a variant"),
+            control=self.scalar(given.get("control"), _as_name, "a variant"),
             start=start,
-            end=self._scalar(given.get("end"), _as_date, "a date such as 2021-08-28"),
-            planned_users=self._scalar(given.get("planned_users"), _as_count, "a whole number above zero"),
-            minimum_effect=self._scalar(given.get("minimum_effect"), _as_effect, "a ratio above zero, 0.02 for 2 %"),
+            end=self.scalar(given.get("end"), _as_date, "a date such as 2021-08-28"),
+            planned_users=self.scalar(given.get("planned_users"), _as_count, "a whole number above zero"),
+            minimum_effect=self.scalar(given.get("minimum_effect"), _as_effect, "a ratio above zero, 0.02 for 2 %"),
             fallback_variants=tuple(self._names(given.get("fallback_variants"), "fallback_variants")),
             allocations=tuple(self._allocations(given.get("allocation"), start)),
         )
@@ -120,33 +104,33 @@ class _Reader:
 
     def _allocations(self, node: yaml.Node | None, start: date | None) -> Iterator[Allocation]:
         previous = start
-        for position, entry in enumerate(self._items(node, "allocation")):
-            given = self._keys(entry, _ALLOCATION_KEYS, "an allocation")
-            starts = self._scalar(given.get("from"), _as_date, "a date such as 2021-08-01")
+        for position, entry in enumerate(self.items(node, "allocation")):
+            given = self.keys(entry, _ALLOCATION_KEYS, "an allocation")
+            starts = self.scalar(given.get("from"), _as_date, "a date such as 2021-08-01")
             if position == 0:
                 if start is not None and starts is not None and starts != start:
-                    raise self._fail(given["from"], f"the first allocation is from {starts}, but start is {start}")
+                    raise self.fail(given["from"], f"the first allocation is from {starts}, but start is {start}")
                 starts = starts or start
             elif starts is None or (previous is not None and starts <= previous):
                 where = given.get("from", entry)
-                raise self._fail(where, f"allocation from {starts}: must have a date after the one before, {previous}")
+                raise self.fail(where, f"allocation from {starts}: must have a date after the one before, {previous}")
             if "arms" not in given:
-                raise self._fail(entry, "an allocation needs arms, e.g. {A: 0.5, B: 0.5}")
+                raise self.fail(entry, "an allocation needs arms, e.g. {A: 0.5, B: 0.5}")
             yield Allocation(starts, self._shares(given["arms"]))
             previous = starts
 
     def _shares(self, node: yaml.Node) -> tuple[tuple[str, float], ...]:
         entries = tuple(
-            (key.value, self._scalar(value, _as_share, "a share between 0 and 1") or 0.0)
-            for key, value in self._pairs(node, "arms")
+            (key.value, self.scalar(value, _as_share, "a share between 0 and 1") or 0.0)
+            for key, value in self.pairs(node, "arms")
         )
         total = math.fsum(share for _, share in entries)
         if len(entries) < _MIN_ARMS:
-            raise self._fail(node, f"{len(entries)} arm in the allocation: at least two are needed")
+            raise self.fail(node, f"{len(entries)} arm in the allocation: at least two are needed")
         if any(share <= 0 for _, share in entries):
-            raise self._fail(node, "an arm without a share: every share must be above 0")
+            raise self.fail(node, "an arm without a share: every share must be above 0")
         if abs(total - 1) > _SHARE_TOLERANCE:
-            raise self._fail(node, f"the shares sum to {total:.6g}: they must sum to 1")
+            raise self.fail(node, f"the shares sum to {total:.6g}: they must sum to 1")
         return tuple((arm, share / total) for arm, share in entries)
 
     def _check_dates(self, experiment: Experiment, given: Mapping[str, yaml.Node]) -> None:
@@ -154,65 +138,27 @@ class _Reader:
         first = experiment.start or (splits[0] if splits else None)
         last = splits[-1] if splits else first
         if experiment.end is not None and last is not None and experiment.end < last:
-            raise self._fail(given["end"], f"end is {experiment.end}: must not be before {last}")
+            raise self.fail(given["end"], f"end is {experiment.end}: must not be before {last}")
 
     def _check_arms(self, experiment: Experiment, given: Mapping[str, yaml.Node]) -> None:
         control, fallback = experiment.control, set(experiment.fallback_variants)
         if control is not None and control in fallback:
-            raise self._fail(given["control"], f"control '{control}' is a fallback variant: it cannot be both")
+            raise self.fail(given["control"], f"control '{control}' is a fallback variant: it cannot be both")
         for split in experiment.allocations:
             if control is not None and control not in split.arms:
                 arms = ", ".join(split.arms)
-                raise self._fail(
+                raise self.fail(
                     given["control"], f"control '{control}' has no share in the allocation: its arms are {arms}"
                 )
             both = sorted(fallback.intersection(split.arms))
             if both:
-                raise self._fail(
+                raise self.fail(
                     given["fallback_variants"], f"fallback variant '{both[0]}' has a share: it cannot be an arm"
                 )
 
-    def _keys(self, node: yaml.Node, allowed: tuple[str, ...], owner: str) -> dict[str, yaml.Node]:
-        found = {}
-        for key, value in self._pairs(node, owner):
-            if key.value not in allowed:
-                raise self._fail(key, f"unknown key '{key.value}' in {owner}: allowed are {', '.join(allowed)}")
-            if value.tag != _NULL_TAG:
-                found[key.value] = value
-        return found
-
-    def _pairs(self, node: yaml.Node, owner: str) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-        if not isinstance(node, yaml.MappingNode):
-            raise self._fail(node, f"{owner} must hold `key: value` lines")
-        seen: set[str] = set()
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode) or not key.value.strip():
-                raise self._fail(key, f"a key in {owner} must be a text")
-            if key.value in seen:
-                raise self._fail(key, f"key '{key.value}' stands twice in {owner}")
-            seen.add(key.value)
-            yield key, value
-
-    def _items(self, node: yaml.Node | None, owner: str) -> list[yaml.Node]:
-        if node is None:
-            return []
-        if not isinstance(node, yaml.SequenceNode):
-            raise self._fail(node, f"{owner} must be a list")
-        return list(node.value)
-
     def _names(self, node: yaml.Node | None, owner: str) -> Iterator[str]:
-        for item in self._items(node, owner):
-            yield self._scalar(item, _as_name, "a variant") or ""
-
-    def _scalar(self, node: yaml.Node | None, read: Callable[[str], T], allowed: str) -> T | None:
-        if node is None:
-            return None
-        if not isinstance(node, yaml.ScalarNode):
-            raise self._fail(node, f"a list or mapping: must be {allowed}")
-        try:
-            return read(node.value)
-        except ValueError:
-            raise self._fail(node, f"'{one_line(node.value, 40)}': must be {allowed}") from None
+        for item in self.items(node, owner):
+            yield self.scalar(item, _as_name, "a variant") or ""
 
 
 def _as_name(text: str) -> str:

@@ -1,5 +1,6 @@
 """Which JDK Spark will use; `python -m abtest_lib.spark.java` says so before anything slow starts."""
 
+import io
 import os
 import re
 import shutil
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 from abtest_lib.errors import MachineError
+
+_SHORT_NAMES = frozenset({"EST", "HST", "MST", "GMT+0", "GMT-0"})
+"""What Java reads although its table does not list it: of the names that Python knows, these."""
 
 SUPPORTED_JAVA = (17, 21)
 
@@ -39,6 +43,36 @@ def java_version() -> int:
     if major not in SUPPORTED_JAVA:
         raise MachineError(f"{java} is Java {major or 'of an unknown version'}: Spark needs version 17 or 21")
     return major
+
+
+def java_zones() -> tuple[str, frozenset[str]]:
+    """The release of the time zones that the JDK brings along, e.g. 2025a, and their names.
+
+    `lib/tzdb.dat` begins with: a byte 1, `TZDB`, the number of releases, each, the number of names, each. Numbers take
+    two bytes, texts are preceded by their length.
+
+    Raises:
+        MachineError: There is no JDK, or it has no such file.
+    """
+    table = Path(find_java()).resolve().parent.parent / "lib" / "tzdb.dat"
+    try:
+        content = io.BytesIO(table.read_bytes()[1:])
+        magic = _text(content)
+        releases = [_text(content) for _ in range(_number(content))]
+        names = frozenset(_text(content) for _ in range(_number(content)))
+    except (OSError, ValueError):
+        magic, releases, names = "", [], frozenset()
+    if magic != "TZDB" or not releases:
+        raise MachineError(f"the time zones of the JDK cannot be read from {table}")
+    return releases[-1], names | _SHORT_NAMES
+
+
+def _number(content: io.BytesIO) -> int:
+    return int.from_bytes(content.read(2), "big")
+
+
+def _text(content: io.BytesIO) -> str:
+    return content.read(_number(content)).decode()
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings, memory_bytes
+from abtest_lib.errors import ConfigError
 from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options, write_archive
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
 from abtest_lib.spark.java import java_version
@@ -42,6 +44,7 @@ _S3A_COMPANIONS = {
     "3.3.4": ("com.amazonaws:aws-java-sdk-bundle:1.12.262", "org.wildfly.openssl:wildfly-openssl:1.0.7.Final"),
     "3.4.1": ("software.amazon.awssdk:bundle:2.24.6", "org.wildfly.openssl:wildfly-openssl:1.1.3.Final"),
 }
+_TIME_ZONE = "spark.sql.session.timeZone"
 _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
@@ -79,6 +82,7 @@ def build_session(
 
     Raises:
         MachineError: No usable JDK was found.
+        ConfigError: The engine does not know the reporting time zone.
     """
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
@@ -94,8 +98,20 @@ def build_session(
         builder = builder.config(key, value)
     with redirect_jvm_output():
         session = builder.getOrCreate()
-    session.conf.set("spark.sql.session.timeZone", "UTC")
+    _check_time_zone(session, settings.reporting_timezone)
+    session.conf.set(_TIME_ZONE, "UTC")
     return session
+
+
+def _check_time_zone(session: SparkSession, name: str) -> None:
+    """Ask the engine itself: its list of time zones may be older than Python's."""
+    try:
+        session.conf.set(_TIME_ZONE, name)
+    except PySparkException:
+        raise ConfigError(
+            f"setting reporting_timezone = '{name}': Spark's Java does not know this time zone; choose another, or "
+            "update the JDK"
+        ) from None
 
 
 def keep_classes(session: SparkSession) -> None:
@@ -167,7 +183,7 @@ def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: b
             *([] if class_path is None else [java_options(archive_for(class_path))]),
         ]
     )
-    conf["spark.sql.session.timeZone"] = "UTC"
+    conf[_TIME_ZONE] = "UTC"
     conf["spark.sql.shuffle.partitions"] = str(_LEAST_PARTITIONS)
     if settings.driver_memory is not None:
         conf["spark.driver.memory"] = settings.driver_memory

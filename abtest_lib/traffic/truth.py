@@ -1,5 +1,6 @@
 """The truth beside the traffic: what was put in, and what an owner would have declared beforehand."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, timedelta
@@ -11,6 +12,8 @@ import yaml
 from abtest_lib.errors import UsageError, one_line
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS, FALLBACK, PAGE_KINDS, PAGES, SEARCH_PAGE, Arm, Experiment
 from abtest_lib.traffic.events import Traffic
+from abtest_lib.user_files import read_user_file
+from abtest_lib.yaml_reader import read_texts
 
 _SETTINGS = tuple(item.name for item in fields(Experiment) if item.name not in {"name", "arms"})
 _ARM_SETTINGS = ("share", "lift", "declared")
@@ -106,18 +109,18 @@ def read_effects(path: Path) -> tuple[Experiment, ...]:
     Raises:
         UsageError: The file cannot be read or says something impossible.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageError(f"cannot read the effects in {path}: {one_line(error)}") from None
+    content = read_texts(read_user_file(path, "the effects"), str(path))
     if not isinstance(content, dict):
-        raise UsageError(
-            f"{path} must hold `experiment: {{variant: lift}}` lines, but holds a {type(content).__name__}"
-        )
+        held = "a list" if isinstance(content, list) else f"'{one_line(content, 40)}'"
+        raise UsageError(f"{path} must hold `experiment: {{variant: lift}}` lines, but holds {held}")
     named = _mapping(content.get("experiments", {} if "replace" in content else content), f"experiments in {path}")
-    known = {} if content.get("replace") else {experiment.name: experiment for experiment in DEFAULT_EXPERIMENTS}
+    known = (
+        {}
+        if _truth(content.get("replace"), f"replace in {path}")
+        else {experiment.name: experiment for experiment in DEFAULT_EXPERIMENTS}
+    )
     for name, entry in named.items():
-        known[str(name)] = _experiment(str(name), _mapping(entry, f"experiment '{name}'"), known.get(str(name)))
+        known[name] = _experiment(name, _mapping(entry, f"experiment '{name}'"), known.get(name))
     return tuple(known.values())
 
 
@@ -132,46 +135,66 @@ def _experiment(name: str, entry: Mapping[Any, Any], known: Experiment | None) -
         raise UsageError(f"experiment '{name}': a name must not be blank or hold a brace or a comma")
     if "arms" not in entry and not set(entry) & set(_SETTINGS):
         entry = {"arms": entry}
-    unknown = sorted(map(str, set(entry) - {"arms", *_SETTINGS}))
+    unknown = sorted(set(entry) - {"arms", *_SETTINGS})
     if unknown:
         raise UsageError(
             f"unknown setting '{unknown[0]}' of experiment '{name}': allowed are arms, {', '.join(_SETTINGS)}"
         )
     before = {item: getattr(known, item) for item in _SETTINGS} if known else {"pages": (SEARCH_PAGE,)}
     settings = before | {item: value for item, value in entry.items() if item != "arms"}
-    _check(name, settings)
+    settings = _checked(name, settings)
     arms = _arms(name, _mapping(entry.get("arms", {}), f"arms of experiment '{name}'"), known.arms if known else ())
     if not arms and "arms" not in entry and known is None:
         raise UsageError(f"experiment '{name}' is new and needs arms, e.g. arms: {{'1': {{share: 0.5, lift: 0}}}}")
     return Experiment(name=name, arms=arms, **{**settings, "pages": tuple(settings["pages"])})
 
 
-def _check(name: str, settings: Mapping[str, Any]) -> None:
+def _checked(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with numbers for the texts that a file gives."""
     pages = settings["pages"]
     if not isinstance(pages, (list, tuple)) or not pages or set(pages) - set(PAGES):
         raise UsageError(f"pages of experiment '{name}' = {pages!r}: must be some of {', '.join(PAGES)}")
-    reach = settings.get("reach", PAGE_KINDS)
-    if reach not in range(1, PAGE_KINDS + 1):
-        raise UsageError(f"reach of experiment '{name}' = {reach!r}: must be from 1 to {PAGE_KINDS}")
-    for item in _SHARES:
-        _number(settings.get(item, 0.0), f"{item} of experiment '{name}'", 0.0, 1.0)
+    shares = {
+        item: _number(settings[item], f"{item} of experiment '{name}'", 0.0, 1.0)
+        for item in _SHARES
+        if item in settings
+    }
+    reach = _number(settings.get("reach", PAGE_KINDS), f"reach of experiment '{name}'", 1, PAGE_KINDS)
+    if reach != int(reach):
+        raise UsageError(f"reach of experiment '{name}' = {reach:g}: must be a whole number")
+    planned = _truth(settings.get("planned"), f"planned of experiment '{name}'")
+    return {**settings, **shares, "reach": int(reach), "planned": planned}
 
 
 def _arms(name: str, entry: Mapping[Any, Any], known: tuple[Arm, ...]) -> tuple[Arm, ...]:
     arms = {arm.variant_id: {item: getattr(arm, item) for item in _ARM_SETTINGS} for arm in known}
-    for raw_id, raw in entry.items():
-        variant, place = str(raw_id), f"arm '{raw_id}' of experiment '{name}'"
+    for variant, raw in entry.items():
+        place = f"arm '{variant}' of experiment '{name}'"
         given = dict(raw) if isinstance(raw, dict) else {"lift": raw}
         if set(given) - set(_ARM_SETTINGS):
             raise UsageError(f"{place} = {one_line(raw)!r}: must be a lift, or hold some of {', '.join(_ARM_SETTINGS)}")
-        arms[variant] = {"share": 1.0, "lift": 0.0, "declared": None} | arms.get(variant, {}) | given
-        _number(arms[variant]["lift"], f"lift of {place}", -1.0, 10.0)
-        _number(arms[variant]["share"], f"share of {place}", 0.0, 1e9)
+        arm = {"share": 1.0, "lift": 0.0, "declared": None} | arms.get(variant, {}) | given
+        arm["lift"] = _number(arm["lift"], f"lift of {place}", -1.0, 10.0)
+        arm["share"] = _number(arm["share"], f"share of {place}", 0.0, 1e9)
+        if arm["declared"] is not None:
+            arm["declared"] = _number(arm["declared"], f"declared of {place}", 0.0, 1.0)
+        arms[variant] = arm
     if arms and not sum(arm["share"] for arm in arms.values()):
         raise UsageError(f"the shares of experiment '{name}' sum to 0: at least one must be positive")
     return tuple(Arm(variant, **settings) for variant, settings in arms.items())
 
 
-def _number(value: object, place: str, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise UsageError(f"{place} = {value!r}: must be a number from {low:g} to {high:g}")
+def _number(value: object, place: str, low: float, high: float) -> float:
+    try:
+        number = float(value) if isinstance(value, (str, float, int)) else math.nan
+    except ValueError:
+        number = math.nan
+    if not low <= number <= high:
+        raise UsageError(f"{place} = {one_line(value)}: must be a number from {low:g} to {high:g}")
+    return number
+
+
+def _truth(value: object, place: str) -> bool:
+    if value not in {None, True, False, "true", "false"}:
+        raise UsageError(f"{place} = {one_line(value)}: must be true or false")
+    return value in {True, "true"}

@@ -4,10 +4,11 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from abtest_lib.errors import ConfigError, one_line
+from abtest_lib.user_files import read_user_file
+from abtest_lib.yaml_reader import read_texts
 
 _CRON_FIELD = r"[0-9*/,-]+"
 S3Path = Annotated[str, StringConstraints(pattern=r"^s3a?://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s?#]+)+$")]
@@ -65,11 +66,9 @@ def load_deployment(path: Path) -> Deployment:
     Raises:
         ConfigError: It cannot be read, or a key or value is not allowed.
     """
+    content = read_texts(read_user_file(path, "the deployment", ConfigError), str(path), ConfigError)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Deployment.model_validate(content)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"cannot read the deployment in {path}: {one_line(error)}") from None
     except ValidationError as error:
         problem = error.errors()[0]
         name = ".".join(map(str, problem["loc"])) or "the file"

@@ -87,7 +87,53 @@ def test_numbers_in_lists_become_texts(tmp_path: Path) -> None:
     config = write(tmp_path / "mine.yaml", "fallback_variants: [0, DEFAULT]\nspark_conf: {spark.a: 1, spark.b: true}\n")
     settings = load_settings(config=config)
     assert settings.fallback_variants == ("0", "DEFAULT")
-    assert settings.spark_conf == {"spark.a": "1", "spark.b": "True"}
+    assert settings.spark_conf == {"spark.a": "1", "spark.b": "true"}
+
+
+def test_texts_that_yaml_takes_for_something_else_stay_as_they_are(tmp_path: Path) -> None:
+    text = """
+fallback_variants: [off, 1.10, 007, null]
+control_names: [no, on]
+conversion_event: yes
+driver_memory: 1_0
+s3_region: 1e3
+s3_kms_key_id: 2021-08-01
+spark_conf: {spark.a: on, spark.b: 1.10, spark.c: 0o17}
+submit_conf: {spark.d: 12:30}
+prior: 1.0
+"""
+    settings = load_settings(config=write(tmp_path / "mine.yaml", text))
+    assert settings.fallback_variants == ("off", "1.10", "007", "null")
+    assert settings.control_names == ("no", "on")
+    assert settings.conversion_event == "yes"
+    assert (settings.driver_memory, settings.s3_region, settings.s3_kms_key_id) == ("1_0", "1e3", "2021-08-01")
+    assert settings.spark_conf == {"spark.a": "on", "spark.b": "1.10", "spark.c": "0o17"}
+    assert (settings.submit_conf, settings.prior) == ({"spark.d": "12:30"}, "1.0")
+
+
+def test_the_environment_keeps_texts_like_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ABTEST_FALLBACK_VARIANTS", "[off, 1.10, 'a, b']")
+    monkeypatch.setenv("ABTEST_CONTROL_NAMES", "no, on")
+    monkeypatch.setenv("ABTEST_SPARK_CONF", "{spark.a: on}")
+    settings = load_settings()
+    assert settings.fallback_variants == ("off", "1.10", "a, b")
+    assert settings.control_names == ("no", "on")
+    assert settings.spark_conf == {"spark.a": "on"}
+    monkeypatch.setenv("ABTEST_FALLBACK_VARIANTS", "[off")
+    with pytest.raises(ConfigError, match="setting fallback_variants line 1: not YAML"):
+        load_settings()
+    monkeypatch.setenv("ABTEST_FALLBACK_VARIANTS", "\udcff")
+    with pytest.raises(ConfigError, match=r"ABTEST_FALLBACK_VARIANTS = .*must be UTF-8"):
+        load_settings()
+
+
+def test_numbers_and_truth_values_are_read_where_a_setting_is_one(tmp_path: Path) -> None:
+    text = "writer_lease: no\ns3_path_style: true\nseed: 7\nshuffle_partitions: 12\nattribution_window: null\n"
+    settings = load_settings(config=write(tmp_path / "mine.yaml", text))
+    assert (settings.writer_lease, settings.s3_path_style) == (False, True)
+    assert (settings.seed, settings.shuffle_partitions, settings.attribution_window) == (7, 12, None)
+    with pytest.raises(ConfigError, match="attribution_window = '90': not a duration"):
+        load_settings(config=write(tmp_path / "mine.yaml", "attribution_window: 90\n"))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +178,7 @@ def test_variables_of_the_tools_around_are_left_alone(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("- a\n- b\n", "holds a list"), ("a: [1,\n", "cannot read the settings"), ("7", "holds a int")],
+    [("- a\n- b\n", "holds a list"), ("a: [1,\n", r"mine\.yaml line 2: not YAML"), ("7", "holds '7'")],
 )
 def test_files_that_are_no_settings(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):

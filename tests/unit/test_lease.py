@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from abtest_lib.config import load_settings
-from abtest_lib.errors import LakeError, LakeHeldError
+from abtest_lib.errors import ConfigError, LakeHeldError
 from abtest_lib.lake.compare_and_swap import LocalSlot, ObjectSlot, Slot
 from abtest_lib.lake.lake import Lake
 from abtest_lib.lake.lease import LEASE_NAME, Holder, Keeper, writer_lease
@@ -109,7 +109,7 @@ def test_a_run_that_writes_nothing_leaves_no_folder_behind(tmp_path: Path) -> No
 
 def test_a_lake_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LakeError, match=r"cannot write .*file.*a pipeline needs the right"):
+    with pytest.raises(ConfigError, match=r"cannot make a lake at .*: .*file is not a folder"):
         writer_lease(str(tmp_path / "file" / "lake")).__enter__()
 
 

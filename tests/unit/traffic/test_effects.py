@@ -43,7 +43,7 @@ def test_a_new_experiment_is_added_and_replace_leaves_it_alone(tmp_path: Path) -
         ({"a": {"arms": {"1": {"share": 0}}}}, "sum to 0"),
         ({"a": {"pages": ["search"]}}, "is new and needs arms"),
         ({"a": {"arms": {"1": 0}, "colour": "red"}}, "unknown setting 'colour'"),
-        ({"a": {"arms": {"1": 0}, "reach": 9}}, "must be from 1 to 4"),
+        ({"a": {"arms": {"1": 0}, "reach": 9}}, "must be a number from 1 to 4"),
         ({"a": {"arms": {"1": 0}, "fallback": 2}}, "fallback of experiment 'a' = 2"),
         ({"a,b": {"1": 0}}, "must not be blank or hold a brace or a comma"),
     ],
