@@ -17,6 +17,7 @@ from pyspark.sql.types import FractionalType, MapType, StructType, TimestampType
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
+from abtest_lib.ingest.column_hints import hints
 from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.storage import local_folder
 
@@ -189,9 +190,11 @@ def _csv_header(spark: SparkSession, name: str) -> tuple[str, ...]:
     missing = [column for column in RAW_FIELDS if column not in header]
     if missing:
         shown = one_line(line, 120) or "a blank line"
+        hint = hints(header)
         raise InputError(
             f"input file {name} lacks column {missing[0]}: its header is «{shown}», "
             f"expected {','.join(RAW_FIELDS)} in any order, separated by commas, in UTF-8"
+            + (f"; {hint}" if hint else "")
         )
     repeated = [column for column in RAW_FIELDS if header.count(column) > 1]
     if repeated:
@@ -250,7 +253,9 @@ def _read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
         frame = spark.read.parquet(*_literal(files))
         missing = [column for column in RAW_FIELDS if column not in frame.columns]
         if missing:
-            raise InputError(f"input file {files[0]} lacks column {missing[0]}: it has {', '.join(frame.columns)}")
+            hint = hints(frame.columns)
+            has = f"it has {', '.join(frame.columns)}{f'; {hint}' if hint else ''}"
+            raise InputError(f"input file {files[0]} lacks column {missing[0]}: {has}")
         notices += _extra_columns(frame.columns, files[0])
         parts.append(_six_fields(frame, _parquet_fields(frame.schema), F.lit(None).cast("string")))
     return RawEvents(reduce(DataFrame.unionByName, parts), notices)

@@ -1,0 +1,1 @@
+"""Input files: found, understood, and read as text."""
