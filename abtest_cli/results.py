@@ -26,8 +26,8 @@ Row = dict[str, Any]
 
 
 def results(
-    experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
     lake: LakeOption,
+    experiment: Annotated[str | None, typer.Argument(help="The experiment's name; without it all are listed.")] = None,
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day; the last one when not given.")
     ] = None,
@@ -39,6 +39,9 @@ def results(
 
     from abtest_lib.errors import UsageError, one_line
 
+    if experiment is None:
+        _list_all(lake)
+        return
     if window not in {"to_date", "day"}:
         raise UsageError(f"unknown window '{one_line(window, 60)}': the windows are to_date, day")
     wanted = None if day is None else day.date()
@@ -54,6 +57,18 @@ def results(
     if verdict is not None:
         decision = verdict["decision"].replace("_", " ")
         console.print(f"[bold]{decision}[/]: {escape(one_line(verdict['explanation'], 1_000))}", highlight=False)
+
+
+def _list_all(lake: str) -> None:
+    from rich.console import Console
+
+    from abtest_cli.verdict_table import print_verdicts, read_latest
+    from abtest_lib.errors import LakeError
+
+    verdicts = read_latest(lake)
+    if not verdicts.rows:
+        raise LakeError(f"lake {lake} has no gold/verdicts: run the pipeline first")
+    print_verdicts(Console(), verdicts, lake, most=None)
 
 
 def find_posterior(lake: str, experiment: str, day: date | None, window: str) -> tuple[date, list[Row]]:
