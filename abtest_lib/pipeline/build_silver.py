@@ -156,10 +156,8 @@ def _notices(run: Run) -> tuple[str, ...]:
         return ()
     listed = ", ".join(f"{one_line(row['event_name'], 40)} ({row['count']:,})" for row in names)
     wanted = one_line(run.settings.conversion_event, 40)
-    return (
-        f"conversion_event = {wanted}, and no event has this name, so nobody converts; the most frequent names are "
-        f"{listed}: set ABTEST_CONVERSION_EVENT",
-    )
+    said = f"conversion_event = {wanted}, and no event has this name, so nobody converts"
+    return (f"{said}; the most frequent names are {listed}: set ABTEST_CONVERSION_EVENT",)
 
 
 BUILD_SILVER = IncrementalStep("build_silver", _OUTPUTS, REGISTRY, _inputs, _rebuild, _extend, _notices)

@@ -41,6 +41,7 @@ _COUNTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
 _KEYS = ("day", "experiment_name", "variant_id")
 _DAY_KEYS = ("day", "experiment_name")
 _ROWS_PER_TASK = 250_000
+_MOST_NAMES = 3
 _NO_DATA = "no_data"
 
 FirstChange = Mapping[str, date]
@@ -252,12 +253,11 @@ def _notices(run: Run) -> tuple[str, ...]:
     if not declared or not names or set(declared) & set(names):
         return ()
     pairs = [(name, close) for name in declared for close in get_close_matches(name, names, n=1, cutoff=0.6)]
-    likely = "".join(f"; {one_line(name, 60)} is like {one_line(close, 60)}" for name, close in pairs[:3])
-    seen = ", ".join(one_line(name, 60) for name in sorted(names)[:3])
-    return (
-        f"the registry {run.settings.registry or ''} names {len(declared):,} experiments, and none of them is in the "
-        f"data, which holds {seen}{', …' if len(names) > 3 else ''}{likely}",  # noqa: PLR2004  as many as are shown
-    )
+    likely = "".join(f"; {one_line(name, 60)} is like {one_line(close, 60)}" for name, close in pairs[:_MOST_NAMES])
+    shown = sorted(names)[:_MOST_NAMES]
+    seen = ", ".join(one_line(name, 60) for name in shown) + (", …" if len(names) > len(shown) else "")
+    registry = f"the registry {run.settings.registry or ''} names {len(declared):,} experiments"
+    return (f"{registry}, and none of them is in the data, which holds {seen}{likely}",)
 
 
 DECIDE = IncrementalStep("decide", (VERDICTS, COMPARISONS), DECLARED, _inputs, _rebuild, _extend, _notices)
