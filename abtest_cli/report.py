@@ -64,11 +64,11 @@ def _address(lake: str) -> Iterator[str]:
     import uvicorn
 
     from abtest_lib.errors import LakeError
-    from api.cache import Cache
-    from api.logs import configure_logs
+    from api.http.logs import configure_logs
     from api.main import create_app
-    from api.mirror import mirror_once
+    from api.mirror.process import mirror_once
     from api.settings import load_api_settings
+    from api.store.cache import Cache
 
     configure_logs("error")
     with tempfile.TemporaryDirectory(prefix="abtest-report-") as folder, socket.socket() as listener:

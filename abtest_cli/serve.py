@@ -36,8 +36,8 @@ def serve(
     _check_port(host, port)
     import uvicorn
 
-    from api.connections import raise_file_limit
-    from api.logs import uvicorn_log_config
+    from api.http.connections import raise_file_limit
+    from api.http.logs import uvicorn_log_config
 
     raise_file_limit()
     os.environ["PYTHONSAFEPATH"] = "1"  # for workers and the mirror: the working folder may hold an api.py
@@ -51,7 +51,7 @@ def serve(
         access_log=False,
         log_config=uvicorn_log_config("warning"),
         server_header=False,
-        http="api.connections:GuardedProtocol",
+        http="api.http.connections:GuardedProtocol",
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 
@@ -60,8 +60,8 @@ def _check() -> None:
     """Say what is wrong with the settings before a server starts."""
     from abtest_lib.errors import ConfigError
     from abtest_lib.registry import load_registry
-    from api.cache import Cache
     from api.settings import load_api_settings
+    from api.store.cache import Cache
 
     settings = load_api_settings()
     load_registry(settings.registry)

@@ -15,16 +15,18 @@ from fastapi.routing import APIRoute
 from starlette.responses import RedirectResponse, Response
 
 from abtest_lib import __version__
-from api import models, problems, routes_experiments, routes_lake, routes_plan
-from api.finding import ResultLane
-from api.logs import configure_logs
-from api.metrics import Metrics
-from api.middleware import RequestMiddleware
-from api.service import Service
+from api import models
+from api.http import errors
+from api.http.logs import configure_logs
+from api.http.metrics import Metrics
+from api.http.middleware import RequestMiddleware
+from api.http.result_lane import ResultLane
+from api.routes import experiments, lake, plan
 from api.settings import ApiSettings, load_api_settings
+from api.store.service import Service
 
 _DESCRIPTION = "Verdicts of A/B tests, from one release of the gold tables at a time."
-_ROUTERS = (routes_experiments.router, routes_lake.router, routes_plan.router)
+_ROUTERS = (experiments.router, lake.router, plan.router)
 _GZIP_FROM = 1_000  # bytes
 
 
@@ -56,7 +58,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.state.metrics = Metrics(app.state.service)
     visibility = "private" if settings.key_hashes else "public"
     app.state.cache_control = f"{visibility}, max-age={settings.max_age_seconds}"
-    problems.install(app)
+    errors.install(app)
     for router in _ROUTERS:
         app.include_router(router)
     app.add_api_route("/", _to_docs, include_in_schema=False)
@@ -72,7 +74,7 @@ async def _to_docs(request: Request) -> Response:
 
 def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
     """The last one added is the outermost."""
-    route = next(route for route in routes_experiments.router.routes if route.name == "result")  # type: ignore[attr-defined]
+    route = next(route for route in experiments.router.routes if route.name == "result")  # type: ignore[attr-defined]
     app.add_middleware(ResultLane, service=app.state.service, route=route)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4)
     app.add_middleware(RequestMiddleware, settings=settings, metrics=app.state.metrics)

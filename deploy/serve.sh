@@ -12,7 +12,7 @@ api)
     # Settings are variables: ABTEST_LAKE and ABTEST_API_…, listed in docs/api.md.
     exec python -P -m uvicorn api.main:create_app --factory --host "$host" --port "$port" \
         --workers "${WEB_CONCURRENCY:-1}" --no-access-log --no-server-header --timeout-graceful-shutdown 10 \
-        --http api.connections:GuardedProtocol --log-level warning
+        --http api.http.connections:GuardedProtocol --log-level warning
     ;;
 dashboard)
     # ABTEST_DASHBOARD_API says where the API is.

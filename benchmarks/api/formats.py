@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlite_day
 
-from api import dayfile, packing
+from api.store import day_file, packing
 
 _GROUP = 128
 """Rows of a row group: the smaller, the less a lookup decodes, and the longer the footer."""
@@ -38,7 +38,7 @@ def packed(folder: Path, days: list[dict[str, pa.Table]]) -> Iterator[tuple[str,
     """The private format, from disk and from memory."""
     for number, tables in enumerate(days):
         (folder / f"{number}.day").write_bytes(packing.pack_day(lakes.days(number + 1)[number], tables))
-    files = [dayfile.DayFile(folder / f"{number}.day") for number in range(len(days))]
+    files = [day_file.DayFile(folder / f"{number}.day") for number in range(len(days))]
     yield "packed, disk", files[0].path, [file.read for file in files]
     for file in files:
         file.load()

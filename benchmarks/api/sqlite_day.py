@@ -1,4 +1,4 @@
-"""A day of gold as one SQLite file, in two ways: what was tried instead of `api.dayfile` (docs/adr/0011)."""
+"""A day of gold as one SQLite file, in two ways: what was tried instead of `api.store.day_file` (docs/adr/0011)."""
 
 import json
 import sqlite3
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic_core import from_json, to_json
 
-from api.names import natural_order
+from api.http.names import natural_order
 
 METRIC = "purchase"
 WINDOWS = ("day", "to_date")

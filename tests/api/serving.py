@@ -9,11 +9,11 @@ from pathlib import Path
 
 import uvicorn
 
-from api.cache import Cache
-from api.connections import GuardedProtocol
+from api.http.connections import GuardedProtocol
 from api.main import create_app
-from api.mirror import mirror_once
+from api.mirror.process import mirror_once
 from api.settings import ApiSettings, load_api_settings
+from api.store.cache import Cache
 
 with warnings.catch_warnings():
     # Starlette 1.x asks for httpx2, a fork that the other tools here do not speak yet.

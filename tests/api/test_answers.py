@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from serving import TestClient
 
 from api import models
-from api.listing import Sort
+from api.routes.listing import Sort
 
 T = TypeVar("T", bound=BaseModel)
 TABLES = [

@@ -18,13 +18,16 @@ from typing import Any
 
 import httpx
 import pytest
+import structlog
 from lakes import build_lake
 from serving import TestClient, listening, served, settings_for
 
-from api import connections, mirror, service
-from api.cache import Cache
+from api.http import connections, errors, middleware
 from api.main import create_app
-from api.planner import MOST_WAITING, BusyError, Planner
+from api.mirror import process as mirror
+from api.routes.planner import MOST_WAITING, BusyError, Planner
+from api.store import service
+from api.store.cache import Cache
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
@@ -108,8 +111,10 @@ def test_entity_tags_are_compared_weakly(lake: Path, tmp_path: Path, known: str,
 
 
 def test_an_unexpected_error_keeps_its_id_and_headers_and_is_one_log_line(
-    lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    lake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for module in (errors, middleware):  # loggers keep the level of their first use
+        monkeypatch.setattr(module, "log", structlog.get_logger())
     with served(lake, tmp_path) as ready:  # mirrored once
         assert ready.get("/version").status_code == 200
     app = create_app(

@@ -8,7 +8,7 @@ from serving import TestClient
 
 from abtest_lib.contracts import VERDICTS
 from abtest_lib.verdict.rules import RULES_VERSION
-from api import examples
+from api.models import examples
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 

@@ -1,8 +1,8 @@
 """What surrounds every answer: entity tags, compression, ids, keys, origins, time limits, documentation."""
 
+import asyncio
 import json
 import re
-import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import pytest
 from serving import TestClient, listening, served
 
 from abtest_lib.errors import ConfigError
-from api import models, replies, routes_plan
+from api import models
+from api.http import responses
 from api.settings import load_api_settings
 
 RESULT = "/experiment/search|ranking/result?day=2021-08-01"
@@ -161,7 +162,11 @@ def test_origins(lake: Path, tmp_path: Path, client: TestClient) -> None:
 
 
 def test_a_time_limit(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes_plan, "_users_per_arm", lambda _: time.sleep(0.4) or 1)
+    async def slowly(*_: object) -> tuple[int, list[object]]:
+        await asyncio.sleep(0.4)
+        return 1, []
+
+    monkeypatch.setattr(Planner, "compute", slowly)
     with served(lake, tmp_path, request_timeout_seconds=0.1) as client:
         answer = client.get("/plan?baseline=0.1&lift=0.1")
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -169,10 +174,10 @@ def test_a_time_limit(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unexpected_error_tells_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    async def fail(*_: object) -> None:
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr(routes_plan, "_users_per_arm", fail)
+    monkeypatch.setattr(Planner, "compute", fail)
     answer = client.get("/plan?baseline=0.1&lift=0.1")
     assert answer.status_code == 500
     assert answer.json()["detail"] == "an unexpected error; the logs say more"
@@ -216,7 +221,7 @@ def test_examples_have_the_documented_shape(client: TestClient) -> None:
                     shown += 1
     assert shown >= 30
     assert len(paths) == 14
-    assert replies.INVALID["content"]
+    assert responses.INVALID["content"]
 
 
 @pytest.mark.parametrize(

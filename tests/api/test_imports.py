@@ -26,7 +26,7 @@ def run(*lines: str) -> str:
 
 
 def test_the_api_imports_neither_spark_nor_jax() -> None:
-    modules = "import api.mirror, api.sync, abtest_cli.serve"
+    modules = "import api.mirror, api.mirror.sync, abtest_cli.serve"
     assert run(SERVED, modules, "print('fine')").strip() == "fine"
 
 

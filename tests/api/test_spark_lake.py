@@ -15,7 +15,7 @@ from abtest_lib.contracts import TableContract
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.runner import run_pipeline
 from api import models
-from api.names import public_id
+from api.http.names import public_id
 
 # Py4J leaves its sockets to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -15,9 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from abtest_lib import contracts
 from abtest_lib.contracts.table import TableContract
-from api import routes_experiments, routes_lake
-from api.metrics import Metrics
-from api.service import Service
+from api.http.metrics import Metrics
+from api.routes import experiments as experiment_routes
+from api.routes import lake as lake_routes
+from api.store.service import Service
 from deploy.sizing import load, size_for
 
 TABLES = [table for table in vars(contracts).values() if isinstance(table, TableContract)]
@@ -130,7 +131,7 @@ def test_metrics_in_alerts_and_manual_exist(root: Path) -> None:
 def test_routes_in_alerts_exist(root: Path) -> None:
     routes = set(re.findall(r'route!?="([^"]+)"', (root / "deploy" / "alerts.yml").read_text(encoding="utf-8")))
     assert len(routes) == 2
-    known = {route for router in (routes_experiments.router, routes_lake.router) for route in _templates(router)}
+    known = {route for router in experiment_routes.router, lake_routes.router) for route in _templates(router)}
     assert routes <= known
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from abtest_lib.contracts import POSTERIORS, VERDICTS
 from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
-from api.dayfile import DECISIONS, SRM_STATUSES
 from api.models import common
+from api.store.day_file import DECISIONS, SRM_STATUSES
 from dashboard import labels
 
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abtest_lib.errors import LakeError
-from api.dayfile import DayFile
-from api.packing import pack_day
+from api.store.day_file import DayFile
+from api.store.packing import pack_day
 
 DAY = date(2021, 8, 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

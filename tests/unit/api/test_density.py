@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import beta
 
-from api.density import beta_density
+from api.routes.density import beta_density
 
 
 @pytest.mark.parametrize(("first", "second"), [(2.0, 5.0), (0.5, 0.5), (50.0, 950.0), (1e4, 1e6)])

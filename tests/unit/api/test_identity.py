@@ -3,8 +3,8 @@
 import pytest
 
 from abtest_lib.registry import Experiment, Registry
-from api import identity
-from api.identity import beside_the_release
+from api.store import identity
+from api.store.identity import beside_the_release
 
 EARLIER, LATER = (Registry({"a": Experiment("a", control=control)}) for control in ("1", "2"))
 

@@ -4,8 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from api.middleware import RequestMiddleware
-from api.names import as_written
+from api.http.middleware import RequestMiddleware
+from api.http.names import as_written
 from api.settings import load_api_settings
 
 

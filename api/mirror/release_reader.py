@@ -17,7 +17,7 @@ from deltalake.table import MAX_SUPPORTED_READER_VERSION, SUPPORTED_READER_FEATU
 from abtest_lib.contracts import RELEASES, TableContract
 from abtest_lib.errors import ContractError, LakeError
 from abtest_lib.storage import delta_rs_options
-from api.cache import LACKS_FEATURE, without_paths
+from api.store.cache import LACKS_FEATURE, without_paths
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,18 +15,18 @@ import structlog
 
 from abtest_lib.errors import LakeError
 from abtest_lib.registry import Registry, load_registry
-from api.cache import LACKS_FEATURE, Cache, Status, without_paths
-from api.identity import beside_the_release
-from api.planner import Planner
+from api.routes.planner import Planner
 from api.settings import ApiSettings
-from api.snapshot import Snapshot, load_snapshot
+from api.store.cache import LACKS_FEATURE, Cache, Status, without_paths
+from api.store.identity import beside_the_release
+from api.store.snapshot import Snapshot, load_snapshot
 
 _WATCH_SECONDS = 0.25
 _STALE_SECONDS = 120.0
 _STOP_SECONDS = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds before a mirror process is started again, at first and at most."""
-log = structlog.get_logger("api.service")
+log = structlog.get_logger("api.store.service")
 
 
 class NotReadyError(LakeError):
@@ -142,7 +142,7 @@ class Service:
 
     def _environment(self) -> dict[str, str]:
         """The variables of the mirror process: these settings, and where packages are, but no working folder."""
-        packages = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
+        packages = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
         return os.environ | {
             "ABTEST_LAKE": self.settings.lake,
             "ABTEST_API_CACHE_DIR": str(self.settings.cache_dir),

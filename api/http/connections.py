@@ -1,7 +1,7 @@
 """Connections: clients that send next to nothing are dropped, and there are never more than the process can hold.
 
 uvicorn drops idle connections after a request, but waits for ever for the first one, and for its headers. Start it with
-`--http api.connections:GuardedProtocol`, as `abtest serve` does.
+`--http api.http.connections:GuardedProtocol`, as `abtest serve` does.
 """
 
 import asyncio

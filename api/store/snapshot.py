@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 from abtest_lib.errors import LakeError
-from api.cache import Cache, Manifest
-from api.dayfile import DayFile, ExperimentDay
-from api.directory import EMPTY, Directory, read_directory
+from api.store.cache import Cache, Manifest
+from api.store.day_file import DayFile, ExperimentDay
+from api.store.directory import EMPTY, Directory, read_directory
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Snapshot:
         days: Its days with their files, newest first; None for a day that is still being loaded.
         directory: Its experiments.
         cache: Where its files are.
-        beside: A hash of what answers depend on beside the release; see `api.identity`.
+        beside: A hash of what answers depend on beside the release; see `api.store.identity`.
         overviews: The contents of the overview file, read on first use.
     """
 

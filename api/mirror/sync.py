@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from abtest_lib.contracts import GOLD_TABLES, RELEASES, RUNS
 from abtest_lib.errors import LakeError
-from api.cache import Cache, Manifest, day_file_name
-from api.dayfile import DayFile
-from api.directory import build_directory
-from api.lake import PublishedRelease, ReleasedTable, latest_release, ops_state
-from api.overview import overview
-from api.packing import pack_day
+from api.mirror.overview import overview
+from api.mirror.release_reader import PublishedRelease, ReleasedTable, latest_release, ops_state
+from api.store.cache import Cache, Manifest, day_file_name
+from api.store.day_file import DayFile
+from api.store.directory import build_directory
+from api.store.packing import pack_day
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from deltalake import DeltaTable, QueryBuilder
 from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, LAKE_DAILY, QUARANTINE, RUNS, TableContract
 from abtest_lib.errors import LakeError
 from abtest_lib.stats.calendar import stray_days
-from api.lake import PublishedRelease, check_lake, lake_errors, open_table
+from api.mirror.release_reader import PublishedRelease, check_lake, lake_errors, open_table
 
 SAMPLE_ROWS = 100
 RUN_ROWS = 50

@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from abtest_lib import __version__
 from abtest_lib.contracts import ALL_TABLES, CONTRACT_VERSION
-from api import examples, models
-from api.answers import Json
-from api.replies import PathText, documented, plain_reply, problem_doc, reply, service_of
-from api.service import Service
+from api import models
+from api.http.responses import PathText, documented, plain_reply, problem_doc, reply, service_of
+from api.models import examples
+from api.routes.serializers import Json
+from api.store.service import Service
 
 router = APIRouter(tags=["lake"])
 _SUMMARY = tuple(models.TableSummary.model_fields)

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from api.answers import Json, belief, interval, roles
-from api.dayfile import ExperimentDay
-from api.names import public_id
+from api.http.names import public_id
+from api.routes.serializers import Json, belief, interval, roles
+from api.store.day_file import ExperimentDay
 
 _REACH = 4.0  # standard deviations to either side
 

@@ -14,9 +14,9 @@ from typing import IO
 import structlog
 
 from abtest_lib.errors import AbtestError, one_line
-from api.cache import Cache, cache_problem, without_paths
-from api.logs import configure_logs
+from api.http.logs import configure_logs
 from api.settings import ApiSettings, load_api_settings
+from api.store.cache import Cache, cache_problem, without_paths
 
 _LOCK_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
@@ -91,7 +91,7 @@ def _look(settings: ApiSettings, cache: Cache) -> tuple[bool, str | None]:
     Returns:
         Whether the cache changed, and what went wrong.
     """
-    from api.sync import sync  # noqa: PLC0415  delta-rs and Arrow only where the lock is held
+    from api.mirror.sync import sync  # noqa: PLC0415  delta-rs and Arrow only where the lock is held
 
     started, changed, problem = time.monotonic(), False, None
     try:
@@ -112,7 +112,3 @@ def _look(settings: ApiSettings, cache: Cache) -> tuple[bool, str | None]:
     if changed:
         log.info("release mirrored", seconds=round(time.monotonic() - started, 3))
     return changed, problem
-
-
-if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))

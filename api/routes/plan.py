@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from abtest_lib.errors import UsageError
-from api import examples, models
-from api.answers import Json
-from api.replies import documented, plain_reply, problem_doc, service_of
+from api import models
+from api.http.responses import documented, plain_reply, problem_doc, service_of
+from api.models import examples
+from api.routes.serializers import Json
 
 if TYPE_CHECKING:
     from abtest_lib.stats.power import Design

@@ -10,12 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from abtest_lib.errors import LakeError, UsageError, one_line
-from api.answers import encode
-from api.planner import BusyError
+from api.routes.planner import BusyError
+from api.routes.serializers import encode
 
 PROBLEM_JSON = "application/problem+json"
 _TITLES = {422: "Unprocessable Content"}  # RFC 9110; http.HTTPStatus has the older phrase before Python 3.13
-log = structlog.get_logger("api.problems")
+log = structlog.get_logger("api.http.errors")
 
 
 def title_of(status: int) -> str:
@@ -76,7 +76,7 @@ def _http(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         status, headers = error.status_code, dict(error.headers or {})
     if headers and headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"  # `api.middleware` answers HEAD wherever there is a GET
+        headers["Allow"] = "GET, HEAD"  # `api.http.middleware` answers HEAD wherever there is a GET
     return problem(status, one_line(getattr(error, "detail", error)), _id(request), headers)
 
 

@@ -11,12 +11,14 @@ from starlette.responses import Response
 
 from abtest_lib.errors import UsageError
 from abtest_lib.registry import Experiment as Declared
-from api import answers, examples, models
-from api.density import posterior_variant
-from api.finding import Found, find, result_reply
-from api.listing import ListQuery, list_experiments
-from api.problems import no_data
-from api.replies import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
+from api import models
+from api.http.errors import no_data
+from api.http.responses import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
+from api.http.result_lane import Found, find, result_reply
+from api.models import examples
+from api.routes import serializers
+from api.routes.density import posterior_variant
+from api.routes.listing import ListQuery, list_experiments
 
 
 class TextConvertor(PathConvertor):
@@ -84,9 +86,9 @@ async def history(
     name = snapshot.directory.resolve(experiment_name)
     if name is None:
         return _nothing(experiment_name, last_day)
-    points = (answers.history_point(day, found, window) for day, found in snapshot.series(name, first, last))
+    points = (serializers.history_point(day, found, window) for day, found in snapshot.series(name, first, last))
     about = {"name": name, "window": window, "release": snapshot.release()}
-    return reply(request, snapshot, await run_in_threadpool(answers.encode_with_points, about, points))
+    return reply(request, snapshot, await run_in_threadpool(serializers.encode_with_points, about, points))
 
 
 @router.get(
@@ -102,7 +104,7 @@ async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Re
     snapshot, name, that_day, content = found
     file = snapshot.days[that_day]
     rows = [] if file is None else await run_in_threadpool(file.funnel, name)
-    steps = answers.funnel(content, rows)
+    steps = serializers.funnel(content, rows)
     answer = {"name": name, "day": that_day.isoformat(), "steps": steps, "release": snapshot.release()}
     return reply(request, snapshot, answer)
 
@@ -146,8 +148,8 @@ async def experiment(request: Request, experiment_name: Name) -> Response:
     answer = {
         "name": name,
         "days": [day.isoformat() for day in snapshot.directory.days_of(name)],
-        "arms": answers.arms(content),
-        "verdict": answers.verdict(content),
+        "arms": serializers.arms(content),
+        "verdict": serializers.verdict(content),
         "registry": _declared(service_of(request).registry.get(name)),
         "release": snapshot.release(),
     }

@@ -1,4 +1,4 @@
-"""Packing one day of the gold tables into a day file (`api.dayfile` describes it)."""
+"""Packing one day of the gold tables into a day file (`api.store.day_file` describes it)."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from api.dayfile import (
+from api.http.names import name_hash, natural_order
+from api.store.day_file import (
     ABSENT,
     DECISIONS,
     ENTRY_DTYPE,
@@ -24,7 +25,6 @@ from api.dayfile import (
     PREAMBLE,
     SRM_STATUSES,
 )
-from api.names import name_hash, natural_order
 
 METRIC = "purchase"
 WINDOWS = ("day", "to_date")

@@ -1,5 +1,6 @@
 """Structured logs: one JSON object per line on standard error."""
 
+import io
 import json
 import logging
 import logging.config
@@ -19,6 +20,19 @@ def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if request_id is not None:
         event["request_id"] = request_id
     return event
+
+
+class _StandardError(io.TextIOBase):
+    """Standard error as it is when something is written, whoever has replaced it since."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+STANDARD_ERROR = _StandardError()
 
 
 class JsonFormatter(logging.Formatter):
@@ -43,8 +57,14 @@ def uvicorn_log_config(level: str) -> dict[str, object]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"json": {"()": "api.logs.JsonFormatter"}},
-        "handlers": {"json": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "formatters": {"json": {"()": "api.http.logs.JsonFormatter"}},
+        "handlers": {
+            "json": {
+                "class": "logging.StreamHandler",
+                "formatter": "json",
+                "stream": "ext://api.http.logs.STANDARD_ERROR",
+            }
+        },
         "loggers": dict.fromkeys(("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"), handled),
         "root": {"handlers": ["json"], "level": level.upper()},
     }
@@ -67,6 +87,6 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=STANDARD_ERROR),
         cache_logger_on_first_use=True,
     )

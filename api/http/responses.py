@@ -8,11 +8,11 @@ from fastapi import Query, Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator
 from starlette.responses import Response
 
-from api.answers import Json, encode
-from api.names import as_written
-from api.problems import PROBLEM_JSON, title_of
-from api.service import Service
-from api.snapshot import Snapshot
+from api.http.errors import PROBLEM_JSON, title_of
+from api.http.names import as_written
+from api.routes.serializers import Json, encode
+from api.store.service import Service
+from api.store.snapshot import Snapshot
 
 _TAGS = re.compile(r'"[^"]*"')
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

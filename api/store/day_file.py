@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abtest_lib.errors import LakeError
-from api.names import name_hash
+from api.http.names import name_hash
 
 Picker = Callable[[list[float | None]], tuple[float | None, ...]]
 Read = Callable[[int, int], bytes | memoryview]

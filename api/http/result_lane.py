@@ -15,11 +15,11 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from abtest_lib.errors import LakeError
-from api.answers import result
-from api.dayfile import ExperimentDay
-from api.replies import reply
-from api.service import Service
-from api.snapshot import Snapshot
+from api.http.responses import reply
+from api.routes.serializers import result
+from api.store.day_file import ExperimentDay
+from api.store.service import Service
+from api.store.snapshot import Snapshot
 
 _DAILY = "gold/experiment_daily"
 _PATH = re.compile(rb"/experiment/([^/]+)/result")

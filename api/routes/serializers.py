@@ -8,9 +8,9 @@ import numpy as np
 from pydantic_core import to_json
 
 from abtest_lib.verdict.rules import most_stray_users
-from api.dayfile import ABSENT, DECISIONS, SRM_STATUSES, ExperimentDay
-from api.directory import to_date
-from api.names import public_id
+from api.http.names import public_id
+from api.store.day_file import ABSENT, DECISIONS, SRM_STATUSES, ExperimentDay
+from api.store.directory import to_date
 
 Json = dict[str, Any]
 

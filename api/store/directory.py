@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from api.dayfile import ABSENT, DayFile
-from api.names import by_bar_form, resolve
+from api.http.names import by_bar_form, resolve
+from api.store.day_file import ABSENT, DayFile
 
 EPOCH = date(1970, 1, 1)
 _LAST = ("arm_count", "is_valid", "decision", "participants_to_date")

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from abtest_lib.errors import UsageError
 from api import models
-from api.answers import Json, challenger, count, number, verdict
-from api.dayfile import ABSENT, DECISIONS
-from api.snapshot import Snapshot
+from api.routes.serializers import Json, challenger, count, number, verdict
+from api.store.day_file import ABSENT, DECISIONS
+from api.store.snapshot import Snapshot
 
 Sort = Literal["name", "-name", "first_day", "-first_day", "last_day", "-last_day", "participants", "-participants"]
 Value = str | float

@@ -16,10 +16,10 @@ import structlog
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.logs import REQUEST_ID
-from api.metrics import Metrics
-from api.names import ENCODED_SLASH
-from api.problems import problem, unexpected
+from api.http.errors import problem, unexpected
+from api.http.logs import REQUEST_ID
+from api.http.metrics import Metrics
+from api.http.names import ENCODED_SLASH
 from api.settings import ApiSettings
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")

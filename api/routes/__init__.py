@@ -1,0 +1,1 @@
+"""The routes, and how their answers are made from the store."""

@@ -1,0 +1,1 @@
+"""The cache on disk, and the snapshot of one release that answers are made from."""
