@@ -7,6 +7,7 @@ import logging.config
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -87,6 +88,6 @@ def configure_logs(level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(file=STANDARD_ERROR),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", STANDARD_ERROR)),
         cache_logger_on_first_use=True,
     )

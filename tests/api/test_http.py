@@ -13,6 +13,7 @@ from serving import TestClient, listening, served
 from abtest_lib.errors import ConfigError
 from api import models
 from api.http import responses
+from api.routes.planner import Planner
 from api.settings import load_api_settings
 
 RESULT = "/experiment/search|ranking/result?day=2021-08-01"

@@ -131,7 +131,7 @@ def test_metrics_in_alerts_and_manual_exist(root: Path) -> None:
 def test_routes_in_alerts_exist(root: Path) -> None:
     routes = set(re.findall(r'route!?="([^"]+)"', (root / "deploy" / "alerts.yml").read_text(encoding="utf-8")))
     assert len(routes) == 2
-    known = {route for router in experiment_routes.router, lake_routes.router) for route in _templates(router)}
+    known = {route for router in (experiment_routes.router, lake_routes.router) for route in _templates(router)}
     assert routes <= known
 
 
