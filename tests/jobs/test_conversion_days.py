@@ -59,12 +59,12 @@ def test_a_purchase_after_the_last_exposure_counts(spark: SparkSession, tmp_path
 
 
 def test_the_test_statistic_counts_all_purchases(spark: SparkSession, tmp_path: Path) -> None:
-    """100 and 200 of 2,000 converted: z = (.1 − .05) / √(.075 · .925 · 2/2000) = 6.0029."""
+    """100 and 200 of 2,000 converted: z = (.1 − .05) / √(.075 · .925 · 2/2000) = 6.0030."""
     lake = Lake(spark, tmp_path / "lake")
     settings = load_settings(overrides={"engine": "exact"})
     run_pipeline(lake, settings, str(write(tmp_path / "e.csv", [*exposures(), *BUYERS])))
     latest = lake[COMPARISONS].read().where("day = '2024-03-05' AND window = 'to_date'").collect()
-    assert [row["statistic"] for row in latest] == [pytest.approx(6.0029, abs=1e-4)]
+    assert [row["statistic"] for row in latest] == [pytest.approx(6.0030, abs=1e-4)]
     verdicts = {row["day"].day: row["decision"] for row in lake[VERDICTS].read().collect()}
     assert set(verdicts) == {1, 2, 5}
     assert verdicts[5] == "ship"
