@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError
+from abtest_lib.ingest.raw_events import find_source, read_raw_events
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.pipeline.run import Run
 from abtest_lib.pipeline.step import Outcome, SimpleStep
@@ -18,7 +19,6 @@ from abtest_lib.spark.frame_cache import persisted
 from abtest_lib.spark.row_counter import RowCounter
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.small_frames import literal_rows
-from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import (
@@ -97,7 +97,7 @@ def _ingest(run: Run, path: str) -> Outcome:
             accepted, total, forgotten = _write_bronze(run, judged, found)
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
-    nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
+    nothing = (f"the input {path} holds no rows: nothing to do",) if total == 0 else ()
     return Outcome(
         rows_read=total,
         rows_written=accepted.written,
