@@ -292,6 +292,23 @@ def test_every_form_of_iso_8601_with_an_offset_is_a_time(
     }
 
 
+def test_two_spellings_of_one_id_are_told(ingest: Ingest, tmp_path: Path) -> None:
+    users, arms = ["7001", "7001.0", "8", "9.5", "10", "a.0"], ["Control", "control", "x", "x", "y", "z"]
+    lines = [row(user_id=user, experiments=f"{{e={arm}}}") for user, arm in zip(users, arms, strict=True)]
+    assert ingest(write(tmp_path / "a.csv", *lines)).notices == (
+        "user ids '7001' and '7001.0' are counted as two users, others as well perhaps: write ids in one way only",
+        "variants 'Control' and 'control' of experiment e are counted as two arms: write variants in one way only",
+    )
+    lines = [
+        row(user_id=user, experiments="{e=x\u00a0}" if user == "u" else "{e=x}") for user in ("u\u00a0", "u", "v ")
+    ]
+    assert ingest(write(tmp_path / "b.csv", *lines)).notices == (
+        r"user ids 'u' and 'u\xa0' are counted as two users, others as well perhaps: write ids in one way only",
+        r"variants 'x' and 'x\xa0' of experiment e are counted as two arms: write variants in one way only",
+    )
+    assert ingest(write(tmp_path / "c.csv", row(user_id="1.0", experiments="{e=A, f=a}"))).notices == ()
+
+
 def test_unusual_but_valid_rows_are_events(ingest: Ingest, spark: SparkSession, lake: str, tmp_path: Path) -> None:
     users = ["'; DROP TABLE users; --", "..\\..", "ключ", "🙂", "a,b", 'say "hi"', "0001", "1"]
     lines = [row(user_id=user, experiments="{búsqueda/方|x-y=z, a=b=c}") for user in users]
