@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
@@ -54,7 +54,16 @@ def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) 
         .options(nullValue="\u0001null\u0001", emptyValue="", columnNameOfCorruptRecord=_WHOLE_LINE)
         .csv(literal_paths(names))
     )
-    return six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col(_WHOLE_LINE))
+    events = six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col(_WHOLE_LINE))
+    return events.unionByName(_lines_of_null_bytes(spark, names))
+
+
+def _lines_of_null_bytes(spark: SparkSession, names: list[str]) -> DataFrame:
+    """The lines that Spark's CSV takes for blank although they hold null bytes: a crash leaves such in a log."""
+    lines = spark.read.text(literal_paths(names))
+    is_hidden = (F.col("value") < "!") & F.col("value").contains("\0") & ~F.col("value").rlike(r"[^\x00-\x20]")
+    nothing: dict[str, Column | None] = dict.fromkeys(RAW_FIELDS, F.lit(None))
+    return six_fields(lines.where(is_hidden), nothing, F.col("value"))
 
 
 def _header(spark: SparkSession, name: str) -> tuple[str, ...] | None:

@@ -292,6 +292,13 @@ def test_every_form_of_iso_8601_with_an_offset_is_a_time(
     }
 
 
+def test_a_line_of_null_bytes_is_counted(ingest: Ingest, tmp_path: Path) -> None:
+    path = write(tmp_path / "crashed.csv", GOOD, "\0" * 1000, " \0\t", "  ", "", GOOD)
+    report = ingest(path)
+    assert (report.rows_read, report.rows_written, report.duplicates) == (4, 1, 1)
+    assert dict(report.quarantined_by_rule) == {"malformed_row": 2}
+
+
 def test_two_spellings_of_one_id_are_told(ingest: Ingest, tmp_path: Path) -> None:
     users, arms = ["7001", "7001.0", "8", "9.5", "10", "a.0"], ["Control", "control", "x", "x", "y", "z"]
     lines = [row(user_id=user, experiments=f"{{e={arm}}}") for user, arm in zip(users, arms, strict=True)]
