@@ -85,7 +85,7 @@ done
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 unset PYSPARK_DRIVER_PYTHON PYSPARK_PYTHON # the command says it all
 
-submit=$("$python" -m abtest_lib.spark.submit_conf "${submit_options[@]}" -- "${arguments[@]}")
+submit=$("$python" -P -m abtest_lib.spark.submit_conf "${submit_options[@]}" -- "${arguments[@]}")
 mapfile -t command <<<"$submit"
 command+=("${conf[@]}" "$job" "${arguments[@]}")
 if $dry_run; then

@@ -39,4 +39,5 @@ def dashboard(
     sys.stdout.flush()
     options = ["--server.port", str(port), "--server.address", host]
     # Streamlit takes over this process, so that signals reach it.
-    os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(app), *options])  # noqa: S606
+    os.environ["PYTHONSAFEPATH"] = "1"  # nothing in the working folder may take the place of a package
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "streamlit", "run", str(app), *options])  # noqa: S606

@@ -26,8 +26,8 @@ Row = dict[str, Any]
 
 
 def results(
-    experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
     lake: LakeOption,
+    experiment: Annotated[str | None, typer.Argument(help="The experiment's name; without it all are listed.")] = None,
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day; the last one when not given.")
     ] = None,
@@ -39,6 +39,9 @@ def results(
 
     from abtest_lib.errors import UsageError, one_line
 
+    if experiment is None:
+        _list_all(lake)
+        return
     if window not in {"to_date", "day"}:
         raise UsageError(f"unknown window '{one_line(window, 60)}': the windows are to_date, day")
     wanted = None if day is None else day.date()
@@ -54,6 +57,18 @@ def results(
     if verdict is not None:
         decision = verdict["decision"].replace("_", " ")
         console.print(f"[bold]{decision}[/]: {escape(one_line(verdict['explanation'], 1_000))}", highlight=False)
+
+
+def _list_all(lake: str) -> None:
+    from rich.console import Console
+
+    from abtest_cli.verdict_table import print_verdicts, read_latest
+    from abtest_lib.errors import LakeError
+
+    verdicts = read_latest(lake)
+    if not verdicts.rows:
+        raise LakeError(f"lake {lake} has no gold/verdicts: run the pipeline first")
+    print_verdicts(Console(), verdicts, lake, most=None)
 
 
 def find_posterior(lake: str, experiment: str, day: date | None, window: str) -> tuple[date, list[Row]]:
@@ -214,8 +229,8 @@ def _cells(row: Row) -> dict[str, str]:
         _count(row["purchases"]),
         _percent(counted, 2),
         "",
-        _percent(row["probability_best"], 1),
-        _percent(row["probability_beats_control"], 1),
+        _probability(row["probability_best"]),
+        _probability(row["probability_beats_control"]),
         lift,
         _percent(row["expected_loss"], 3),
     )
@@ -238,6 +253,12 @@ def _percent(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}%}"
 
 
+def _probability(value: float | None) -> str:
+    from abtest_lib.formatting import probability
+
+    return "" if value is None else probability(value).replace(" ", "")
+
+
 def _count(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
 
@@ -257,9 +278,13 @@ def _notes(rows: Sequence[Row]) -> list[str]:
 def _suggestion(table: Any, experiment: str) -> str:  # noqa: ANN401  deltalake comes with a command, not with this module
     from difflib import get_close_matches
 
+    from abtest_lib.errors import one_line
     from abtest_lib.lake.reader import read_rows
 
     names = sorted({row["experiment_name"] for row in read_rows(table, ["experiment_name"])})
     close = get_close_matches(experiment, names, n=3, cutoff=0.4)
+    if close:
+        return f": did you mean {', '.join(one_line(name, 80) for name in close)}?"
+    nearest = ", ".join(one_line(name, 80) for name in get_close_matches(experiment, names, n=3, cutoff=0.0))
     others = "1 other" if len(names) == 1 else f"{len(names):,} others"
-    return f": did you mean {', '.join(close)}?" if close else f": it holds {others}"
+    return f": it holds {others}; the nearest: {nearest}" if nearest else f": it holds {others}"

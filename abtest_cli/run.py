@@ -8,7 +8,10 @@ import typer
 from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from abtest_lib.config import Settings
+    from abtest_lib.pipeline.history import StepReport
 
 
 def run(
@@ -67,5 +70,18 @@ def _run(
         progress = progress_for(sys.stderr)
         reports = run_pipeline(opened, settings, input_path, full_refresh=full_refresh, progress=progress)
         print_summary(opened.path, reports, perf_counter() - began)
+        _refuse_all_rejected(reports, input_path)
         with Console(stderr=True).status("keeping Spark's classes for faster starts (once)"):
             keep_classes(opened.session)
+
+
+def _refuse_all_rejected(reports: "Sequence[StepReport]", input_path: str | None) -> None:
+    """End with the exit code of bad input where no row was an event: a scheduler must see it."""
+    from abtest_lib.errors import InputError
+
+    for report in reports:
+        if report.rows_quarantined and report.rows_quarantined == report.rows_read:
+            raise InputError(
+                f"every row of {input_path} was rejected ({report.rows_quarantined:,}): the summary above says why; "
+                "nothing was lost, the rows are in quarantine/events"
+            )

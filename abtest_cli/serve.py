@@ -36,6 +36,11 @@ def serve(
     _check_port(host, port)
     import uvicorn
 
+    from api.connections import raise_file_limit
+    from api.logs import uvicorn_log_config
+
+    raise_file_limit()
+    os.environ["PYTHONSAFEPATH"] = "1"  # for workers and the mirror: the working folder may hold an api.py
     # Workers are fresh processes that build the application themselves: delta-rs does not survive a fork.
     uvicorn.run(
         "api.main:create_app",
@@ -44,8 +49,9 @@ def serve(
         port=port,
         workers=workers,
         access_log=False,
-        log_level="warning",
+        log_config=uvicorn_log_config("warning"),
         server_header=False,
+        http="api.connections:GuardedProtocol",
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 

@@ -105,8 +105,17 @@ class Cache:
     def write(self, name: str, data: bytes) -> None:
         """Write a file in one step: it is there whole, or not at all."""
         temporary = self.root / f".{os.getpid()}-{name}"
-        temporary.write_bytes(data)
-        temporary.replace(self.root / name)
+        try:
+            temporary.write_bytes(data)
+            temporary.replace(self.root / name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def remove_unfinished(self) -> None:
+        """Remove what writers that were killed left behind; only for who holds the lock."""
+        for path in self.root.glob(".*-*"):
+            path.unlink(missing_ok=True)
 
     def store(self, kind: str, data: bytes) -> str:
         """Write a file under the hash of its contents, and return its name."""
@@ -166,6 +175,16 @@ def without_paths(error: BaseException) -> str:
     """
     words = ("…" if "/" in word or "\\" in word else word for word in one_line(error, 2_000).split())
     return one_line(f"cannot be read ({type(error).__name__}: {' '.join(words)})", 240)
+
+
+def cache_problem(error: OSError) -> str:
+    """Say what the disk of the cache refuses, without a path of the host.
+
+    Examples:
+        >>> cache_problem(OSError(28, "No space left on device", "/cache/x"))
+        'the cache cannot be written (ABTEST_API_CACHE_DIR): No space left on device'
+    """
+    return f"the cache cannot be written (ABTEST_API_CACHE_DIR): {error.strerror or type(error).__name__}"
 
 
 def day_file_name(day: date, files: Iterable[tuple[str, str, int]]) -> str:

@@ -1,14 +1,13 @@
 """The list of experiments: search, filters, order and pages."""
 
 import base64
-import json
-import math
+import binascii
 import operator
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from abtest_lib.errors import UsageError
 from api import models
@@ -18,6 +17,17 @@ from api.snapshot import Snapshot
 
 Sort = Literal["name", "-name", "first_day", "-first_day", "last_day", "-last_day", "participants", "-participants"]
 Value = str | float
+
+
+class _Cursor(NamedTuple):
+    """Where a page ended: the order, and what its last row had."""
+
+    sort: Sort
+    value: Annotated[str, Field(max_length=2_000)] | Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1e15)]
+    name: Annotated[str, Field(max_length=2_000)]
+
+
+_CURSOR = TypeAdapter(_Cursor)
 
 
 class ListQuery(BaseModel):
@@ -91,21 +101,28 @@ def _sort_value(snapshot: Snapshot, sort: Sort) -> Callable[[int], Value]:
 
 
 def _write_cursor(sort: Sort, value: Value, name: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([sort, value, name]).encode()).decode()
+    return base64.urlsafe_b64encode(_CURSOR.dump_json(_Cursor(sort, value, name))).decode()
 
 
 def _read_cursor(query: ListQuery) -> tuple[Value, str] | None:
     if query.cursor is None:
         return None
-    try:
-        sort, value, name = json.loads(base64.urlsafe_b64decode(query.cursor.encode()))
-    except (ValueError, TypeError):
-        sort, value, name = None, None, None
-    is_number = isinstance(value, (int, float)) and math.isfinite(value)
-    is_value = is_number if query.sort.endswith("participants") else isinstance(value, str)
-    if sort != query.sort or not is_value or not isinstance(name, str):
+    cursor = _parse_cursor(query.cursor)
+    if cursor is None or cursor.sort != query.sort or isinstance(cursor.value, str) == _is_number(query.sort):
         raise UsageError("cursor: must be the next_cursor of a page with the same sort")
-    return value, name
+    return cursor.value, cursor.name
+
+
+def _is_number(sort: Sort) -> bool:
+    return sort.endswith("participants")
+
+
+def _parse_cursor(text: str) -> _Cursor | None:
+    """Read what `_write_cursor` wrote; None for anything else, however deep or large."""
+    try:
+        return _CURSOR.validate_json(base64.b64decode(text, altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        return None
 
 
 def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:

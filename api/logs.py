@@ -1,8 +1,11 @@
 """Structured logs: one JSON object per line on standard error."""
 
+import json
 import logging
+import logging.config
 import sys
 from contextvars import ContextVar
+from datetime import UTC, datetime
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -18,12 +21,43 @@ def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+class JsonFormatter(logging.Formatter):
+    """Writes the records of other libraries (uvicorn, asyncio) as the lines of this application."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One JSON object on one line, a traceback inside it."""
+        event: dict[str, object] = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+        }
+        if record.exc_info:
+            event["exception"] = self.formatException(record.exc_info)
+        return json.dumps(event, ensure_ascii=False, default=str)
+
+
+def uvicorn_log_config(level: str) -> dict[str, object]:
+    """The `log_config` that makes uvicorn and asyncio write JSON lines to standard error."""
+    handled = {"handlers": ["json"], "level": level.upper(), "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "api.logs.JsonFormatter"}},
+        "handlers": {"json": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
+        "loggers": dict.fromkeys(("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"), handled),
+        "root": {"handlers": ["json"], "level": level.upper()},
+    }
+
+
 def configure_logs(level: str) -> None:
     """Send every log line of this process to standard error as JSON.
 
     Args:
         level: debug, info, warning or error.
     """
+    logging.config.dictConfig(uvicorn_log_config("warning"))
+    logging.captureWarnings(capture=True)
     structlog.configure(
         processors=[
             _add_request_id,

@@ -1,4 +1,4 @@
-"""Around every request: id, HEAD, encoded slashes, API key, time limit, headers, log line, metrics.
+"""Around every request: id, HEAD, encoded slashes, API key, time limit, errors, headers, log line, metrics.
 
 One plain ASGI middleware: each further layer costs tens of microseconds per request.
 """
@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.logs import REQUEST_ID
 from api.metrics import Metrics
 from api.names import ENCODED_SLASH
-from api.problems import problem
+from api.problems import problem, unexpected
 from api.settings import ApiSettings
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -96,6 +96,11 @@ class RequestMiddleware:
                 raise
             detail = f"no answer within {self._timeout:g} seconds: try again later"
             await problem(503, detail, scope["request_id"], {"Retry-After": "5"})(scope, receive, send)
+        except Exception as error:
+            # Caught here, inside of CORS and of what adds the id: an outer handler would leave both out.
+            if has_begun:
+                raise
+            await unexpected(error, scope["request_id"])(scope, receive, send)
 
     def _refuse(self, scope: Scope) -> Response:
         detail = "an API key is needed: send it as X-API-Key, or as Authorization: Bearer"

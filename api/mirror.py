@@ -13,12 +13,13 @@ from typing import IO
 
 import structlog
 
-from abtest_lib.errors import AbtestError
-from api.cache import Cache, without_paths
+from abtest_lib.errors import AbtestError, one_line
+from api.cache import Cache, cache_problem, without_paths
 from api.logs import configure_logs
 from api.settings import ApiSettings, load_api_settings
 
 _LOCK_PAUSE = 1.0
+_LONGEST_PAUSE = 60.0
 log = structlog.get_logger("api.mirror")
 
 
@@ -32,16 +33,37 @@ def main(server: int) -> int:
     configure_logs(settings.log_level)
     os.nice(5)
     cache = Cache(settings.cache_dir, settings.lake)
-    cache.prepare()
-    with cache.path("lock").open("w") as lock:
-        while os.getppid() == server:
-            if not _try_lock(lock):
-                time.sleep(_LOCK_PAUSE)
-            elif mirror_once(settings, cache):
-                return 0
-            else:
-                _sleep(settings.refresh_seconds, server)
+    try:
+        cache.prepare()
+        with cache.path("lock").open("w") as lock:
+            return _mirror_while(server, settings, cache, lock)
+    except OSError as error:
+        report(cache_problem(error))
+        log.warning("the cache cannot be used", problem=str(error))
+        return 1
+
+
+def _mirror_while(server: int, settings: ApiSettings, cache: Cache, lock: IO[str]) -> int:
+    pause = settings.refresh_seconds
+    while os.getppid() == server:
+        if not _try_lock(lock):
+            report(None)
+            time.sleep(_LOCK_PAUSE)
+            continue
+        cache.remove_unfinished()
+        changed, problem = _look(settings, cache)
+        report(problem)
+        if changed:
+            return 0
+        pause = settings.refresh_seconds if problem is None else min(2 * pause, _LONGEST_PAUSE)
+        _sleep(pause, server)
     return 0
+
+
+def report(problem: str | None) -> None:
+    """Tell the server at once how it went, by a line on standard output: the disk of the cache may be full."""
+    sys.stdout.write(f"{one_line(problem or '', 500)}\n")
+    sys.stdout.flush()
 
 
 def _try_lock(lock: IO[str]) -> bool:
@@ -59,28 +81,37 @@ def _sleep(seconds: float, server: int) -> None:
 
 
 def mirror_once(settings: ApiSettings, cache: Cache) -> bool:
-    """Look at the lake once and mirror what is new; a failure is written into the status, for readiness to show.
+    """Look at the lake once and mirror what is new; return whether the cache changed."""
+    return _look(settings, cache)[0]
+
+
+def _look(settings: ApiSettings, cache: Cache) -> tuple[bool, str | None]:
+    """Mirror what is new; a failure is written into the status, for readiness to show.
 
     Returns:
-        Whether the cache changed.
+        Whether the cache changed, and what went wrong.
     """
     from api.sync import sync  # noqa: PLC0415  delta-rs and Arrow only where the lock is held
 
-    started = time.monotonic()
+    started, changed, problem = time.monotonic(), False, None
     try:
         changed = sync(settings.lake, cache, settings.cache_bytes)
     except AbtestError as error:
-        cache.write_status(str(error))
+        problem = str(error)
+        log.warning("the release could not be mirrored", problem=problem)
+    except OSError as error:
+        problem = cache_problem(error)
         log.warning("the release could not be mirrored", problem=str(error))
-        return False
     except Exception as error:
-        cache.write_status(without_paths(error))
+        problem = without_paths(error)
         log.exception("the release could not be mirrored")
-        return False
-    cache.write_status()
+    try:
+        cache.write_status(problem)
+    except OSError as error:
+        problem = problem or cache_problem(error)
     if changed:
         log.info("release mirrored", seconds=round(time.monotonic() - started, 3))
-    return changed
+    return changed, problem
 
 
 if __name__ == "__main__":

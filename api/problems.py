@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from abtest_lib.errors import LakeError, UsageError, one_line
 from api.answers import encode
+from api.planner import BusyError
 
 PROBLEM_JSON = "application/problem+json"
 _TITLES = {422: "Unprocessable Content"}  # RFC 9110; http.HTTPStatus has the older phrase before Python 3.13
@@ -48,12 +49,12 @@ def no_data(detail: str) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every exception with a problem."""
+    """Answer the exceptions of a known meaning with a problem; `RequestMiddleware` answers the others."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(UsageError, _usage)
     app.add_exception_handler(LakeError, _not_ready)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(BusyError, _busy)
 
 
 def _id(request: Request) -> str | None:
@@ -88,6 +89,11 @@ def _not_ready(request: Request, error: Exception) -> Response:
     return problem(HTTPStatus.SERVICE_UNAVAILABLE, one_line(error), _id(request), {"Retry-After": "5"})
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def _busy(request: Request, error: Exception) -> Response:
+    return problem(HTTPStatus.TOO_MANY_REQUESTS, one_line(error), _id(request), {"Retry-After": "5"})
+
+
+def unexpected(error: Exception, request_id: str) -> Response:
+    """Log an error that nobody expected, with its traceback, and answer without its details."""
     log.error("unexpected error", exc_info=error)
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the logs say more", _id(request))
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the logs say more", request_id)

@@ -14,6 +14,7 @@ from api.problems import PROBLEM_JSON, title_of
 from api.service import Service
 from api.snapshot import Snapshot
 
+_TAGS = re.compile(r'"[^"]*"')
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Responses = dict[int | str, dict[str, Any]]
 
@@ -66,10 +67,20 @@ def reply(request: Request, snapshot: Snapshot, answer: Json | bytes) -> Respons
     """An answer, encoded or not yet, with its entity tag, or 304 when the client has it already."""
     known = request.headers.get("if-none-match")
     headers = {"ETag": snapshot.etag, "Cache-Control": request.app.state.cache_control}
-    if known is not None and (known.strip() == "*" or snapshot.etag in known):
+    if known is not None and _has(known, snapshot.etag):
         return Response(status_code=304, headers=headers)
     content = answer if isinstance(answer, bytes) else encode(answer)
     return Response(content, headers=headers, media_type="application/json")
+
+
+def _has(known: str, tag: str) -> bool:
+    """Whether an If-None-Match names an entity tag, by weak comparison (RFC 9110, 8.8.3.2 and 13.1.2).
+
+    Examples:
+        >>> _has('"a", W/"b"', 'W/"a"'), _has("*", 'W/"a"'), _has('"ab"', 'W/"a"')
+        (True, True, False)
+    """
+    return known.strip() == "*" or tag.removeprefix("W/") in _TAGS.findall(known)
 
 
 def plain_reply(answer: Json, status: int = 200) -> Response:

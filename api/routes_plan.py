@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from abtest_lib.errors import UsageError
 from api import examples, models
 from api.answers import Json
-from api.replies import documented, plain_reply, service_of
+from api.replies import documented, plain_reply, problem_doc, service_of
 
 if TYPE_CHECKING:
     from abtest_lib.stats.power import Design
@@ -36,24 +35,30 @@ class PlanQuery(BaseModel):
     power: Annotated[Open, Field(description="the probability with which the lift is to be found")] = 0.8
     rule: Annotated[models.Rule, Field(description="judged once at the end, or daily")] = "fixed"
     looks: Annotated[int, Field(ge=1, le=60, description="daily looks of the planned and the unplanned rule")] = 28
-    users_per_day: Annotated[float | None, Field(gt=0, le=1e12, description="of all arms together")] = None
+    users_per_day: Annotated[float | None, Field(ge=0.01, le=1e12, description="of all arms together")] = None
     points: Annotated[int, Field(ge=0, le=40, description="points of the power curve")] = 0
 
 
 @router.get(
     "/plan",
     summary="How many users and days an effect needs",
-    responses=documented(models.Plan, examples.PLAN, cached=False),
+    responses=documented(
+        models.Plan, examples.PLAN, cached=False, s429=problem_doc("Too Many Requests", 429, "too many plans at once")
+    ),
 )
 async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> Response:
     """Equally many users in each arm; the level is shared by the arms."""
-    async with service_of(request).planning:
-        per_arm = await run_in_threadpool(_users_per_arm, query)
-        curve = await run_in_threadpool(_curve, query, per_arm)
+    per_arm, curve = await service_of(request).planner.compute(_work_out, query)
     total = per_arm * query.arms
     days = None if query.users_per_day is None else math.ceil(total / query.users_per_day)
     asked = query.model_dump(exclude={"points"})
     return plain_reply({**asked, "users_per_arm": per_arm, "users_total": total, "days": days, "curve": curve})
+
+
+def _work_out(query: PlanQuery) -> tuple[int, list[Json]]:
+    """Users of each arm and the power curve; runs in the planning process, which keeps what it has computed."""
+    per_arm = _users_per_arm(query.model_copy(update={"points": 0, "users_per_day": None}))
+    return per_arm, _curve(query.model_copy(update={"users_per_day": None}), per_arm)
 
 
 @lru_cache(maxsize=256)

@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
+from pathlib import Path
+from time import monotonic
 from types import TracebackType
 from typing import Self
 
@@ -12,14 +15,17 @@ import structlog
 
 from abtest_lib.errors import LakeError
 from abtest_lib.registry import Registry, load_registry
-from api.cache import LACKS_FEATURE, Cache, Status
+from api.cache import LACKS_FEATURE, Cache, Status, without_paths
 from api.identity import beside_the_release
+from api.planner import Planner
 from api.settings import ApiSettings
 from api.snapshot import Snapshot, load_snapshot
 
 _WATCH_SECONDS = 0.25
 _STALE_SECONDS = 120.0
 _STOP_SECONDS = 3.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+"""Seconds before a mirror process is started again, at first and at most."""
 log = structlog.get_logger("api.service")
 
 
@@ -41,7 +47,8 @@ class Service:
         self._beside = ""
         self.snapshot: Snapshot | None = None
         self.status: Status | None = None
-        self.planning = asyncio.Semaphore(1)  # a plan may compute for seconds
+        self.planner = Planner()
+        self._mirror_problem: str | None = None
         self._seen: tuple[int, int] | None = None
         self._changed = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -64,6 +71,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.planner.close()
 
     async def _watch(self) -> None:
         while True:
@@ -101,25 +109,54 @@ class Service:
         return found.st_ino, found.st_mtime_ns
 
     async def _run_mirror(self) -> None:
-        """Keep one mirror process running; one that died or hangs is replaced."""
-        environment = os.environ | {
+        """Keep one mirror process running; one that cannot start, dies or hangs is replaced, each time later."""
+        pause = _FIRST_PAUSE
+        while True:
+            started = monotonic()
+            try:
+                code = await self._mirror_until_it_ends()
+                problem = None if code == 0 else f"the process that mirrors releases ended with exit code {code}"
+            except OSError as error:
+                problem = f"the process that mirrors releases cannot be started: {error.strerror}"
+            except Exception as error:  # whatever it was, mirroring must go on
+                log.exception("mirroring failed")
+                problem = without_paths(error)
+            if problem is None:
+                self._mirror_problem, pause = None, _FIRST_PAUSE
+                continue
+            self._mirror_problem = self._mirror_problem or problem
+            log.warning("mirroring stopped", problem=problem, retry_in_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = _FIRST_PAUSE if monotonic() - started > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
+
+    async def _mirror_until_it_ends(self) -> int | None:
+        """Run one mirror process and listen to it; its exit code, or None when it was given up."""
+        command = (sys.executable, "-P", "-m", "api.mirror", str(os.getpid()))
+        process = await asyncio.create_subprocess_exec(*command, env=self._environment(), stdout=subprocess.PIPE)
+        listening = asyncio.create_task(self._listen(process))
+        try:
+            return await self._supervise(process)
+        finally:
+            await _end(process)
+            await listening
+
+    def _environment(self) -> dict[str, str]:
+        """The variables of the mirror process: these settings, and where packages are, but no working folder."""
+        packages = [str(Path(__file__).parents[1]), *filter(None, sys.path)]
+        return os.environ | {
             "ABTEST_LAKE": self.settings.lake,
             "ABTEST_API_CACHE_DIR": str(self.settings.cache_dir),
             "ABTEST_API_CACHE_BYTES": str(int(self.settings.cache_bytes)),
             "ABTEST_API_REFRESH_SECONDS": str(self.settings.refresh_seconds),
             "ABTEST_API_LOG_LEVEL": self.settings.log_level,
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "PYTHONPATH": os.pathsep.join(packages),
         }
-        command = (sys.executable, "-m", "api.mirror", str(os.getpid()))
-        while True:
-            process = await asyncio.create_subprocess_exec(*command, env=environment)
-            try:
-                code = await self._supervise(process)
-            finally:
-                await _end(process)
-            if code != 0:
-                log.warning("the mirror process ended", code=code)
-                await asyncio.sleep(max(1.0, min(self.settings.refresh_seconds, 30.0)))
+
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Take in what the mirror says of each look: a problem, or an empty line."""
+        if process.stdout is not None:
+            async for line in process.stdout:
+                self._mirror_problem = line.decode(errors="replace").strip() or None
 
     async def _supervise(self, process: asyncio.subprocess.Process) -> int | None:
         """Wait for the process to end; None when it was given up."""
@@ -143,6 +180,8 @@ class Service:
             found.append(self.status.problem)
         elif self._is_stale(self.status):
             found.append(f"the lake was not looked at since {self.status.checked_at}")
+        if self._mirror_problem is not None and self._mirror_problem not in found:
+            found.append(self._mirror_problem)
         if self.snapshot is None:
             found.append("no release is mirrored yet")
         else:
@@ -202,7 +241,7 @@ class Service:
             await self._wait()
 
     async def _wait(self) -> None:
-        is_failing = self.status is not None and self.status.problem is not None
+        is_failing = self._mirror_problem is not None or (self.status is not None and self.status.problem is not None)
         if is_failing or self.settings.refresh_seconds == 0:
             reasons = "; ".join(self.problems)
             raise NotReadyError(f"not loaded yet, try again later: {reasons}")

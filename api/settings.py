@@ -28,6 +28,7 @@ class ApiSettings(BaseSettings):
         cache_dir: Where the released gold tables are mirrored; several workers may share it.
         cache_bytes: The most that one release may take there; the old one is kept until the switch.
         memory_bytes: How much of the newest days is kept in memory.
+        max_connections: The most connections at a time; by default what the limit of open files allows.
         refresh_seconds: How often the lake is asked for a new release; 0 serves the cache as it is.
         request_timeout_seconds: After this long a request is given up with 503.
         max_age_seconds: For how long a client may reuse an answer without asking.
@@ -44,6 +45,7 @@ class ApiSettings(BaseSettings):
     cache_dir: Path = Field(default_factory=_default_cache)
     cache_bytes: ByteSize = ByteSize(8 * 1024**3)
     memory_bytes: ByteSize = ByteSize(160 * 1024**2)
+    max_connections: Annotated[int | None, Field(ge=1, le=1_000_000)] = None
     refresh_seconds: Annotated[float, Field(ge=0, le=86_400)] = 10.0
     request_timeout_seconds: Annotated[float, Field(gt=0, le=3_600)] = 30.0
     max_age_seconds: Annotated[int, Field(ge=0, le=86_400)] = 5

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from abtest_lib import formatting
 from abtest_lib.contracts.enums import Role
 from dashboard import labels, schemas
 
@@ -62,9 +63,7 @@ def probability(value: float | None) -> str:
     """
     if value is None:
         return labels.DASH
-    if value > 0.999:  # noqa: PLR2004
-        return f">{labels.NBSP}{percent(0.999, 1)}"
-    return f"<{labels.NBSP}{percent(0.001, 1)}" if value < 0.001 else percent(value, 1)  # noqa: PLR2004
+    return formatting.probability(value).replace(" ", labels.NBSP)
 
 
 def p_value(value: float | None) -> str:

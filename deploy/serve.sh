@@ -10,12 +10,13 @@ export PYTHONPATH="$PWD${PYTHONPATH:+:$PYTHONPATH}"
 case $service in
 api)
     # Settings are variables: ABTEST_LAKE and ABTEST_API_…, listed in docs/api.md.
-    exec python -m uvicorn api.main:create_app --factory --host "$host" --port "$port" \
-        --workers "${WEB_CONCURRENCY:-1}" --no-access-log --no-server-header --timeout-graceful-shutdown 10
+    exec python -P -m uvicorn api.main:create_app --factory --host "$host" --port "$port" \
+        --workers "${WEB_CONCURRENCY:-1}" --no-access-log --no-server-header --timeout-graceful-shutdown 10 \
+        --http api.connections:GuardedProtocol --log-level warning
     ;;
 dashboard)
     # ABTEST_DASHBOARD_API says where the API is.
-    exec python -m streamlit run dashboard/app.py --server.address "$host" --server.port "$port" \
+    exec python -P -m streamlit run "$PWD/dashboard/app.py" --server.address "$host" --server.port "$port" \
         --server.headless true --browser.gatherUsageStats false
     ;;
 *)

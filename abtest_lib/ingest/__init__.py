@@ -1,1 +1,1 @@
-"""Input files found and read as text."""
+"""Input files: found, understood, and read as text."""

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
+from abtest_lib.ingest.column_hints import hints
 from abtest_lib.ingest.input_files import skipped_notice
 from abtest_lib.ingest.packing import open_unpacked
 from abtest_lib.ingest.raw_fields import RawEvents, ignored_columns, literal_paths, six_fields
@@ -20,11 +21,8 @@ _MOST_COLUMNS = 2_000
 _WHOLE_LINE = "_whole_line"
 
 
-def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents | None:
+def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     """Read files of CSV; those of one header together.
-
-    Returns:
-        The raw events; None where no file has content once it is unpacked.
 
     Raises:
         InputError: A file lacks a column, has one of the six twice or too many, or cannot be read.
@@ -38,10 +36,9 @@ def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents | None:
         else:
             by_header[header].append(name)
     parts = [_read_files(spark, header, files) for header, files in by_header.items()]
+    frame = reduce(DataFrame.unionByName, [_lines_of_null_bytes(spark, names), *parts])
     notices = [notice for header, files in by_header.items() for notice in ignored_columns(header, files[0])]
-    if not parts:
-        return None
-    return RawEvents(reduce(DataFrame.unionByName, parts), [*skipped_notice(skipped), *notices])
+    return RawEvents(frame, [*skipped_notice(skipped), *notices], has_content=bool(parts))
 
 
 def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) -> DataFrame:
@@ -54,11 +51,10 @@ def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) 
         .options(nullValue="\u0001null\u0001", emptyValue="", columnNameOfCorruptRecord=_WHOLE_LINE)
         .csv(literal_paths(names))
     )
-    events = six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col(_WHOLE_LINE))
-    return events.unionByName(_lines_of_null_bytes(spark, names))
+    return six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col(_WHOLE_LINE))
 
 
-def _lines_of_null_bytes(spark: SparkSession, names: list[str]) -> DataFrame:
+def _lines_of_null_bytes(spark: SparkSession, names: tuple[str, ...]) -> DataFrame:
     """The lines that Spark's CSV takes for blank although they hold null bytes: a crash leaves such in a log."""
     lines = spark.read.text(literal_paths(names))
     is_hidden = (F.col("value") < "!") & F.col("value").contains("\0") & ~F.col("value").rlike(r"[^\x00-\x20]")
@@ -84,10 +80,11 @@ def _check_header(header: tuple[str, ...], line: str, name: str) -> None:
         raise InputError(f"input file {name} has more than {_MOST_COLUMNS:,} columns: send the six event fields alone")
     missing = [column for column in RAW_FIELDS if column not in header]
     if missing:
-        shown = one_line(line, 120) or "a blank line"
+        shown, hint = one_line(line, 120) or "a blank line", one_line(hints(header))
         raise InputError(
             f"input file {name} lacks column {missing[0]}: its header is «{shown}», "
             f"expected {','.join(RAW_FIELDS)} in any order, separated by commas, in UTF-8"
+            + (f"; {hint}" if hint else "")
         )
     repeated = [column for column in RAW_FIELDS if header.count(column) > 1]
     if repeated:

@@ -7,9 +7,9 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.ingest.json_shapes import is_document
+from abtest_lib.ingest.numbers import plain_number
 from abtest_lib.ingest.raw_fields import FILE_PATH, RawEvents, literal_paths, pairs_as_text, six_fields
 from abtest_lib.storage import local_folder
-from abtest_lib.transforms.numbers import plain_number
 
 _FRACTIONAL = r'"\s*:\s*-?[0-9]+[.eE]'
 _BACKSLASH, _QUOTE = "\u0001", "\u0002"
@@ -34,7 +34,8 @@ def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
 
 
 def _texts(read: DataFrame) -> DataFrame:
-    text = read.where(r"value RLIKE '\\S'")
+    # A blank line holds no event, and neither does an array of none.
+    text = read.where(r"value RLIKE '\\S' AND NOT value RLIKE '^\ufeff?\\s*\\[\\s*\\]\\s*$'")
     return text.select(F.regexp_replace("value", "^\ufeff", "").alias("line"), F.col(FILE_PATH).alias("source_file"))
 
 

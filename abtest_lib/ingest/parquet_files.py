@@ -8,10 +8,17 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from abtest_lib.contracts import RAW_FIELDS
-from abtest_lib.errors import InputError, one_line
-from abtest_lib.ingest.parquet_types import FORM, NANOSECONDS, NANOSECONDS_UTC, UUID, read_footer, spark_schema
+from abtest_lib.ingest.numbers import plain_number
+from abtest_lib.ingest.parquet_types import (
+    FORM,
+    NANOSECONDS,
+    NANOSECONDS_UTC,
+    UUID,
+    check_columns,
+    read_footer,
+    spark_schema,
+)
 from abtest_lib.ingest.raw_fields import RawEvents, ignored_columns, literal_paths, pairs_as_text, six_fields
-from abtest_lib.transforms.numbers import plain_number
 
 _WITHOUT_OFFSET = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 _PARTS_OF_UUID = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
@@ -40,9 +47,7 @@ def _schema(spark: SparkSession, name: str) -> tuple[T.StructType, list[str]]:
     if footer is not None:
         return spark_schema(footer, name), list(footer.schema_arrow.names)
     inferred = spark.read.parquet(*literal_paths([name])).schema
-    missing = [column for column in RAW_FIELDS if column not in inferred.names]
-    if missing:
-        raise InputError(f"input file {name} lacks column {missing[0]}: it has {one_line(', '.join(inferred.names))}")
+    check_columns(inferred.names, name)
     return T.StructType([inferred[field] for field in RAW_FIELDS]), inferred.names
 
 

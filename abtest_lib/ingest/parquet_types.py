@@ -4,7 +4,7 @@ Spark's own inference refuses a whole file for one column of nanoseconds or UUID
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from pyspark.sql import types as T
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
+from abtest_lib.ingest.column_hints import hints
 from abtest_lib.storage import again, is_s3, local_folder, object_store
 
 FORM = "form"
@@ -68,15 +69,25 @@ def spark_schema(footer: pq.ParquetFile, name: str) -> T.StructType:
     Raises:
         InputError: A column is missing, there twice, or of a type that has no text.
     """
-    columns = footer.schema_arrow.names
+    check_columns(footer.schema_arrow.names, name)
+    leaves = {footer.schema.column(place).path: footer.schema.column(place) for place in range(len(footer.schema))}
+    return T.StructType([_field(footer, field, leaves.get(field), name) for field in RAW_FIELDS])
+
+
+def check_columns(columns: Sequence[str], name: str) -> None:
+    """Refuse a file that has not each of the six columns once.
+
+    Raises:
+        InputError: A column is missing or there twice.
+    """
     for field in RAW_FIELDS:
         times = columns.count(field)
         if times == 0:
-            raise InputError(f"input file {name} lacks column {field}: it has {one_line(', '.join(columns))}")
+            hint = hints(columns)
+            has = one_line(f"it has {', '.join(columns)}{f'; {hint}' if hint else ''}")
+            raise InputError(f"input file {name} lacks column {field}: {has}")
         if times > 1:
             raise InputError(f"input file {name} has column {field} {times} times: once is allowed")
-    leaves = {footer.schema.column(place).path: footer.schema.column(place) for place in range(len(footer.schema))}
-    return T.StructType([_field(footer, field, leaves.get(field), name) for field in RAW_FIELDS])
 
 
 def _field(footer: pq.ParquetFile, field: str, leaf: Any, name: str) -> T.StructField:  # noqa: ANN401  untyped

@@ -13,7 +13,7 @@ from abtest_lib.ingest.parquet_files import read_parquet
 from abtest_lib.ingest.raw_fields import RawEvents
 from abtest_lib.spark.spark_errors import translate_spark_errors
 
-_READERS: Mapping[str, Callable[[SparkSession, tuple[str, ...]], RawEvents | None]] = {
+_READERS: Mapping[str, Callable[[SparkSession, tuple[str, ...]], RawEvents]] = {
     "csv": read_csv,
     "json": read_json,
     "parquet": read_parquet,
@@ -43,8 +43,8 @@ def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
         InputError: A column is missing, or a file cannot be read.
     """
     with translate_spark_errors(f"reading {source.path}"):
-        parts = [part for kind, names in source.files.items() if (part := _READERS[kind](spark, names)) is not None]
-    if not parts:
+        parts = [_READERS[kind](spark, names) for kind, names in source.files.items()]
+    if not any(part.has_content for part in parts):
         raise InputError(f"the input {source.path} is empty: its files hold nothing once they are unpacked")
     frame = reduce(DataFrame.unionByName, (part.frame for part in parts))
     return RawEvents(frame, [*source.notices, *(notice for part in parts for notice in part.notices)])

@@ -21,10 +21,12 @@ class RawEvents:
     Attributes:
         frame: The six raw fields as text, raw_record (the line, where it could not be split) and source_file.
         notices: Sentences for a person, e.g. about ignored columns.
+        has_content: Whether a file held anything once it was unpacked.
     """
 
     frame: DataFrame
     notices: list[str] = field(default_factory=list)
+    has_content: bool = True
 
 
 def six_fields(

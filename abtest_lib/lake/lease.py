@@ -118,10 +118,10 @@ def _take(slot: Slot, lake: str, wait: timedelta, mine: Holder) -> tuple[Holder,
 
 
 def _is_ending(slot: Slot) -> bool:
-    """Whether the holder was killed, and only what it had started lives on for a moment."""
+    """Whether the holder was killed: what it had started may live on for a moment, or have ended just now."""
     found = slot.read()
     holder = None if found is None else _holder(found[0])
-    return holder is not None and holder.life is Life.ENDING
+    return holder is not None and holder.life in {Life.ENDING, Life.DEAD}
 
 
 def _take_over(slot: Slot, mine: Holder) -> str | None:

@@ -57,6 +57,17 @@ def read_rows(table: DeltaTable, columns: Sequence[str] = (), **equal: str | dat
     return rows
 
 
+def latest_by_experiment(table: DeltaTable, verdicts: DeltaTable) -> list[dict[str, Any]]:
+    """The rows of each experiment on the day of its latest verdict."""
+    builder = QueryBuilder().register("t", table).register("v", verdicts)
+    query = (
+        "SELECT t.* FROM t JOIN (SELECT experiment_name, max(day) AS day FROM v GROUP BY experiment_name) AS last "
+        "ON t.experiment_name = last.experiment_name AND t.day = last.day"
+    )
+    rows: list[dict[str, Any]] = pa.table(builder.execute(query)).to_pylist()
+    return rows
+
+
 def rows_of_day(table: DeltaTable, day: date) -> list[dict[str, Any]]:
     """All the rows of one day."""
     return read_rows(table, day=day)

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, PURCHASES, TableContract
-from abtest_lib.errors import LakeError
+from abtest_lib.errors import LakeError, one_line
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.lake.table import anti_join_keys
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, days_reached, of_same_users, purchases_of
@@ -22,6 +22,7 @@ from abtest_lib.transforms.experiments import assignments, explode_experiments
 from abtest_lib.transforms.participants import first_exposures, is_fallback, participants
 
 REGISTRY = "registry"
+_MOST_NAMES = 5
 _OUTPUTS = (EXPOSURES, PURCHASES, PARTICIPANTS)
 _SAME_PARTICIPANT = " AND ".join(f"target.{name} = source.{name}" for name in PARTICIPANTS.key)
 _PARTICIPANT_IS = ", ".join(
@@ -145,5 +146,19 @@ def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFram
     return participants(exposures, bought, fallback, run.settings.attribution_window)
 
 
-BUILD_SILVER = IncrementalStep("build_silver", _OUTPUTS, REGISTRY, _inputs, _rebuild, _extend)
+def _notices(run: Run) -> tuple[str, ...]:
+    """Say that no event has the name of the conversion event: as a rule the setting is wrong."""
+    if not run.lake[PURCHASES].read().isEmpty():
+        return ()
+    by_name = run.lake[EVENTS].read().groupBy("event_name").count().orderBy(F.desc("count"), "event_name")
+    names = by_name.limit(_MOST_NAMES).collect()
+    if not names:
+        return ()
+    listed = ", ".join(f"{one_line(row['event_name'], 40)} ({row['count']:,})" for row in names)
+    wanted = one_line(run.settings.conversion_event, 40)
+    said = f"conversion_event = {wanted}, and no event has this name, so nobody converts"
+    return (f"{said}; the most frequent names are {listed}: set ABTEST_CONVERSION_EVENT",)
+
+
+BUILD_SILVER = IncrementalStep("build_silver", _OUTPUTS, REGISTRY, _inputs, _rebuild, _extend, _notices)
 """Brings silver up to date with bronze."""

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple
 from datetime import date, timedelta
+from difflib import get_close_matches
 from functools import partial, reduce
 
 from pyspark.sql import DataFrame
@@ -19,7 +20,7 @@ from abtest_lib.contracts import (
     VERDICTS,
     TableContract,
 )
-from abtest_lib.errors import AbtestError, LakeError
+from abtest_lib.errors import AbtestError, LakeError, one_line
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.lake_days import calendar
 from abtest_lib.pipeline.run import Run, fingerprint
@@ -40,6 +41,7 @@ _COUNTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
 _KEYS = ("day", "experiment_name", "variant_id")
 _DAY_KEYS = ("day", "experiment_name")
 _ROWS_PER_TASK = 250_000
+_MOST_NAMES = 3
 _NO_DATA = "no_data"
 
 FirstChange = Mapping[str, date]
@@ -244,5 +246,19 @@ def _rows(judged: DataFrame, contract: TableContract) -> DataFrame:
     return judged.where(F.col("kind") == kind).select(*contract.column_names)
 
 
-DECIDE = IncrementalStep("decide", (VERDICTS, COMPARISONS), DECLARED, _inputs, _rebuild, _extend)
+def _notices(run: Run) -> tuple[str, ...]:
+    """Say that the registry names no experiment of the data: as a rule it is another registry's, or misspelt."""
+    declared = sorted(run.registry.experiments)
+    names = [row[0] for row in run.lake[EXPERIMENT_HEALTH].read().select("experiment_name").distinct().collect()]
+    if not declared or not names or set(declared) & set(names):
+        return ()
+    pairs = [(name, close) for name in declared for close in get_close_matches(name, names, n=1, cutoff=0.6)]
+    likely = "".join(f"; {one_line(name, 60)} is like {one_line(close, 60)}" for name, close in pairs[:_MOST_NAMES])
+    shown = sorted(names)[:_MOST_NAMES]
+    seen = ", ".join(one_line(name, 60) for name in shown) + (", …" if len(names) > len(shown) else "")
+    registry = f"the registry {run.settings.registry or ''} names {len(declared):,} experiments"
+    return (f"{registry}, and none of them is in the data, which holds {seen}{likely}",)
+
+
+DECIDE = IncrementalStep("decide", (VERDICTS, COMPARISONS), DECLARED, _inputs, _rebuild, _extend, _notices)
 """Brings comparisons and verdicts up to date; days whose inputs did not change are left alone."""

@@ -36,8 +36,10 @@ class StepReport:
         input_versions: Table to the Delta version that it has consumed.
         output_versions: Table to the Delta version that it left behind.
         status: `succeeded`, `failed` or `started`.
-        quarantined_by_rule: Rule to the rows of this run that broke it.
+        quarantined_by_rule: Rule to the rows of this run that broke it, the most broken rule first.
+        examples: Rule to an offending value with its place.
         notices: Sentences for a person.
+        ends_run: Whether the steps that follow had nothing to work on.
     """
 
     job: str
@@ -52,7 +54,9 @@ class StepReport:
     output_versions: Mapping[str, int] = field(default_factory=dict)
     status: str = SUCCEEDED
     quarantined_by_rule: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    ends_run: bool = False
 
     @property
     def seconds(self) -> float:

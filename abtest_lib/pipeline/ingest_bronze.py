@@ -12,6 +12,7 @@ from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError, one_line
 from abtest_lib.ingest.raw_events import find_source, read_raw_events
 from abtest_lib.pipeline.history import forgotten_people
+from abtest_lib.pipeline.rejected_examples import rejected_examples
 from abtest_lib.pipeline.run import Run
 from abtest_lib.pipeline.step import Outcome, SimpleStep
 from abtest_lib.spark.concurrency import in_background
@@ -103,6 +104,9 @@ def _ingest(run: Run, path: str) -> Outcome:
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
     nothing = (f"the input {path} holds no rows: nothing to do",) if total == 0 else ()
+    is_empty = accepted.written == 0 and run.lake[EVENTS].read().isEmpty()
+    if is_empty and total:
+        nothing = (f"no row of {path} is a valid event, and the lake holds none: there is nothing to build",)
     return Outcome(
         rows_read=total,
         rows_written=accepted.written,
@@ -111,7 +115,9 @@ def _ingest(run: Run, path: str) -> Outcome:
         duplicates=accepted.copies + accepted.known + rejected.copies + rejected.known,
         output_versions=run.lake.versions(EVENTS, QUARANTINE),
         quarantined_by_rule=_by_rule(run) if rejected.written else {},
+        examples=rejected_examples(_rejected_now(run)) if rejected.written else {},
         notices=(*notices, *nothing),
+        ends_run=is_empty,
     )
 
 
@@ -224,7 +230,10 @@ def _check_conservation(path: str, total: int, accepted: Tally, rejected: Tally)
     )
 
 
+def _rejected_now(run: Run) -> DataFrame:
+    return run.lake[QUARANTINE].read().where(F.col("quarantined_at") == F.lit(run.started_at))
+
+
 def _by_rule(run: Run) -> dict[str, int]:
-    added = run.lake[QUARANTINE].read().where(F.col("quarantined_at") == F.lit(run.started_at))
-    counts = added.select(F.explode("failed_rules").alias("rule")).groupBy("rule").count().collect()
+    counts = _rejected_now(run).select(F.explode("failed_rules").alias("rule")).groupBy("rule").count().collect()
     return {row["rule"]: row["count"] for row in sorted(counts, key=lambda row: (-row["count"], row["rule"]))}

@@ -77,7 +77,7 @@ def run_steps(
             announce(lake, settings, run.run_id, run.history, FULL_REFRESH)
         remember = partial(write_history, lake, settings, run.run_id, run.history)
         try:
-            done = [_perform(run, step) for step in steps]
+            done = _perform_all(run, steps)
         except BaseException:
             # What stopped the step may stop this too, and the step's is the error worth telling.
             with suppress(Exception):
@@ -88,6 +88,15 @@ def run_steps(
                 run.frames.close()
         remember()
         return done
+
+
+def _perform_all(run: Run, steps: Sequence[Step]) -> list[StepReport]:
+    done: list[StepReport] = []
+    for step in steps:
+        done.append(_perform(run, step))
+        if done[-1].ends_run:
+            break
+    return done
 
 
 def _perform(run: Run, step: Step) -> StepReport:

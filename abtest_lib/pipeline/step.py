@@ -25,8 +25,10 @@ class Outcome:
         rows_forgotten: Rows left out because their users were forgotten.
         input_versions: What it has consumed.
         output_versions: Table to the Delta version that it left behind.
-        quarantined_by_rule: Rule to the rows of this run that broke it.
+        quarantined_by_rule: Rule to the rows of this run that broke it, the most broken rule first.
+        examples: Rule to an offending value with its place.
         notices: Sentences for a person.
+        ends_run: Whether the steps that follow have nothing to work on.
     """
 
     rows_read: int = 0
@@ -37,7 +39,9 @@ class Outcome:
     input_versions: Inputs = field(default_factory=dict)
     output_versions: Mapping[str, int] = field(default_factory=dict)
     quarantined_by_rule: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    ends_run: bool = False
 
 
 class Step(Protocol):

@@ -3,6 +3,8 @@
 Source: Armitage, McPherson and Rowe (1969), JRSS A 132, 235-244; here many schedules are followed at once.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -49,7 +51,7 @@ def crossing_probability(information: Floats, boundary: Floats, drift: float) ->
         >>> round(2 * two, 4)
         0.05
     """
-    points, weights = np.polynomial.legendre.leggauss(_DRIFT_NODES)
+    points, weights = _legendre(_DRIFT_NODES)
     means, mass, root, probability = np.zeros(1), np.ones(1), np.sqrt(information / information[-1]), 0.0
     for look, edge in enumerate(np.minimum(boundary, _FARTHEST + abs(drift))):
         slope = root[look - 1] / root[look] if look else 0.0
@@ -88,8 +90,15 @@ def _follow(ratios: Floats, spends: Floats) -> Floats:
 
 def _half_line_rule(size: int) -> tuple[Floats, Floats]:
     """Gauss-Legendre nodes and weights on (0, 1)."""
-    points, weights = np.polynomial.legendre.leggauss(size)
+    points, weights = _legendre(size)
     return (points + 1) / 2, weights / 2
+
+
+@cache
+def _legendre(size: int) -> tuple[Floats, Floats]:
+    """Gauss-Legendre nodes and weights on (-1, 1); finding them takes longer than using them."""
+    points, weights = np.polynomial.legendre.leggauss(size)
+    return points, weights
 
 
 def _normal(z: Floats) -> Floats:

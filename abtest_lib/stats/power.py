@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -10,7 +11,7 @@ from scipy.special import ndtri
 
 from abtest_lib.errors import StatisticsError
 from abtest_lib.stats.always_valid import mixture_boundary
-from abtest_lib.stats.arrays import Floats
+from abtest_lib.stats.arrays import Bools, Floats
 from abtest_lib.stats.joint_law import crossing_probability
 from abtest_lib.stats.proportions import MINIMUM_EXPECTED_EVENTS
 from abtest_lib.stats.spending import plan_looks
@@ -201,10 +202,16 @@ def _looks(design: Design, p: float, q: float, users: float) -> tuple[Floats, Fl
     information = passed * users / 2 * pooled / (1 - pooled)
     if design.rule is Rule.UNPLANNED:
         return information, mixture_boundary(information, design.arm_alpha)
-    looks = plan_looks(
-        information[None], passed[None], np.array([[design.arm_alpha]]), np.ones((1, passed.size), dtype=bool)
-    )
-    return information[looks.is_look[0]], looks.boundary[looks.is_look]
+    is_look, boundary = _planned_path(design.looks, design.arm_alpha)
+    return information[is_look], boundary
+
+
+@lru_cache(maxsize=1_024)
+def _planned_path(looks: int, alpha: float) -> tuple[Bools, Floats]:
+    """Which evenly spaced looks are made, and their boundaries: only ratios of information matter, not users."""
+    passed = np.arange(1, looks + 1) / looks
+    found = plan_looks(passed[None], passed[None], np.array([[alpha]]), np.ones((1, looks), dtype=bool))
+    return found.is_look[0], found.boundary[found.is_look]
 
 
 def _checked(users: float, lift: float) -> int:

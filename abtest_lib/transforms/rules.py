@@ -59,11 +59,13 @@ class Rule:
         broken: SQL over the raw fields and `event_time`, true for a row that breaks the rule; `:latest` stands for the
             latest instant that an event of this run may have.
         meaning: A sentence for a person.
+        field: The raw field that an example of it shows; empty where no single one does.
     """
 
     name: str
     broken: str
     meaning: str
+    field: str = ""
 
     def condition(self, latest: datetime | None) -> str:
         """The SQL for a run whose events may be as late as this; None sets no limit."""
@@ -116,25 +118,28 @@ EVENT_RULES = (
     ),
     _BAD_ENCODING[0],
     _NULL_BYTE[0],
-    Rule("event_name_missing", _blank("event_name"), "the event has no name"),
-    Rule("user_id_missing", _blank("user_id"), "the event has no user"),
-    Rule("timestamp_missing", _blank("timestamp"), "the event has no time"),
+    Rule("event_name_missing", _blank("event_name"), "the event has no name", "event_name"),
+    Rule("user_id_missing", _blank("user_id"), "the event has no user", "user_id"),
+    Rule("timestamp_missing", _blank("timestamp"), "the event has no time", "timestamp"),
     Rule(
         "timestamp_malformed",
         f"NOT {_blank('timestamp')} AND event_time IS NULL",
         "the time is not like 2024-03-03T12:00:00.123456Z or 20240303T1200+0100: ISO 8601 with an offset",
+        "timestamp",
     ),
     Rule(
         "timestamp_out_of_range",
         f"event_time < timestamp'{EARLIEST} 00:00:00Z' OR event_time >= timestamp'{LATEST} 00:00:00Z'",
         "the time is before 2000 or from 2100 on",
+        "timestamp",
     ),
     Rule(
         "timestamp_in_future",
         f"event_time > :latest AND event_time < timestamp'{LATEST} 00:00:00Z'",
         "the time is later than the start of the run (by more than `future_tolerance`), so a clock was wrong",
+        "timestamp",
     ),
-    Rule("experiments_missing", _blank("experiments"), "there is no map of experiments, not even {}"),
+    Rule("experiments_missing", _blank("experiments"), "there is no map of experiments, not even {}", "experiments"),
 )
 """Rules over one row."""
 
@@ -145,11 +150,13 @@ MAP_RULES = (
         "experiments_malformed",
         f"NOT {_blank('experiments')} AND {_SHORT} AND NOT ({_IS_MAP})",
         "the map of experiments is not {name=variant, name=variant}",
+        "experiments",
     ),
     Rule(
         "experiment_named_twice",
         f"{_SHORT} AND {_IS_MAP} AND experiments <> '{{}}' AND size(array_distinct({_NAMES})) < size({_NAMES})",
         "the map names one experiment twice",
+        "experiments",
     ),
 )
 """Rules over `experiments` alone, costly ones: each distinct text is judged once."""

@@ -85,7 +85,7 @@ def _strays(days: Sequence[date]) -> str:
 
 
 def _keep(facts: Facts) -> str:
-    start = f"Keep the control {facts.control}"
+    start = f"Keep {_control(facts)}"
     if "proven_loss" not in facts.reasons:
         said = "the planned end was reached and no arm was proven better"
         if _is_standing(facts):
@@ -121,7 +121,7 @@ def _inconclusive(facts: Facts) -> str:
     if "too_few_conversions" in facts.reasons and facts.small is not None:
         arm, users, purchases = facts.small
         few = f"{purchases:,.0f} of {users:,.0f} users of {arm} and "
-        few += f"{facts.control_purchases:,.0f} of {facts.control_users:,.0f} of the control {facts.control} converted"
+        few += f"{facts.control_purchases:,.0f} of {facts.control_users:,.0f} of {_control(facts)} converted"
         return f"No decision yet: {few}, and a test expects 10 in the smaller arm who do, and 10 who do not."
     open_reasons = [
         c for c, w in weights.items() if w is Weight.EXPLAINS and c not in {"not_proven", "posterior_missing"}
@@ -153,7 +153,13 @@ def _detail(facts: Facts, code: str) -> str:
 def _rates(facts: Facts) -> str:
     p, p0 = facts.purchases / facts.users, facts.control_purchases / facts.control_users
     lift = f" ({p / p0 - 1:+.1%})".replace("%", " %") if p0 > 0 else ""
-    return f"converts {_percent(p)} against {_percent(p0)} for the control {facts.control}{lift}"
+    return f"converts {_percent(p)} against {_percent(p0)} for {_control(facts)}{lift}"
+
+
+def _control(facts: Facts) -> str:
+    """The control by its name; one that is called so is not named twice."""
+    is_plain = (facts.control or "").strip().lower() == "control"
+    return "the control" if is_plain else f"the control {facts.control}"
 
 
 def _range(facts: Facts) -> str:

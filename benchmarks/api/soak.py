@@ -1,4 +1,4 @@
-"""100,000 fuzzed requests while releases are published and the lake is broken in every way; prints the statuses.
+"""100,000 fuzzed requests while releases are published, the lake is broken and slow clients hang on; prints statuses.
 
     python benchmarks/api/soak.py [--requests 100000]
 
@@ -6,12 +6,14 @@ A status 5xx other than that of /health/ready ends it with code 1.
 """
 
 import argparse
+import base64
 import http.client
 import itertools
 import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -69,8 +71,34 @@ PARAMETERS = [
     "cursor",
     "baseline",
     "lift",
+    "users_per_day",
+    "arms",
+    "looks",
+    "rule",
 ]
-VALUES = [*DAYS, *TEXTS, "to_date", "day", "0", "-1", "1e9", "nan", "ship", "true", "-last_day", "0.1", "W10=", "null"]
+EXTREMES = ["1e-320", "5e-324", "1e308", "-1e308", "inf", "-inf", "1" + "0" * 400, "-0.0", "planned", "60", "50"]
+CURSORS = [
+    base64.urlsafe_b64encode(text.encode()).decode()
+    for text in (f'["participants", {"1" + "0" * 400}, "x"]', "[" * 2_900, '["name", NaN, "x"]', '["name", "a", "b"]')
+]
+VALUES = [
+    *EXTREMES,
+    *CURSORS,
+    *DAYS,
+    *TEXTS,
+    "to_date",
+    "day",
+    "0",
+    "-1",
+    "1e9",
+    "nan",
+    "ship",
+    "true",
+    "-last_day",
+    "0.1",
+    "W10=",
+    "null",
+]
 
 
 def address(rng: random.Random) -> str:
@@ -136,6 +164,22 @@ def torment(lake: Path, has_ended: threading.Event) -> None:
                 return
 
 
+def crawl(has_ended: threading.Event) -> None:
+    """Keep twenty connections that send a byte a second, and open new ones in the place of those that are dropped."""
+    clients: list[socket.socket] = []
+    while not has_ended.wait(1.0):
+        while len(clients) < 20:
+            clients.append(socket.create_connection(("127.0.0.1", PORT)))
+        for client in list(clients):
+            try:
+                client.sendall(b"G")
+            except OSError:
+                clients.remove(client)
+                client.close()
+    for client in clients:
+        client.close()
+
+
 @contextmanager
 def serving(lake: Path, cache: Path) -> Iterator[None]:
     """The server as it is run, its log thrown away."""
@@ -178,8 +222,12 @@ def main() -> int:
     lake, has_ended, started = build_lake(folder / "lake"), threading.Event(), time.monotonic()
     with serving(lake, folder / "cache"):
         wait_until_ready()
-        tormentor = threading.Thread(target=torment, args=(lake, has_ended))
-        tormentor.start()
+        others = [
+            threading.Thread(target=torment, args=(lake, has_ended)),
+            threading.Thread(target=crawl, args=(has_ended,)),
+        ]
+        for thread in others:
+            thread.start()
         connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
         for _ in range(wanted):
             path = address(rng)
@@ -188,7 +236,8 @@ def main() -> int:
             if status >= 500 and not path.startswith(READY):
                 bad[f"{status} {path[:200]}"] += 1
         has_ended.set()
-        tormentor.join()
+        for thread in others:
+            thread.join()
     shutil.rmtree(folder)
     found = {
         "requests": wanted,

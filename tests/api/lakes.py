@@ -136,6 +136,12 @@ def funnel() -> Rows:
     ]
 
 
+def lake_days() -> Rows:
+    """Two ordinary days, and one event of a wrong clock."""
+    days = {DAY_1: 300, DAY_2: 280, date(2009, 1, 5): 1}
+    return [{"day": day, "users": users, "events": 2 * users, "quarantined_rows": 0} for day, users in days.items()]
+
+
 GOLD = (
     (contracts.EXPERIMENT_DAILY, daily),
     (contracts.EXPERIMENT_HEALTH, health),
@@ -144,6 +150,7 @@ GOLD = (
     (contracts.COMPARISONS, comparisons),
     (contracts.VERDICTS, verdicts),
     (contracts.FUNNEL_DAILY, funnel),
+    (contracts.LAKE_DAILY, lake_days),
 )
 BY_NAME = {contract.full_name: (contract, rows) for contract, rows in GOLD}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from api.cache import Cache
+from api.connections import GuardedProtocol
 from api.main import create_app
 from api.mirror import mirror_once
 from api.settings import ApiSettings, load_api_settings
@@ -44,7 +45,9 @@ def listening(lake: Path | str, cache: Path, **more: object) -> Iterator[str]:
     """A real server on a free port of this machine; its address."""
     settings = settings_for(lake, cache, **more)
     mirror(settings)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings), port=0, log_level="error", access_log=False))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(settings), port=0, log_level="error", access_log=False, http=GuardedProtocol)
+    )
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -12,6 +12,7 @@ from api.listing import Sort
 
 T = TypeVar("T", bound=BaseModel)
 TABLES = [
+    "gold/lake_daily",
     "bronze/events", "quarantine/events", "silver/exposures", "silver/purchases", "silver/participants",
     "gold/experiment_daily", "gold/funnel_daily", "gold/experiment_to_date", "gold/experiment_health",
     "gold/posteriors", "gold/comparisons", "gold/verdicts", "ops/releases", "ops/runs",
@@ -180,6 +181,7 @@ def test_quality(client: TestClient) -> None:
     assert found.quarantine.rows == 2
     assert [(rule.rule, rule.rows) for rule in found.quarantine.by_rule] == [("bad_timestamp", 2), ("no_user", 1)]
     assert (str(found.freshness.last_day), found.freshness.problems) == ("2021-08-02", [])
+    assert [(str(day.day), day.users) for day in found.stray_days] == [("2009-01-05", 1)]
 
 
 def test_plan(client: TestClient) -> None:

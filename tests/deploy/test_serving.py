@@ -85,7 +85,7 @@ def test_services_carry_no_spark_and_no_jax(root: Path) -> None:
 
 
 def test_requirements_hold_what_the_services_start(root: Path) -> None:
-    started = re.findall(r"python -m (\w+)", (root / "deploy" / "serve.sh").read_text(encoding="utf-8"))
+    started = re.findall(r"python -P -m (\w+)", (root / "deploy" / "serve.sh").read_text(encoding="utf-8"))
     assert started == ["uvicorn", "streamlit"]
     for module, name in zip(started, ("api", "dashboard"), strict=True):
         assert module in pins(root / "deploy" / "requirements" / f"{name}.txt")

@@ -87,6 +87,15 @@ def test_what_a_killed_holder_has_started_must_end_first(tmp_path: Path) -> None
             assert 1 < time.monotonic() - began < 10
 
 
+def test_what_ends_between_two_looks_is_followed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with holder(tmp_path) as process:
+        process.kill()
+        process.wait()
+        seen = iter([Life.ENDING])
+        monkeypatch.setattr(ProcessRecord, "life", lambda _: next(seen, Life.DEAD))
+        assert is_taken_over(tmp_path)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

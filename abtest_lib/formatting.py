@@ -1,0 +1,15 @@
+"""Numbers as every part of the suite shows them to a person."""
+
+_LEAST, _MOST = 0.001, 0.999
+
+
+def probability(value: float) -> str:
+    """Format a probability; what is neither impossible nor certain is never shown as 0 % or 100 %.
+
+    Examples:
+        >>> probability(0.98123), probability(0.99999), probability(0.00001)
+        ('98.1 %', '> 99.9 %', '< 0.1 %')
+    """
+    if value > _MOST:
+        return "> 99.9 %"
+    return "< 0.1 %" if value < _LEAST else f"{100 * value:.1f} %"
