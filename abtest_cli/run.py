@@ -33,9 +33,9 @@ def run(
     """
     from abtest_lib.config import load_settings
     from abtest_lib.errors import ConfigError
+    from abtest_lib.ingest.input_files import local_text_bytes
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
-    from abtest_lib.spark.source import local_text_bytes
     from abtest_lib.storage import check_location
 
     check_location(input_path or "")

@@ -61,7 +61,7 @@ def one_line(text: object, limit: int = 300) -> str:
         limit: The most characters to keep; a longer text ends in an ellipsis.
 
     Returns:
-        The text without line breaks and runs of blanks.
+        The text without line breaks and runs of blanks; what a terminal would obey, such as an escape, is written out.
 
     Examples:
         >>> one_line("a\n   b")
@@ -69,4 +69,6 @@ def one_line(text: object, limit: int = 300) -> str:
     """
     # A name that is not UTF-8 holds lone surrogates, which no terminal or log can be given.
     folded = " ".join(str(text).encode("utf-8", "backslashreplace").decode().split())
+    if not folded.isprintable():
+        folded = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in folded)
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from abtest_lib.config import Settings
 
 _S3 = re.compile(r"s3a?://")
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _ENCRYPTION = {"SSE-S3": "AES256", "SSE-KMS": "aws:kms"}
 _S3A = "spark.hadoop.fs.s3a."
 _REQUEST_TIMEOUT = timedelta(seconds=10)
@@ -49,7 +50,7 @@ def lake_location(path: str) -> str:
         An absolute path without `.`, `..` or a slash at its end; of a URL only the slash is taken away.
 
     Raises:
-        ConfigError: The location is empty, carries a secret, or names a person who has no home.
+        ConfigError: The location is empty, carries a secret or an escape (%20), or names a person who has no home.
 
     Examples:
         >>> lake_location("/data/./old/../lake/")
@@ -60,6 +61,8 @@ def lake_location(path: str) -> str:
     if not path.strip():
         raise ConfigError("the location of the lake is empty: give a folder or s3a://bucket/prefix")
     check_location(path)
+    if _ESCAPE.search(path):
+        raise ConfigError(f"the lake {path}: delta-rs reads {_ESCAPE.findall(path)[0]} as another character; rename it")
     if path.startswith("file:") or local_folder(path) is None:
         return path.rstrip("/") or path
     try:

@@ -9,7 +9,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
-from abtest_lib.errors import ConservationError, InputError
+from abtest_lib.errors import ConservationError, InputError, one_line
+from abtest_lib.ingest.raw_events import find_source, read_raw_events
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.pipeline.rejected_examples import rejected_examples
 from abtest_lib.pipeline.run import Run
@@ -19,7 +20,6 @@ from abtest_lib.spark.frame_cache import persisted
 from abtest_lib.spark.row_counter import RowCounter
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.small_frames import literal_rows
-from abtest_lib.spark.source import find_source, read_raw_events
 from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import (
@@ -32,6 +32,7 @@ from abtest_lib.transforms.raw import (
     survey,
     together,
 )
+from abtest_lib.transforms.spellings import two_users, two_variants
 
 JOB = "ingest_bronze"
 
@@ -44,11 +45,13 @@ class Found:
         rows: Rows read.
         valid: Rows that break no rule.
         dates: The UTC dates of the valid rows.
+        has_odd_id: Whether a user id may be another's spelling.
     """
 
     rows: int
     valid: int
     dates: tuple[date, ...]
+    has_odd_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +97,13 @@ def _ingest(run: Run, path: str) -> Outcome:
     with persisted(rows) as rows, persisted(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
         judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
-        with in_background(partial(_make_quarantine, run)):
+        notices = list(raw.notices)
+        look = partial(_look_at_spellings, rows if found.has_odd_id else None, surveyed, notices)
+        with in_background(partial(_make_quarantine, run)), in_background(look):
             accepted, total, forgotten = _write_bronze(run, judged, found)
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
-    nothing = (f"the input {path} has a header and no rows: nothing to do",) if total == 0 else ()
+    nothing = (f"the input {path} holds no rows: nothing to do",) if total == 0 else ()
     is_empty = accepted.written == 0 and run.lake[EVENTS].read().isEmpty()
     if is_empty and total:
         nothing = (f"no row of {path} is a valid event, and the lake holds none: there is nothing to build",)
@@ -111,7 +116,7 @@ def _ingest(run: Run, path: str) -> Outcome:
         output_versions=run.lake.versions(EVENTS, QUARANTINE),
         quarantined_by_rule=_by_rule(run) if rejected.written else {},
         examples=rejected_examples(_rejected_now(run)) if rejected.written else {},
-        notices=(*raw.notices, *nothing),
+        notices=(*notices, *nothing),
         ends_run=is_empty,
     )
 
@@ -136,10 +141,30 @@ def reject_overlap(path: str, lake: str) -> None:
 def _found(surveyed: DataFrame) -> Found:
     valid = F.when(F.size("map_faults") == 0, F.col("sound")).otherwise(0)
     dates = F.collect_set(F.when(valid > 0, F.col("event_date")))
-    sums = surveyed.agg(F.sum("rows").alias("rows"), F.sum(valid).alias("valid"), dates.alias("dates")).first()
+    has_odd_id = F.max("has_odd_id").alias("has_odd_id")
+    sums = surveyed.agg(
+        F.sum("rows").alias("rows"), F.sum(valid).alias("valid"), dates.alias("dates"), has_odd_id
+    ).first()
     if sums is None or sums["rows"] is None:
         return Found(0, 0, ())
-    return Found(sums["rows"], sums["valid"], tuple(sorted(sums["dates"])))
+    return Found(sums["rows"], sums["valid"], tuple(sorted(sums["dates"])), bool(sums["has_odd_id"]))
+
+
+def _look_at_spellings(rows: DataFrame | None, surveyed: DataFrame, notices: list[str]) -> None:
+    """Note what is counted as two and looks like one, with an example of each kind."""
+    users = None if rows is None else two_users(rows).first()
+    if users is not None:
+        pair = f"{_shown(users['first'])} and {_shown(users['second'])}"
+        notices.append(f"user ids {pair} are counted as two users, others as well perhaps: write ids in one way only")
+    variants = two_variants(surveyed).first()
+    if variants is not None:
+        pair = f"{_shown(variants['first'])} and {_shown(variants['second'])}"
+        name = one_line(variants["experiment_name"], 80)
+        notices.append(f"variants {pair} of experiment {name} are counted as two arms: write variants in one way only")
+
+
+def _shown(spelling: str) -> str:
+    return f"'{spelling[:40]}'" if spelling.isprintable() else ascii(spelling[:40])
 
 
 def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, int]:

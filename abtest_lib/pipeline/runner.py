@@ -8,6 +8,7 @@ from functools import partial
 
 from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS
+from abtest_lib.ingest.input_files import PACKED_RATIO
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
 from abtest_lib.pipeline.build_silver import BUILD_SILVER
@@ -19,7 +20,6 @@ from abtest_lib.pipeline.release import PUBLISH_RELEASE
 from abtest_lib.pipeline.run import Progress, Run, open_run
 from abtest_lib.pipeline.step import Step
 from abtest_lib.spark.session import fit_shuffles
-from abtest_lib.spark.source import PACKED_RATIO
 from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.storage import is_s3, local_folder, sizes_under
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -100,6 +101,9 @@ def build_session(
         session = builder.getOrCreate()
     _check_time_zone(session, settings.reporting_timezone)
     session.conf.set(_TIME_ZONE, "UTC")
+    # A Parquet file may have User_ID beside user_id. Where the platform does not allow this, such a file is refused.
+    with suppress(PySparkException):
+        session.conf.set("spark.sql.caseSensitive", "true")
     return session
 
 

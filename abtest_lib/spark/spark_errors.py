@@ -35,6 +35,11 @@ _KNOWN = (
     ),
     (r"DELTA_VIOLATE_CONSTRAINT\w*\]? ?(?P<what>.{0,200})", LakeError, "a row broke a table's constraint"),
     (
+        r"PARQUET_TYPE_ILLEGAL|Found duplicate field\(s\)",
+        InputError,
+        "a Parquet file has columns of a type that Spark lacks, or named alike but for case: write the six alone",
+    ),
+    (
         "is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER|ChecksumException",
         LakeError,
         "a Parquet file is damaged",

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.transforms.rules import EVENT_RULES, EVENT_TIME, LONGEST_FIELD, MALFORMED_ROW, MAP_RULES, Rule
+from abtest_lib.transforms.spellings import is_odd
 
 
 def together(raw: DataFrame) -> DataFrame:
@@ -53,14 +54,17 @@ def survey(rows: DataFrame) -> DataFrame:
 
     Returns:
         experiments, event_date, rows, sound (rows that break no rule over one row), map_faults (the names of the rules
-        that the map breaks).
+        that the map breaks), has_odd_id (whether a sound row has a user id that may be another's spelling).
     """
     # A field that is far too long is told so by its own rule, and never becomes a key.
     is_short = (F.octet_length("experiments") <= LONGEST_FIELD) | (F.length("experiments") <= LONGEST_FIELD)
     experiments = F.when(is_short, F.col("experiments"))
-    judged = rows.select(experiments.alias("experiments"), F.to_date("event_time").alias("event_date"), "is_sound")
+    judged = rows.select(
+        experiments.alias("experiments"), F.to_date("event_time").alias("event_date"), "is_sound", "user_id"
+    )
     groups = judged.groupBy("experiments", "event_date")
-    counts = groups.agg(F.count(F.lit(1)).alias("rows"), F.count_if("is_sound").alias("sound"))
+    has_odd_id = F.max(F.col("is_sound") & is_odd("user_id")).alias("has_odd_id")
+    counts = groups.agg(F.count(F.lit(1)).alias("rows"), F.count_if("is_sound").alias("sound"), has_odd_id)
     return counts.withColumn("map_faults", _faults(MAP_RULES))
 
 

@@ -8,9 +8,34 @@ LONGEST_FIELD = 100_000
 
 EARLIEST, LATEST = "2000-01-01", "2100-01-01"
 
-_INSTANT = r"^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,6})?(Z|[+-]\\d{2}:?\\d{2})\\z"
-_IS_INSTANT = f"octet_length(timestamp) < 40 AND timestamp RLIKE '{_INSTANT}'"
-EVENT_TIME = f"CASE WHEN {_IS_INSTANT} THEN try_cast(timestamp AS timestamp) END"
+_OFFSET = r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
+_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:?[0-9]{2})\\z"
+"""What nearly all events have, and every engine casts as it is."""
+_FRACTION = "([.,][0-9]{1,6}0*)?"
+_EXTENDED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt][0-9]{{2}}(:[0-9]{{2}}(:[0-9]{{2}}{_FRACTION})?)?"
+_BASIC = rf"[0-9]{{8}}[Tt][0-9]{{2}}([0-9]{{2}}([0-9]{{2}}{_FRACTION})?)?"
+_ANY_INSTANT = rf"^({_EXTENDED}|{_BASIC}){_OFFSET}\\z"
+_SIX_NUMBERS = (
+    r"^([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt]([0-9]{2}):?([0-9]{2})?:?([0-9]{2})?"
+    r"[.,]?([0-9]{1,6})?0*([Zz]|[+-][0-9]{2}):?([0-9]{2})?\\z"
+)
+
+
+def _part(place: int) -> str:
+    return f"regexp_extract(timestamp, '{_SIX_NUMBERS}', {place})"
+
+
+# The time of day may end with the hour or the minute, and an offset with the hour.
+_TIME_OF_DAY = (
+    f"{_part(4)}, ':', rpad({_part(5)}, 2, '0'), ':', rpad({_part(6)}, 2, '0'), '.', rpad({_part(7)}, 6, '0')"
+)
+_ZONE = f"if({_part(8)} IN ('Z', 'z'), 'Z', concat({_part(8)}, ':', rpad({_part(9)}, 2, '0')))"
+_REWRITTEN = f"concat({_part(1)}, '-', {_part(2)}, '-', {_part(3)}, 'T', {_TIME_OF_DAY}, {_ZONE})"
+_IS_SHORT = "octet_length(timestamp) < 40"
+EVENT_TIME = (
+    f"CASE WHEN {_IS_SHORT} AND timestamp RLIKE '{_INSTANT}' THEN try_cast(timestamp AS timestamp) "
+    f"WHEN {_IS_SHORT} AND timestamp RLIKE '{_ANY_INSTANT}' THEN try_cast({_REWRITTEN} AS timestamp) END"
+)
 """SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
 
 # The last `=` of a pair splits it, so a variant holds none. Pairs stand behind `, ` or at the start.
@@ -76,7 +101,11 @@ def _somewhere(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]
 _TOO_LONG_MAP = _is_too_long("experiments")
 _SHORT = f"NOT {_TOO_LONG_MAP}"
 
-MALFORMED_ROW = Rule("malformed_row", "raw_record IS NOT NULL", "the line does not split into the header's columns")
+MALFORMED_ROW = Rule(
+    "malformed_row",
+    "raw_record IS NOT NULL",
+    "the line does not split into the header's columns, or is not a JSON object",
+)
 
 _BAD_ENCODING = _somewhere("bad_encoding", "contains({}, '\ufffd')", "a field is not valid UTF-8")
 _NULL_BYTE = _somewhere("null_byte", "contains({}, char(0))", "a field holds a null byte")
@@ -95,7 +124,7 @@ EVENT_RULES = (
     Rule(
         "timestamp_malformed",
         f"NOT {_blank('timestamp')} AND event_time IS NULL",
-        "the time is not ISO 8601 with an offset and at most microseconds",
+        "the time is not like 2024-03-03T12:00:00.123456Z or 20240303T1200+0100: ISO 8601 with an offset",
         "timestamp",
     ),
     Rule(

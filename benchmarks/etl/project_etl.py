@@ -8,13 +8,13 @@ import sys
 import time
 
 from abtest_lib.config import load_settings
+from abtest_lib.ingest.input_files import local_text_bytes
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
 from abtest_lib.pipeline.build_silver import BUILD_SILVER
 from abtest_lib.pipeline.ingest_bronze import ingest_bronze
 from abtest_lib.pipeline.runner import run_steps
 from abtest_lib.spark.session import build_session, keep_classes
-from abtest_lib.spark.source import local_text_bytes
 
 
 def main() -> None:

@@ -19,9 +19,15 @@ import pyarrow as pa
 
 FIELDS = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
 LONGEST_FIELD = 100_000
-_TIMESTAMP = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6}))?)?(?:Z|([+-])(\d{2}):?(\d{2}))", re.ASCII
-)
+LONGEST_TIME = 40
+_OFFSET = r"(?:[Zz]|(?P<sign>[+-])(?P<oh>\d\d)(?::?(?P<om>\d\d))?)"
+_TIMESTAMPS = [
+    re.compile(pattern + _OFFSET, re.ASCII)
+    for pattern in (
+        r"(?P<y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[Tt](?P<h>\d\d)(?::(?P<n>\d\d)(?::(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?)?",
+        r"(?P<y>\d{4})(?P<m>\d\d)(?P<d>\d\d)[Tt](?P<h>\d\d)(?:(?P<n>\d\d)(?:(?P<s>\d\d)(?:[.,](?P<f>\d+))?)?)?",
+    )
+]
 _FROM, _UNTIL = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 Fields = tuple[str | None, ...]
@@ -162,20 +168,21 @@ def _timestamp_rules(text: str | None) -> set[str]:
 
 def instant(text: str) -> datetime | None:
     """The instant of an ISO 8601 text with an offset; None when it is none."""
-    match = _TIMESTAMP.fullmatch(text)
-    if match is None:
+    match = next((found for pattern in _TIMESTAMPS if (found := pattern.fullmatch(text))), None)
+    if match is None or len(text.encode()) >= LONGEST_TIME:
         return None
-    year, *numbers, fraction, sign, hours, minutes = match.groups()
-    is_far = year in {"0000", "9999"}  # Python's calendar may not hold these; both are out of range
-    offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-    if int(minutes or 0) > 59 or offset > timedelta(hours=18):
+    part = {name: value or "0" for name, value in match.groupdict().items() if name != "sign"}
+    fraction, beyond = part["f"][:6].ljust(6, "0"), part["f"][6:]
+    is_far = part["y"] in {"0000", "9999"}  # Python's calendar may not hold these; both are out of range
+    offset = timedelta(hours=int(part["oh"]), minutes=int(part["om"]))
+    if int(part["om"]) > 59 or offset > timedelta(hours=18) or beyond.strip("0"):
         return None
+    numbers = (int(part[name]) for name in "mdhns")
     try:
-        month, day, hour, minute, second = (int(number or 0) for number in numbers)
-        microsecond = int((fraction or "0").ljust(6, "0"))
-        clock = datetime(1600 if is_far else int(year), month, day, hour, minute, second, microsecond, tzinfo=UTC)
+        clock = datetime(1600 if is_far else int(part["y"]), *numbers, int(fraction), tzinfo=UTC)
     except ValueError:
         return None
+    sign = match["sign"]
     return clock + offset if sign == "-" else clock - offset
 
 

@@ -1,0 +1,106 @@
+"""Events as CSV, with a header in every file."""
+
+import csv
+import re
+from collections import defaultdict
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import RAW_FIELDS
+from abtest_lib.errors import InputError, one_line
+from abtest_lib.ingest.column_hints import hints
+from abtest_lib.ingest.input_files import skipped_notice
+from abtest_lib.ingest.packing import open_unpacked
+from abtest_lib.ingest.raw_fields import RawEvents, ignored_columns, literal_paths, six_fields
+from abtest_lib.storage import local_folder
+
+_HEADER_LIMIT = 1_000_000
+_MOST_COLUMNS = 2_000
+_WHOLE_LINE = "_whole_line"
+
+
+def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
+    """Read files of CSV; those of one header together.
+
+    Raises:
+        InputError: A file lacks a column, has one of the six twice or too many, or cannot be read.
+    """
+    by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    skipped = []
+    for name in names:
+        header = _header(spark, name)
+        if header is None:
+            skipped.append(name)
+        else:
+            by_header[header].append(name)
+    parts = [_read_files(spark, header, files) for header, files in by_header.items()]
+    frame = reduce(DataFrame.unionByName, [_lines_of_null_bytes(spark, names), *parts])
+    notices = [notice for header, files in by_header.items() for notice in ignored_columns(header, files[0])]
+    return RawEvents(frame, [*skipped_notice(skipped), *notices], has_content=bool(parts))
+
+
+def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) -> DataFrame:
+    # Other columns get names of our own: theirs may be equal, or equal to Spark but for the case.
+    columns = [name if name in RAW_FIELDS else f"_column_{place}" for place, name in enumerate(header)]
+    frame = (
+        spark.read.schema(", ".join(f"{name} string" for name in (*columns, _WHOLE_LINE)))
+        .options(header="true", mode="PERMISSIVE", quote='"', escape='"', encoding="UTF-8", columnPruning="false")
+        # Spark turns a quoted empty field into NULL while nullValue is empty; nothing and "" are not the same here.
+        .options(nullValue="\u0001null\u0001", emptyValue="", columnNameOfCorruptRecord=_WHOLE_LINE)
+        .csv(literal_paths(names))
+    )
+    return six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col(_WHOLE_LINE))
+
+
+def _lines_of_null_bytes(spark: SparkSession, names: tuple[str, ...]) -> DataFrame:
+    """The lines that Spark's CSV takes for blank although they hold null bytes: a crash leaves such in a log."""
+    lines = spark.read.text(literal_paths(names))
+    is_hidden = (F.col("value") < "!") & F.col("value").contains("\0") & ~F.col("value").rlike(r"[^\x00-\x20]")
+    nothing: dict[str, Column | None] = dict.fromkeys(RAW_FIELDS, F.lit(None))
+    return six_fields(lines.where(is_hidden), nothing, F.col("value"))
+
+
+def _header(spark: SparkSession, name: str) -> tuple[str, ...] | None:
+    """The columns of a file; None where the file has no content."""
+    line = _first_line(name) if local_folder(name) is not None else _first_line_by_spark(spark, name)
+    if line is None:
+        return None
+    try:
+        header = tuple(column.strip() for column in next(csv.reader([line]), []))
+    except csv.Error as error:
+        raise InputError(f"input file {name} has a header that is not CSV: {one_line(error)}") from None
+    _check_header(header, line, name)
+    return header
+
+
+def _check_header(header: tuple[str, ...], line: str, name: str) -> None:
+    if len(header) > _MOST_COLUMNS:
+        raise InputError(f"input file {name} has more than {_MOST_COLUMNS:,} columns: send the six event fields alone")
+    missing = [column for column in RAW_FIELDS if column not in header]
+    if missing:
+        shown, hint = one_line(line, 120) or "a blank line", one_line(hints(header))
+        raise InputError(
+            f"input file {name} lacks column {missing[0]}: its header is «{shown}», "
+            f"expected {','.join(RAW_FIELDS)} in any order, separated by commas, in UTF-8"
+            + (f"; {hint}" if hint else "")
+        )
+    repeated = [column for column in RAW_FIELDS if header.count(column) > 1]
+    if repeated:
+        times = header.count(repeated[0])
+        raise InputError(f"input file {name} has column {repeated[0]} {times} times: once is allowed")
+
+
+def _first_line(name: str) -> str | None:
+    with open_unpacked(name) as file:
+        start = file.readline(_HEADER_LIMIT)
+    if not start:
+        return None
+    # A line may end with CR alone, as Spark has it.
+    return re.split(r"[\r\n]", start.decode("utf-8-sig", errors="replace"), maxsplit=1)[0]
+
+
+def _first_line_by_spark(spark: SparkSession, name: str) -> str | None:
+    row = spark.read.text(literal_paths([name])).first()
+    return None if row is None else str(row[0]).removeprefix("\ufeff")

@@ -1,0 +1,56 @@
+"""Raw events as they come: CSV, JSON or Parquet; a file, a folder or a glob."""
+
+from collections.abc import Callable, Mapping
+from functools import reduce
+
+from pyspark.sql import DataFrame, SparkSession
+
+from abtest_lib.errors import InputError
+from abtest_lib.ingest.csv_files import read_csv
+from abtest_lib.ingest.input_files import Source, find_local_source, understand_files
+from abtest_lib.ingest.json_files import read_json
+from abtest_lib.ingest.parquet_files import read_parquet
+from abtest_lib.ingest.raw_fields import RawEvents
+from abtest_lib.spark.spark_errors import translate_spark_errors
+
+_READERS: Mapping[str, Callable[[SparkSession, tuple[str, ...]], RawEvents]] = {
+    "csv": read_csv,
+    "json": read_json,
+    "parquet": read_parquet,
+}
+
+
+def find_source(spark: SparkSession, path: str) -> Source:
+    """Find the files of an input.
+
+    Args:
+        spark: The session; it lists object stores.
+        path: A file, a folder (searched to the bottom) or a glob.
+
+    Returns:
+        The files by format.
+
+    Raises:
+        InputError: Nothing is there, or a file cannot be events by its name or its first bytes.
+    """
+    return find_local_source(path) or understand_files(path, _list_by_spark(spark, path))
+
+
+def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
+    """Read the six raw fields of every row as text.
+
+    Raises:
+        InputError: A column is missing, or a file cannot be read.
+    """
+    with translate_spark_errors(f"reading {source.path}"):
+        parts = [_READERS[kind](spark, names) for kind, names in source.files.items()]
+    if not any(part.has_content for part in parts):
+        raise InputError(f"the input {source.path} is empty: its files hold nothing once they are unpacked")
+    frame = reduce(DataFrame.unionByName, (part.frame for part in parts))
+    return RawEvents(frame, [*source.notices, *(notice for part in parts for notice in part.notices)])
+
+
+def _list_by_spark(spark: SparkSession, path: str) -> dict[str, int]:
+    with translate_spark_errors(f"listing {path}"):
+        listing = spark.read.format("binaryFile").option("recursiveFileLookup", "true").load(path)
+        return {row["path"]: row["length"] for row in listing.select("path", "length").collect()}

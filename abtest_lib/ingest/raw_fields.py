@@ -1,0 +1,78 @@
+"""What every reader gives: the six raw fields as text, and where each row came from."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.contracts import RAW_FIELDS
+from abtest_lib.errors import one_line
+
+FILE_PATH = "_metadata.file_path"
+_MOST_SHOWN = 5
+
+
+@dataclass(slots=True)
+class RawEvents:
+    """Raw rows and what a person should know about where they came from.
+
+    Attributes:
+        frame: The six raw fields as text, raw_record (the line, where it could not be split) and source_file.
+        notices: Sentences for a person, e.g. about ignored columns.
+        has_content: Whether a file held anything once it was unpacked.
+    """
+
+    frame: DataFrame
+    notices: list[str] = field(default_factory=list)
+    has_content: bool = True
+
+
+def six_fields(
+    frame: DataFrame, fields: dict[str, Column | None], raw_record: Column, source_file: str = FILE_PATH
+) -> DataFrame:
+    """Select what every reader gives.
+
+    Args:
+        frame: What was read.
+        fields: The columns by field; None stands for the column of that name.
+        raw_record: The line, where it could not be split.
+        source_file: The column with the file of a row.
+    """
+    columns = [
+        (F.col(name) if column is None else column).cast("string").alias(name) for name, column in fields.items()
+    ]
+    return frame.select(*columns, raw_record.alias("raw_record"), F.col(source_file).alias("source_file"))
+
+
+def ignored_columns(columns: Iterable[str], name: str) -> list[str]:
+    """Say which columns of a file are ignored; nothing where there are none."""
+    extra = [one_line(column, 40) or "without a name" for column in columns if column not in RAW_FIELDS]
+    if not extra:
+        return []
+    more = f" and {len(extra) - _MOST_SHOWN:,} more" if len(extra) > _MOST_SHOWN else ""
+    shown = ", ".join(extra[:_MOST_SHOWN])
+    return [f"ignored column {shown}{more} of {one_line(name)}: not one of the six event fields"]
+
+
+def literal_paths(names: Iterable[str]) -> list[str]:
+    """Files by their very names, for Spark takes each path for a pattern."""
+    return [re.sub(r"([\[\]{}*?\\])", r"\\\1", name) for name in names]
+
+
+def pairs_as_text(pairs: Column, shown: Column) -> Column:
+    """Write pairs of experiment and variant as `{name=variant, name=variant}`, sorted by name.
+
+    Args:
+        pairs: An array of key and value, both text; NULL stays NULL.
+        shown: What becomes text that breaks a rule where the form cannot say the same.
+    """
+    texts = F.transform(
+        F.array_sort(pairs), lambda pair: F.concat(pair["key"], F.lit("="), F.ifnull(pair["value"], F.lit("")))
+    )
+    text = F.concat(F.lit("{"), F.array_join(texts, ", "), F.lit("}"))
+    in_names = F.array_join(pairs["key"], "").contains(",")
+    in_variants = F.array_join(pairs["value"], "").rlike("[=,]")
+    refused = F.concat(F.lit("map "), F.to_json(shown))
+    return F.when(in_names | in_variants, refused).when(pairs.isNotNull(), text)

@@ -1,0 +1,55 @@
+"""Ids that a person would take for one and that are counted as two: 7001 and 7001.0, `u1` and `u1 `, A and a."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from abtest_lib.transforms.experiments import assignments
+
+_EDGES = (" ", "\t", "\u00a0")
+_SPACE_AT_THE_EDGES = r"^[\s\x{00A0}]+|[\s\x{00A0}]+$"
+
+
+def is_odd(user_id: str) -> Column:
+    """Whether an id may be another's spelling: white space at its ends, or a whole number with a fraction of zero."""
+    column = F.col(user_id)
+    odd = column.endswith(".0") | column.endswith(".00")
+    for edge in _EDGES:
+        odd = odd | column.startswith(edge) | column.endswith(edge)
+    return odd
+
+
+def two_users(rows: DataFrame) -> DataFrame:
+    """Pairs of user ids that are two spellings of one.
+
+    Args:
+        rows: Rows with user_id and is_sound.
+
+    Returns:
+        first, second: a row for each id that is spelt in several ways.
+    """
+    spelt = rows.where("is_sound").select(_plain(F.col("user_id")).alias("plain"), "user_id")
+    odd = spelt.where(is_odd("user_id")).select("plain").distinct()
+    return _pairs(spelt.join(odd, "plain", "left_semi"), "user_id", "plain")
+
+
+def two_variants(surveyed: DataFrame) -> DataFrame:
+    """Pairs of variants of one experiment that are two spellings of one, or differ in case alone.
+
+    Args:
+        surveyed: What `abtest_lib.transforms.raw.survey` gives.
+
+    Returns:
+        first, second, experiment_name: a row for each variant that is spelt in several ways.
+    """
+    named = assignments(surveyed.where("sound > 0 AND size(map_faults) = 0"))
+    plain = F.lower(_plain(F.col("variant_id"))).alias("plain")
+    return _pairs(named.select("experiment_name", plain, "variant_id"), "variant_id", "experiment_name", "plain")
+
+
+def _pairs(spelt: DataFrame, spelling: str, *keys: str) -> DataFrame:
+    ends = spelt.groupBy(*keys).agg(F.min(spelling).alias("first"), F.max(spelling).alias("second"))
+    return ends.where("first <> second").orderBy(*keys)
+
+
+def _plain(text: Column) -> Column:
+    return F.regexp_replace(F.regexp_replace(text, _SPACE_AT_THE_EDGES, ""), r"^(-?[0-9]+)[.]0+$", "$1")
