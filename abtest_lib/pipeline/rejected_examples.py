@@ -35,7 +35,7 @@ def rejected_examples(rejected: DataFrame) -> Mapping[str, str]:
 def _example(rule: str, row: Row) -> str:
     field = next((item.field for item in RULES if item.name == rule), "")
     value = row["raw_record"] if row["raw_record"] is not None or not field else row[field]
-    shown = "nothing" if value is None else f"«{one_line(_printable(value), _LONGEST)}»"
+    shown = "missing" if value is None else f"«{one_line(_printable(value), _LONGEST)}»"
     name = f"{field} " if field and row["raw_record"] is None else ""
     return f"{name}{shown} in {_place(row, value)}"
 
