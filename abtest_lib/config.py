@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     conversion_event: Annotated[str, Field(min_length=1)] = "BUY"
     attribution_window: Annotated[timedelta | None, BeforeValidator(parse_duration)] = None
     cross_exposed: CrossExposed = CrossExposed.FIRST
+    normalize_ids: bool = False
     future_tolerance: Annotated[timedelta | None, BeforeValidator(parse_duration)] = timedelta(days=1)
     fallback_variants: Annotated[tuple[str, ...], NoDecode] = ()
     control_names: Annotated[tuple[str, ...], NoDecode] = ("control", "CONTROL")
@@ -147,6 +148,7 @@ class Settings(BaseSettings):
             "attribution_window": "unlimited" if window is None else f"{window.total_seconds():.0f}s",
             "cross_exposed": self.cross_exposed.value,
             "fallback_variants": json.dumps(sorted(set(self.fallback_variants)), ensure_ascii=False),
+            "normalize_ids": str(self.normalize_ids).lower(),
             "contract_version": str(CONTRACT_VERSION),
         }
 
@@ -160,6 +162,7 @@ class Settings(BaseSettings):
                 "attribution_window": parse_duration(own["attribution_window"]),
                 "cross_exposed": CrossExposed(own["cross_exposed"]),
                 "fallback_variants": tuple(json.loads(own["fallback_variants"])),
+                "normalize_ids": own["normalize_ids"] == "true",
             }
         )
 

@@ -17,6 +17,9 @@ from abtest_lib.transforms.forgotten import Forgotten
 
 SUCCEEDED, FAILED, STARTED = "succeeded", "failed", "started"
 _STEPS = "steps"
+_BEFORE_IT_EXISTED = {"normalize_ids": "false"}
+"""What lakes of older versions mean by a setting that they do not remember."""
+
 FULL_REFRESH = "full_refresh"
 
 
@@ -193,11 +196,11 @@ def _check_version(remembered: Mapping[str, Any], lake: Lake) -> None:
 
 def _check_settings(remembered: Mapping[str, Any], current: Mapping[str, str], lake: Lake) -> None:
     for name, value in current.items():
-        if remembered.get(name) != value:
+        stored = remembered.get(name, _BEFORE_IT_EXISTED.get(name))
+        if stored != value:
             raise ConfigError(
-                f"lake {lake} was built with {name} = {remembered.get(name)}, this run has {value}: keep the lake's, "
-                f"e.g. by ABTEST_{name.upper()}={_in_environment(remembered.get(name))}, or rebuild its tables with "
-                "--full-refresh"
+                f"lake {lake} was built with {name} = {stored}, this run has {value}: keep the lake's, "
+                f"e.g. by ABTEST_{name.upper()}={_in_environment(stored)}, or rebuild its tables with --full-refresh"
             )
 
 

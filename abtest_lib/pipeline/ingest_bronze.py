@@ -32,7 +32,7 @@ from abtest_lib.transforms.raw import (
     survey,
     together,
 )
-from abtest_lib.transforms.spellings import two_users, two_variants
+from abtest_lib.transforms.spellings import join_spellings, two_users, two_variants
 
 JOB = "ingest_bronze"
 
@@ -92,7 +92,8 @@ def _ingest(run: Run, path: str) -> Outcome:
     source = find_source(run.lake.session, path)
     fit_shuffles(run.lake.session, run.settings, source.text_bytes)
     raw = read_raw_events(run.lake.session, source)
-    rows = mark_forgotten(examine(together(raw.frame), run.latest_event), forgotten_people(run.lake))
+    frame = join_spellings(raw.frame) if run.settings.normalize_ids else raw.frame
+    rows = mark_forgotten(examine(together(frame), run.latest_event), forgotten_people(run.lake))
     # Parsing text costs more than keeping what comes of it, and it is looked at twice. With hashes it is the other way.
     with persisted(rows) as rows, persisted(survey(rows.where("NOT is_forgotten"))) as surveyed:
         found = _found(surveyed)
@@ -155,12 +156,14 @@ def _look_at_spellings(rows: DataFrame | None, surveyed: DataFrame, notices: lis
     users = None if rows is None else two_users(rows).first()
     if users is not None:
         pair = f"{_shown(users['first'])} and {_shown(users['second'])}"
-        notices.append(f"user ids {pair} are counted as two users, others as well perhaps: write ids in one way only")
+        notices.append(f"user ids {pair} are counted as two users: write ids alike, or set normalize_ids")
     variants = two_variants(surveyed).first()
     if variants is not None:
         pair = f"{_shown(variants['first'])} and {_shown(variants['second'])}"
         name = one_line(variants["experiment_name"], 80)
-        notices.append(f"variants {pair} of experiment {name} are counted as two arms: write variants in one way only")
+        notices.append(
+            f"variants {pair} of experiment {name} are counted as two arms: write them alike, or set normalize_ids"
+        )
 
 
 def _shown(spelling: str) -> str:

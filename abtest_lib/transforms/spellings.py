@@ -46,6 +46,29 @@ def two_variants(surveyed: DataFrame) -> DataFrame:
     return _pairs(named.select("experiment_name", plain, "variant_id"), "variant_id", "experiment_name", "plain")
 
 
+def join_spellings(raw: DataFrame) -> DataFrame:
+    """Write every id in one way, so that its spellings are one: the setting `normalize_ids`.
+
+    Args:
+        raw: Rows with user_id, item_id and experiments as text.
+
+    Returns:
+        The same rows: ids without white space at their ends or a fraction of zero, variants also in lower case.
+    """
+    body = F.expr("substring(experiments, 2, length(experiments) - 2)")
+    pairs = F.transform(F.split(body, ", "), _plain_pair)
+    is_map = F.col("experiments").rlike(r"^\{.+=.+\}$")
+    joined = F.concat(F.lit("{"), F.array_join(pairs, ", "), F.lit("}"))
+    ids = {name: _plain(F.col(name)) for name in ("user_id", "item_id")}
+    return raw.withColumns({**ids, "experiments": F.when(is_map, joined).otherwise(F.col("experiments"))})
+
+
+def _plain_pair(pair: Column) -> Column:
+    """`name=variant` with the variant written in one way; the last `=` splits."""
+    name, variant = F.regexp_extract(pair, "^(.*=)[^=]*$", 1), F.regexp_extract(pair, "=([^=]*)$", 1)
+    return F.concat(name, F.lower(_plain(variant)))
+
+
 def _pairs(spelt: DataFrame, spelling: str, *keys: str) -> DataFrame:
     ends = spelt.groupBy(*keys).agg(F.min(spelling).alias("first"), F.max(spelling).alias("second"))
     return ends.where("first <> second").orderBy(*keys)

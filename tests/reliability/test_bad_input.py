@@ -303,17 +303,35 @@ def test_two_spellings_of_one_id_are_told(ingest: Ingest, tmp_path: Path) -> Non
     users, arms = ["7001", "7001.0", "8", "9.5", "10", "a.0"], ["Control", "control", "x", "x", "y", "z"]
     lines = [row(user_id=user, experiments=f"{{e={arm}}}") for user, arm in zip(users, arms, strict=True)]
     assert ingest(write(tmp_path / "a.csv", *lines)).notices == (
-        "user ids '7001' and '7001.0' are counted as two users, others as well perhaps: write ids in one way only",
-        "variants 'Control' and 'control' of experiment e are counted as two arms: write variants in one way only",
+        "user ids '7001' and '7001.0' are counted as two users: write ids alike, or set normalize_ids",
+        "variants 'Control' and 'control' of experiment e are counted as two arms: write them alike, or set normalize_ids",
     )
     lines = [
         row(user_id=user, experiments="{e=x\u00a0}" if user == "u" else "{e=x}") for user in ("u\u00a0", "u", "v ")
     ]
     assert ingest(write(tmp_path / "b.csv", *lines)).notices == (
-        r"user ids 'u' and 'u\xa0' are counted as two users, others as well perhaps: write ids in one way only",
-        r"variants 'x' and 'x\xa0' of experiment e are counted as two arms: write variants in one way only",
+        r"user ids 'u' and 'u\xa0' are counted as two users: write ids alike, or set normalize_ids",
+        r"variants 'x' and 'x\xa0' of experiment e are counted as two arms: write them alike, or set normalize_ids",
     )
     assert ingest(write(tmp_path / "c.csv", row(user_id="1.0", experiments="{e=A, f=a}"))).notices == ()
+
+
+def test_spellings_of_one_id_are_joined_where_the_setting_says_so(
+    spark: SparkSession, lake: str, tmp_path: Path
+) -> None:
+    users, arms = ["7001", "7001.0", " 8", "8\u00a0", "9.5"], ["Control", "control", "4915", "4915.0", "b=C "]
+    lines = [row(user_id=user, experiments=f"{{e={arm}, f/g={arm}}}") for user, arm in zip(users, arms, strict=True)]
+    path, settings = write(tmp_path / "a.csv", *lines), load_settings(overrides={"normalize_ids": True})
+    (report,) = run_steps(Lake(spark, lake), settings, [ingest_bronze(str(path))])
+    assert (report.rows_written, report.duplicates, report.notices) == (3, 2, ())
+    found = {(item["user_id"], item["experiments"]) for item in Lake(spark, lake)[EVENTS].read().collect()}
+    assert found == {
+        ("7001", "{e=control, f/g=control}"),
+        ("8", "{e=4915, f/g=4915}"),
+        ("9.5", "{e=b=c, f/g=b=c}"),
+    }
+    with pytest.raises(ConfigError, match="built with normalize_ids = true, this run has false"):
+        run_steps(Lake(spark, lake), load_settings(), [ingest_bronze(str(path))])
 
 
 def test_unusual_but_valid_rows_are_events(ingest: Ingest, spark: SparkSession, lake: str, tmp_path: Path) -> None:
