@@ -304,8 +304,10 @@ def test_two_spellings_of_one_id_are_told(ingest: Ingest, tmp_path: Path) -> Non
     lines = [row(user_id=user, experiments=f"{{e={arm}}}") for user, arm in zip(users, arms, strict=True)]
     assert ingest(write(tmp_path / "a.csv", *lines)).notices == (
         "user ids '7001' and '7001.0' are counted as two users: write ids alike, or set normalize_ids",
-        "variants 'Control' and 'control' of experiment e are counted as two arms: write them alike, or set "
-        "normalize_ids",
+        (
+            "variants 'Control' and 'control' of experiment e are counted as two arms: write them alike, or set "
+            "normalize_ids"
+        ),
     )
     lines = [
         row(user_id=user, experiments="{e=x\u00a0}" if user == "u" else "{e=x}") for user in ("u\u00a0", "u", "v ")
