@@ -79,7 +79,7 @@ def _stray_days(days: Sequence[schemas_lake.StrayDay]) -> None:
     if days:
         listed = ", ".join(f"{day['day']} ({formatting.count(day['users'])})" for day in days[:_MOST_STRAY_DAYS])
         more = labels.AND_MORE.format(number=len(days) - _MOST_STRAY_DAYS) if len(days) > _MOST_STRAY_DAYS else ""
-        st.warning(labels.STRAY_DAYS.format(days=listed + more))
+        st.caption(labels.STRAY_DAYS.format(days=listed + more))
 
 
 def _tables(tables: Sequence[schemas_lake.TableSummary]) -> None:

@@ -5,7 +5,6 @@ import base64
 import json
 import math
 import os
-import resource
 import shutil
 import socket
 import subprocess
@@ -147,16 +146,10 @@ def serving(lake: Path, cache: Path, log: Path, files: int = 1_024, **more: str)
     command = [sys.executable, "-P", "-c", program, "serve", "--lake", str(lake), "--port", str(port)]
     variables = os.environ | {"ABTEST_API_REFRESH_SECONDS": "0.5", "PYTHONPATH": str(ROOT)} | more
 
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
-
+    # Not by preexec_fn: other tests have started threads that do not survive a fork.
+    limited = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", *command, "--cache-dir", str(cache)]
     with log.open("wb") as errors:
-        process = subprocess.Popen(
-            [*command, "--cache-dir", str(cache)],
-            env=variables,
-            stderr=errors,
-            preexec_fn=limited,  # noqa: PLW1509
-        )
+        process = subprocess.Popen(limited, env=variables, stderr=errors)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
