@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyspark.sql import types as T
 
 from abtest_lib.contracts import RAW_FIELDS
-from abtest_lib.errors import InputError, one_line
+from abtest_lib.errors import InputError, LakeError, one_line
 from abtest_lib.ingest.column_hints import hints
 from abtest_lib.storage import again, is_s3, local_folder, object_store
 
@@ -50,6 +50,7 @@ def read_footer(name: str) -> pq.ParquetFile | None:
 
     Raises:
         InputError: It is not Parquet, or damaged.
+        LakeError: The object store does not answer.
     """
     try:
         if local_folder(name) is not None:
@@ -144,11 +145,15 @@ def _check_int96(footer: pq.ParquetFile, field: str, name: str) -> None:
 def _tail(name: str, size: int) -> bytes:
     """The end of an object, with the whole footer."""
     import obstore  # noqa: PLC0415  only object stores need it
+    from obstore.exceptions import BaseError  # noqa: PLC0415
 
     folder, _, file = name.rpartition("/")
     store = object_store(folder)
-    whole = int(again(lambda: obstore.head(store, file))["size"])
-    start = max(0, whole - size)
-    tail = bytes(again(lambda: obstore.get_range(store, file, start=start, end=whole)))
+    try:
+        whole = int(again(lambda: obstore.head(store, file))["size"])
+        start = max(0, whole - size)
+        tail = bytes(again(lambda: obstore.get_range(store, file, start=start, end=whole)))
+    except BaseError as error:
+        raise LakeError(f"reading {name}: {one_line(error)}") from None
     footer = int.from_bytes(tail[-8:-4], "little") + 8
     return tail if footer <= len(tail) or start == 0 else _tail(name, footer)

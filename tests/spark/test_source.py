@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import RAW_FIELDS
+from abtest_lib.errors import InputError
 from abtest_lib.ingest.raw_events import find_source, read_raw_events
 
 FIRST = {
@@ -176,6 +177,18 @@ def test_a_column_of_parquet_becomes_text_without_loss(
     columns = {name: [value] * 2 for name, value in FIRST.items()} | {"item_id": values, "user_id": ["1", "2"]}
     pq.write_table(pa.table(columns), tmp_path / "e.parquet")
     assert [event["item_id"] for event in lines_of(spark, tmp_path / "e.parquet")] == texts
+
+
+@pytest.mark.parametrize("finer", [0, 1])
+def test_times_of_96_bits_are_read_or_refused_but_never_cut(spark: SparkSession, tmp_path: Path, finer: int) -> None:
+    times = pa.array([1_709_467_200_000_001_000, 1_709_467_200_000_001_000 + finer], pa.timestamp("ns"))
+    columns = {name: [value] * 2 for name, value in FIRST.items()} | {"timestamp": times}
+    pq.write_table(pa.table(columns), tmp_path / "e.parquet", use_deprecated_int96_timestamps=True)
+    if finer:
+        with pytest.raises(InputError, match="finer than microseconds as INT96 in column timestamp"):
+            lines_of(spark, tmp_path / "e.parquet")
+    else:
+        assert lines_of(spark, tmp_path / "e.parquet") == [FIRST | {"timestamp": "2024-03-03T12:00:00.000001Z"}] * 2
 
 
 @pytest.mark.parametrize(
