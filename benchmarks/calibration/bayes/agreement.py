@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abtest_lib.bayes.engines import exact, sampler
+from abtest_lib.bayes import sampler
+from abtest_lib.bayes.engines import exact
 from abtest_lib.bayes.fit import fit_groups
 from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
