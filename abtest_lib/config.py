@@ -46,6 +46,16 @@ class Engine(StrEnum):
     EXACT = "exact"
 
 
+class Compute(StrEnum):
+    """Which engine runs the DataFrame code."""
+
+    AUTO = "auto"
+    """The embedded engine where it can, else Spark."""
+    EMBEDDED = "embedded"
+    """Sail, inside this process."""
+    SPARK = "spark"
+
+
 def parse_duration(value: object) -> object:
     """Read a duration such as `7d`, `36h`, `90m` or `30s`; `null` means no limit.
 
@@ -84,6 +94,7 @@ class Settings(BaseSettings):
     s3_path_style: bool | None = None
     s3_encryption: Literal["SSE-S3", "SSE-KMS"] | None = None
     s3_kms_key_id: str | None = None
+    compute: Compute = Compute.AUTO
     spark_master: str | None = None
     driver_memory: str | None = None
     shuffle_partitions: Annotated[int, Field(ge=1)] | None = None

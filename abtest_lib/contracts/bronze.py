@@ -23,8 +23,8 @@ EVENTS = TableContract(
     ),
     key=("row_id",),
     partition_by=("event_date",),
-    # The change feed tells the silver step which rows are new; an append costs nothing extra for it.
-    properties={**READABLE_BY_DELTA_RS, "delta.enableChangeDataFeed": "true", STATISTICS: "timestamp"},
+    # The silver step finds the rows of a run by ingested_at, of which each file holds one value.
+    properties={**READABLE_BY_DELTA_RS, STATISTICS: "timestamp,ingested_at"},
 )
 
 QUARANTINE = TableContract(

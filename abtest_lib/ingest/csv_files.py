@@ -30,7 +30,7 @@ def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     by_header: dict[tuple[str, ...], list[str]] = defaultdict(list)
     skipped = []
     for name in names:
-        header = _header(spark, name)
+        header = header_of(name, spark)
         if header is None:
             skipped.append(name)
         else:
@@ -62,9 +62,18 @@ def _lines_of_null_bytes(spark: SparkSession, names: tuple[str, ...]) -> DataFra
     return six_fields(lines.where(is_hidden), nothing, F.col("value"))
 
 
-def _header(spark: SparkSession, name: str) -> tuple[str, ...] | None:
-    """The columns of a file; None where the file has no content."""
-    line = _first_line(name) if local_folder(name) is not None else _first_line_by_spark(spark, name)
+def header_of(name: str, spark: SparkSession | None = None) -> tuple[str, ...] | None:
+    """Read the columns of a file; None where the file has no content.
+
+    Args:
+        name: The file.
+        spark: A session that reads what only Spark can reach.
+
+    Raises:
+        InputError: A column is missing or there twice, or the file cannot be read.
+    """
+    is_at_hand = spark is None or local_folder(name) is not None
+    line = _first_line(name) if is_at_hand or spark is None else _first_line_by_spark(spark, name)
     if line is None:
         return None
     try:

@@ -6,11 +6,13 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 
 from abtest_lib.errors import InputError
+from abtest_lib.ingest.arrow_reader import read_by_arrow
 from abtest_lib.ingest.csv_files import read_csv
 from abtest_lib.ingest.input_files import Source, find_local_source, understand_files
 from abtest_lib.ingest.json_files import read_json
 from abtest_lib.ingest.parquet_files import read_parquet
 from abtest_lib.ingest.raw_fields import RawEvents
+from abtest_lib.spark.scratch import scratch_of
 from abtest_lib.spark.spark_errors import translate_spark_errors
 
 _READERS: Mapping[str, Callable[[SparkSession, tuple[str, ...]], RawEvents]] = {
@@ -42,12 +44,22 @@ def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
     Raises:
         InputError: A column is missing, or a file cannot be read.
     """
+    scratch = scratch_of(spark)
+    if scratch is not None:
+        read = read_by_arrow(spark, scratch, source)
+        read.notices[:0] = source.notices
+        return _not_empty(read, source)
     with translate_spark_errors(f"reading {source.path}"):
         parts = [_READERS[kind](spark, names) for kind, names in source.files.items()]
-    if not any(part.has_content for part in parts):
-        raise InputError(f"the input {source.path} is empty: its files hold nothing once they are unpacked")
     frame = reduce(DataFrame.unionByName, (part.frame for part in parts))
-    return RawEvents(frame, [*source.notices, *(notice for part in parts for notice in part.notices)])
+    notices = [*source.notices, *(notice for part in parts for notice in part.notices)]
+    return _not_empty(RawEvents(frame, notices, any(part.has_content for part in parts)), source)
+
+
+def _not_empty(read: RawEvents, source: Source) -> RawEvents:
+    if not read.has_content:
+        raise InputError(f"the input {source.path} is empty: its files hold nothing once they are unpacked")
+    return read
 
 
 def _list_by_spark(spark: SparkSession, path: str) -> dict[str, int]:

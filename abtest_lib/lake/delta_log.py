@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from abtest_lib.storage import again, is_s3, local_folder, object_store
 
+_APPENDS = ("WRITE", "CREATE TABLE AS SELECT")
 _NO_TABLE = re.compile(
     "DELTA_(MISSING_DELTA_TABLE|TABLE_NOT_FOUND|PATH_DOES_NOT_EXIST)|PATH_NOT_FOUND|not a Delta table"
 )
@@ -68,6 +70,23 @@ class DeltaLog:
         """Whether the log still has this version."""
         log = _files_of(self.path)
         return log is None or min(log.versions(), default=0) <= version
+
+    def appends(self, after: int, upto: int) -> list[str | None]:
+        """The notes of the commits that appended rows after a version, up to another; the log must reach so far back.
+
+        Args:
+            after: A version.
+            upto: A later one.
+        """
+        versions = range(after + 1, upto + 1)
+        log = _files_of(self.path)
+        if log is not None:
+            commits = [_commit_info(log, version) for version in versions]
+        else:
+            history = self.session.sql(f"DESCRIBE HISTORY delta.`{self.path}`").where(F.col("version") > after)
+            rows = history.where(F.col("version") <= upto).select("operation", "userMetadata").collect()
+            commits = [row.asDict() for row in rows]
+        return [commit.get("userMetadata") for commit in commits if commit.get("operation") in _APPENDS]
 
     def last_note(self) -> str | None:
         """The text of the last commit that carries one (Delta's userMetadata); None where there is none."""

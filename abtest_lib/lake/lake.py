@@ -97,7 +97,7 @@ def open_lake(
         LakeHeldError: Another pipeline writes this lake.
         MachineError: Spark cannot start.
     """
-    from abtest_lib.spark.session import build_session  # noqa: PLC0415  PySpark's start is slow, the lease comes first
+    from abtest_lib.spark.session import open_session  # noqa: PLC0415  PySpark's start is slow, the lease comes first
 
     location = lake_location(str(path))
     check_folder(location)
@@ -106,7 +106,7 @@ def open_lake(
         if settings.writer_lease:
             lease = writer_lease(location, wait, dies_with_process=_starts_the_jvm(settings))
             stack.enter_context(lease)
-        session = build_session(settings, app_name, input_bytes, [location, input_path or ""])
+        session = stack.enter_context(open_session(settings, app_name, input_bytes, [location, input_path or ""]))
         lake = Lake(session, location)
         lake._is_leased = True  # noqa: SLF001  taken above, before there was a session to make the lake with
         yield lake

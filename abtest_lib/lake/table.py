@@ -66,9 +66,11 @@ class Table:
         """The note of the last commit that carries one; None where there is none."""
         return self.log.last_note()
 
-    def log_reaches(self, version: int) -> bool:
-        """Whether the log still has this version, so that the changes since then can be read."""
-        return self.log.reaches(version)
+    def notes_of_appends(self, after: int, upto: int) -> list[str] | None:
+        """The notes of the appends after a version, up to another; None where the log or one of them says nothing."""
+        notes = self.log.appends(after, upto) if self.log.reaches(after + 1) else [None]
+        told = [note for note in notes if note is not None]
+        return told if len(told) == len(notes) else None
 
     def read(self, version: int | None = None) -> DataFrame:
         """Read exactly the columns of the contract.
@@ -102,18 +104,6 @@ class Table:
     def read_pinned(self) -> DataFrame:
         """Read the version of now, whatever is committed later; what is persisted of it stays valid."""
         return self.read(self.version)
-
-    def gained(self, after: int, upto: int) -> DataFrame:
-        """Read the rows that the table gained in the versions after `after`, up to and including `upto`."""
-        with translate_spark_errors(f"reading what {self.name} gained since version {after}"):
-            feed = (
-                self.session.read.format("delta")
-                .option("readChangeFeed", "true")
-                .option("startingVersion", after + 1)
-                .option("endingVersion", upto)
-                .load(self.path)
-            )
-            return feed.where("_change_type = 'insert'").select(*self.contract.column_names)
 
     def append(self, frame: DataFrame, note: str | None = None) -> Commit:
         """Add rows; the caller has left out those whose key is there already.

@@ -82,9 +82,9 @@ def _fingerprint(run: Run) -> int:
 def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
     """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
     after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
-    if upto > after and not run.lake[EVENTS].log_reaches(after + 1):
-        return None
     new = arrivals(run, after, upto) if upto > after else None
+    if new is None and upto > after:
+        return None
     arrived = () if new is None else days_of(run, new)
     if new is not None and arrived:
         return _take_in(run, since, new, arrived)

@@ -58,12 +58,13 @@ def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
     after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
     if after == upto:
         return ()
-    if not run.lake[EVENTS].log_reaches(after + 1):
+    new = arrivals(run, after, upto)
+    if new is None:
         return None
     # Other versions than the last success left: a run may have been cut short, or upkeep was done. Then each write
     # leaves out what is there, so that repeating one does no harm.
     is_as_left = run.lake.versions(*_OUTPUTS) == since.left
-    return _add(run, arrivals(run, after, upto), is_as_left=is_as_left)
+    return _add(run, new, is_as_left=is_as_left)
 
 
 def _add(run: Run, new: DataFrame, *, is_as_left: bool) -> Sequence[Commit]:

@@ -1,7 +1,7 @@
 """What several steps ask of events: their days, their purchases, and whose they are."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import or_
 
@@ -57,10 +57,23 @@ def all_assignments(run: Run) -> DataFrame:
     return run.frames.persist_once(name, lambda: assignments(run.lake[EVENTS].read()))
 
 
-def arrivals(run: Run, after: int, upto: int) -> DataFrame:
-    """The events that bronze gained in the versions after `after`, up to `upto`; steps of one run share them."""
+def arrivals(run: Run, after: int, upto: int) -> DataFrame | None:
+    """The events that bronze gained in the versions after `after`, up to `upto`; steps of one run share them.
+
+    None where that is not known: Delta has cleaned its log, or an older version of the suite wrote the events.
+    """
+    bronze = run.lake[EVENTS]
+    notes = bronze.notes_of_appends(after, upto)
+    if notes is None:
+        return None
+    is_new = F.col("ingested_at").isin([datetime.fromisoformat(note) for note in notes])
     name = f"what {EVENTS.full_name} gained from {after} to {upto}"
-    return run.frames.persist_once(name, lambda: run.lake[EVENTS].gained(after, upto))
+    return run.frames.persist_once(name, lambda: bronze.read(upto).where(is_new))
+
+
+def note_of_arrival(ingested_at: datetime) -> str:
+    """The note of a commit to bronze, by which `arrivals` finds its rows."""
+    return ingested_at.isoformat()
 
 
 def timed_events(run: Run, stretches: Sequence[tuple[date, date]] | None = None) -> DataFrame:

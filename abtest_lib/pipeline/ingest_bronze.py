@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError, one_line
 from abtest_lib.ingest.raw_events import find_source, read_raw_events
+from abtest_lib.pipeline.events import note_of_arrival
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.pipeline.rejected_examples import rejected_examples
 from abtest_lib.pipeline.run import Run
@@ -176,7 +177,8 @@ def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, 
     read = RowCounter(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
     valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "is_sound")
     known, shape = partial(_known_rows, run, found.dates), partial(as_bronze, ingested_at=run.started_at)
-    tally = _write_new(run, number_copies(identify(valid), "user_id", "event_time"), known, EVENTS, shape)
+    numbered = number_copies(identify(valid), "user_id", "event_time")
+    tally = _write_new(run, numbered, known, EVENTS, shape, note_of_arrival(run.started_at))
     seen = read.counts()
     return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"], seen["forgotten"]
 
@@ -211,6 +213,7 @@ def _write_new(
     known: Callable[[int], DataFrame],
     contract: TableContract,
     shape: Callable[[DataFrame], DataFrame],
+    note: str | None = None,
 ) -> Tally:
     """Append the numbered rows that are neither copies nor known, and count all three on the way."""
     copies, again = RowCounter(rows=F.count_if(F.col("copy") > 1)), RowCounter(rows=F.count_if("is_known"))
@@ -219,7 +222,7 @@ def _write_new(
     if before is not None:
         marked = new.join(known(before.version).withColumn("is_known", F.lit(True)), "row_id", "left")
         new = again.on(marked).where("is_known IS NULL").drop("is_known")
-    commit = run.lake[contract].append(shape(new))
+    commit = run.lake[contract].append(shape(new), note)
     return Tally(0, copies.counts()["rows"], again.counts()["rows"] if before is not None else 0, commit.rows_changed)
 
 

@@ -5,6 +5,8 @@ from contextlib import ExitStack, contextmanager
 
 from pyspark.sql import DataFrame
 
+from abtest_lib.spark.scratch import scratch_of
+
 
 class FrameCache:
     """Persists frames until it is closed."""
@@ -20,8 +22,10 @@ class FrameCache:
         Args:
             make: Makes the frame; planning it takes a while, which several threads may spend side by side.
         """
-        frame = self._persisted.enter_context(persisted(make()))
-        frame.write.format("noop").mode("overwrite").save()  # a count would shuffle what it adds up
+        made = make()
+        frame = self._persisted.enter_context(persisted(made))
+        if scratch_of(made.sparkSession) is None:
+            frame.write.format("noop").mode("overwrite").save()  # a count would shuffle what it adds up
         return frame
 
     def persist_once(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
@@ -38,7 +42,18 @@ class FrameCache:
 
 @contextmanager
 def persisted(frame: DataFrame) -> Iterator[DataFrame]:
-    """Persist a frame for a block; where the platform cannot, the frame is computed again at each use."""
+    """Persist a frame for a block: in a scratch folder, or as Spark does, which computes it at its first use.
+
+    Where the platform cannot persist, the frame is computed again at each use.
+    """
+    scratch = scratch_of(frame.sparkSession)
+    if scratch is not None:
+        kept, path = scratch.keep(frame)
+        try:
+            yield kept
+        finally:
+            scratch.drop(path)
+        return
     try:
         cached = frame.persist()
     except Exception:  # noqa: BLE001  serverless Spark refuses with an error of its own kind

@@ -2,8 +2,8 @@
 
 import os
 import sys
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Any
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from abtest_lib.config import Settings, memory_bytes
+from abtest_lib.config import Compute, Settings, memory_bytes
 from abtest_lib.errors import ConfigError
 from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options, write_archive
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
+from abtest_lib.spark.embedded import embedded_session
 from abtest_lib.spark.java import java_version
 from abtest_lib.spark.jvm_output import redirect_jvm_output, silence_dead_jvm
 from abtest_lib.storage import is_s3, s3a_conf
@@ -67,6 +68,33 @@ _SMALL_HEAP = "-Xms2g -Xmn1200m"
 _SMALL_HEAP_NEEDS = 3 * 2**30
 
 
+@contextmanager
+def open_session(
+    settings: Settings, app_name: str = "abtest", text_bytes: int | None = None, paths: Collection[str] = ()
+) -> Iterator[SparkSession]:
+    """Open a session of the engine that the settings name; the embedded one ends with the block.
+
+    Args:
+        settings: `compute` names the engine; `auto` means Spark here, for whoever opens a lake has chosen by then.
+        app_name: As in `build_session`.
+        text_bytes: As in `build_session`.
+        paths: As in `build_session`.
+
+    Yields:
+        A session in the UTC time zone with Delta Lake.
+
+    Raises:
+        MachineError: The engine cannot be started.
+        ConfigError: The engine does not know the reporting time zone.
+    """
+    if settings.compute is not Compute.EMBEDDED:
+        yield build_session(settings, app_name, text_bytes, paths)
+        return
+    with embedded_session() as session:
+        _prepare(session, settings)
+        yield session
+
+
 def build_session(
     settings: Settings, app_name: str = "abtest", text_bytes: int | None = None, paths: Collection[str] = ()
 ) -> SparkSession:
@@ -99,12 +127,16 @@ def build_session(
         builder = builder.config(key, value)
     with redirect_jvm_output():
         session = builder.getOrCreate()
+    _prepare(session, settings)
+    return session
+
+
+def _prepare(session: SparkSession, settings: Settings) -> None:
     _check_time_zone(session, settings.reporting_timezone)
     session.conf.set(_TIME_ZONE, "UTC")
     # A Parquet file may have User_ID beside user_id. Where the platform does not allow this, such a file is refused.
     with suppress(PySparkException):
         session.conf.set("spark.sql.caseSensitive", "true")
-    return session
 
 
 def _check_time_zone(session: SparkSession, name: str) -> None:

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from abtest_lib.spark.embedded import is_embedded
+
 
 def literal_rows(spark: SparkSession, rows: Iterable[Sequence[object]], columns: Mapping[str, str]) -> DataFrame:
     """Make a frame of a few rows, which travel inside the query.
@@ -22,6 +24,10 @@ def literal_rows(spark: SparkSession, rows: Iterable[Sequence[object]], columns:
     Raises:
         TypeError: A value is of another type.
     """
+    rows = [tuple(row) for row in rows]
+    if is_embedded(spark):
+        # There rows travel as Arrow in any case, and texts of instants are not understood.
+        return spark.createDataFrame(rows, ", ".join(f"`{name}` {kind}" for name, kind in columns.items()))
     named = [dict(zip(columns, row, strict=True)) for row in rows]
     fields = ", ".join(f"`{name}`: {kind}" for name, kind in columns.items())
     listed = F.from_json(F.lit(json.dumps(named, default=_as_text)), f"array<struct<{fields}>>")

@@ -38,14 +38,10 @@ def daily_counts(events: DataFrame, assigned: DataFrame, flags: Mapping[str, str
     """
     # One shuffle by user before the rows multiply; the distinct counts below then need none.
     exploded = explode_experiments(events.repartition("user_id"), assigned)
-    nothing = F.lit(None).cast("string")
-    levels = F.array(
-        F.struct(F.col("event_name").alias("event"), F.col("variant_id").alias("variant")),
-        F.struct(nothing.alias("event"), F.col("variant_id").alias("variant")),
-        F.struct(nothing.alias("event"), nothing.alias("variant")),
-    )
-    leveled = exploded.select("day", "experiment_name", "user_id", *flags, F.explode(levels).alias("level"))
-    variant, event = F.col("level.variant").alias("variant_id"), F.col("level.event").alias("event_name")
+    levels = F.explode(F.array(F.lit("event"), F.lit("variant"), F.lit("experiment"))).alias("level")
+    leveled = exploded.select(*exploded.columns, levels)
+    variant = F.when(F.col("level") != "experiment", F.col("variant_id")).alias("variant_id")
+    event = F.when(F.col("level") == "event", F.col("event_name")).alias("event_name")
     keys = ("day", "experiment_name", variant, event, "user_id")
     per_user = leveled.groupBy(*keys).agg(*(F.max(flag).alias(flag) for flag in flags))
     return per_user.groupBy("day", "experiment_name", "variant_id", "event_name").agg(

@@ -5,14 +5,13 @@ from pyspark.sql import functions as F
 
 # A pair is split by its last `=`, which a variant cannot hold.
 _PAIRS = """
-    CASE WHEN experiments = '{}' THEN array() ELSE
     transform(
         split(substring(experiments, 2, length(experiments) - 2), ', '),
         pair -> named_struct(
             'experiment_name', left(pair, length(pair) - length(substring_index(pair, '=', -1)) - 1),
             'variant_id', substring_index(pair, '=', -1)
         )
-    ) END
+    )
 """
 
 
@@ -25,10 +24,9 @@ def assignments(events: DataFrame) -> DataFrame:
     Returns:
         experiments, experiment_name, variant_id: a row for each pair of each map.
     """
-    maps = events.select("experiments").distinct()
-    # The expression stands inside explode: as a column of its own it would be turned into a filter on every event.
-    exploded = maps.select("experiments", F.explode(F.expr(_PAIRS)).alias("pair"))
-    return exploded.select("experiments", "pair.experiment_name", "pair.variant_id")
+    maps = events.select("experiments").distinct().where("experiments <> '{}'")
+    # Inside `inline`: as a column of its own the expression would be turned into a filter on every event.
+    return maps.select("experiments", F.inline(F.expr(_PAIRS)))
 
 
 def explode_experiments(rows: DataFrame, assigned: DataFrame) -> DataFrame:

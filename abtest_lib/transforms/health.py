@@ -5,6 +5,8 @@ from datetime import date
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from abtest_lib.transforms.cases import by_value
+
 
 def people_changes(crowd: DataFrame) -> DataFrame:
     """How many people are new, and how many see a second arm, on each day.
@@ -16,19 +18,26 @@ def people_changes(crowd: DataFrame) -> DataFrame:
         experiment_name, day, new_people, newly_crossed.
     """
     is_alone = F.col("user_id").isNull()
-    alone = [F.when(is_alone, F.col(day)).alias(f"alone_{day}") for day in ("entered", "crossed")]
+    alone = {f"alone_{day}": F.when(is_alone, F.col(day)) for day in ("entered", "crossed")}
     # The earliest instant decides: a clock that goes back over midnight gives a later one an earlier day.
-    people = crowd.groupBy(F.col("experiment_name"), F.col("user_id"), *alone).agg(
-        F.coalesce("alone_entered", F.min_by("entered", "first_exposed_at")).alias("entered"),
+    grouped = crowd.withColumns(alone).groupBy("experiment_name", "user_id", *alone)
+    people = grouped.agg(
+        F.min_by("entered", "first_exposed_at").alias("first_entered"),
         F.min("crossed").alias("crossed"),
-        F.when(is_alone, F.sum("people")).otherwise(F.lit(1)).alias("people"),
+        F.sum("people").alias("everybody"),
+    ).withColumns(
+        {
+            "entered": F.coalesce("alone_entered", "first_entered"),
+            "people": F.when(is_alone, F.col("everybody")).otherwise(F.lit(1)),
+        }
     )
-    nobody = F.lit(0).cast("bigint")
-    changes = F.array(
-        F.struct(F.col("entered").alias("day"), F.col("people").alias("new_people"), nobody.alias("newly_crossed")),
-        F.struct(F.col("crossed").alias("day"), nobody.alias("new_people"), F.col("people").alias("newly_crossed")),
+    each = people.select("*", F.explode(F.array(F.lit("entered"), F.lit("crossed"))).alias("change"))
+    day = by_value("change", {"entered": F.col("entered"), "crossed": F.col("crossed")})
+    new_people = F.when(F.col("change") == "entered", F.col("people")).otherwise(0)
+    newly_crossed = F.when(F.col("change") == "crossed", F.col("people")).otherwise(0)
+    flat = each.select(
+        "experiment_name", day.alias("day"), new_people.alias("new_people"), newly_crossed.alias("newly_crossed")
     )
-    flat = people.select("experiment_name", F.explode(changes).alias("change")).select("experiment_name", "change.*")
     return (
         flat.where("day IS NOT NULL")
         .groupBy("experiment_name", "day")

@@ -38,13 +38,13 @@ EVENT_TIME = (
 )
 """SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
 
-# The last `=` of a pair splits it, so a variant holds none. Pairs stand behind `, ` or at the start.
+# The last `=` of a pair splits it, so a variant holds none. No pattern looks around: not every engine can.
 _NAME = r"[^{},\\s](?:[^{},]*[^{},\\s])?"
 _VARIANT = r"[^{},=\\s](?:[^{},=]*[^{},=\\s])?"
-_BAD_PAIR = rf"(?:^|, )(?!{_NAME}={_VARIANT}(?:, |\\z))"
-_BODY = "substring(experiments, 2, length(experiments) - 2)"
-_NAMES = rf"split(regexp_replace({_BODY}, '=[^=,]*(?=, |$)', ''), ', ')"
-_IS_MAP = f"experiments LIKE '{{%}}' AND (experiments = '{{}}' OR NOT ({_BODY} RLIKE '{_BAD_PAIR}'))"
+_PAIRS = "split(substring(experiments, 2, length(experiments) - 2), ', ')"
+_NAMES = f"transform({_PAIRS}, pair -> regexp_replace(pair, '=[^=]*$', ''))"
+_ALL_PAIRS = rf"forall({_PAIRS}, pair -> pair RLIKE '^{_NAME}={_VARIANT}\\z')"
+_IS_MAP = f"experiments LIKE '{{%}}' AND (experiments = '{{}}' OR {_ALL_PAIRS})"
 
 
 _NO_LIMIT = datetime(9999, 1, 1, tzinfo=UTC)

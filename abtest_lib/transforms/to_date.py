@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.config import CrossExposed
 from abtest_lib.spark.small_frames import literal_rows
+from abtest_lib.transforms.cases import by_value
 from abtest_lib.transforms.participants import variant_order
 
 COUNTS = ("users", "purchases", "cross_exposed_users", "cross_exposed_purchases")
@@ -70,15 +71,21 @@ def daily_changes(entered: DataFrame, policy: CrossExposed, periods: Periods) ->
     both = F.when(F.col("crossed").isNotNull(), F.greatest("crossed", "converted"))
     both = F.when(F.col("converted").isNotNull(), both)
     leaves = -1 if policy is CrossExposed.EXCLUDE else 0
-    changes = F.array(
-        _change(F.col("entered"), users=1),
-        _change(F.col("converted"), purchases=1),
-        _change(F.col("crossed"), users=leaves, cross_exposed_users=1),
-        _change(both, purchases=leaves, cross_exposed_purchases=1),
-    )
+    changes: dict[str, tuple[Column, dict[str, int]]] = {
+        "entered": (F.col("entered"), {"users": 1}),
+        "converted": (F.col("converted"), {"purchases": 1}),
+        "crossed": (F.col("crossed"), {"users": leaves, "cross_exposed_users": 1}),
+        "both": (both, {"purchases": leaves, "cross_exposed_purchases": 1}),
+    }
     keyed = with_period(entered.withColumn("day", F.col("entered")), periods).drop("day", "declared_start")
-    exploded = keyed.select("experiment_name", "variant_id", "period", F.explode(changes).alias("change"))
-    flat = exploded.select("experiment_name", "variant_id", "period", "change.*").where("day IS NOT NULL")
+    each = keyed.select("*", F.explode(F.array(*map(F.lit, changes))).alias("change"))
+    day = by_value("change", {name: day for name, (day, _) in changes.items()})
+    counts = [
+        by_value("change", {name: F.lit(moved.get(count, 0)) * F.col("people") for name, (_, moved) in changes.items()})
+        for count in COUNTS
+    ]
+    named = [column.alias(count) for column, count in zip(counts, COUNTS, strict=True)]
+    flat = each.select("experiment_name", "variant_id", "period", day.alias("day"), *named).where("day IS NOT NULL")
     return flat.groupBy("experiment_name", "variant_id", "period", "day").agg(
         *(F.sum(name).alias(name) for name in COUNTS)
     )
@@ -137,7 +144,3 @@ def _grid(daily: DataFrame, other_days: DataFrame, periods: Periods, since: date
     return seen.where("arm.seen_from <= day").select(
         "experiment_name", "period", "period_start", "day", "arm.variant_id"
     )
-
-
-def _change(day: Column, **counts: int) -> Column:
-    return F.struct(day.alias("day"), *((F.lit(counts.get(name, 0)) * F.col("people")).alias(name) for name in COUNTS))

@@ -1,0 +1,74 @@
+"""Raw events read by this process, for an engine that keeps no lines that it cannot split: into Parquet of raw rows."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import SparkSession
+
+from abtest_lib.ingest.arrow_rows import SCHEMA, source_file_of
+from abtest_lib.ingest.csv_blocks import rows_of_csv
+from abtest_lib.ingest.csv_files import header_of
+from abtest_lib.ingest.input_files import Source, skipped_notice
+from abtest_lib.ingest.json_rows import rows_of_json
+from abtest_lib.ingest.parquet_rows import rows_of_parquet
+from abtest_lib.ingest.raw_fields import RawEvents, ignored_columns
+from abtest_lib.spark.scratch import Scratch
+
+_ROWS_PER_GROUP = 65_536
+
+
+def read_by_arrow(session: SparkSession, scratch: Scratch, source: Source) -> RawEvents:
+    """Read the six raw fields of every row as text, and keep the rows in a scratch folder.
+
+    Args:
+        session: The session that is to use the rows.
+        scratch: Where they are kept until the session ends.
+        source: The input files.
+
+    Raises:
+        InputError: A column is missing, or a file cannot be read.
+    """
+    path = scratch.new_path()
+    path.mkdir()
+    notices: list[str] = []
+    has_content = _write(_rows_of_files(source, notices), path)
+    frame = session.read.parquet(str(path))
+    return RawEvents(frame, notices, has_content=has_content)
+
+
+def _rows_of_files(source: Source, notices: list[str]) -> Iterator[pa.Table]:
+    yield from _rows_of_csv_files(source.files.get("csv", ()), notices)
+    for name in source.files.get("json", ()):
+        yield from rows_of_json(name, source_file_of(name))
+    seen: set[Sequence[str]] = set()
+    for name in source.files.get("parquet", ()):
+        columns, rows = rows_of_parquet(name, source_file_of(name))
+        if columns not in seen:
+            notices += ignored_columns(columns, name)
+            seen.add(columns)
+        yield from rows
+
+
+def _rows_of_csv_files(names: Iterable[str], notices: list[str]) -> Iterator[pa.Table]:
+    headers: Mapping[str, tuple[str, ...] | None] = {name: header_of(name) for name in names}
+    notices += skipped_notice(name for name, header in headers.items() if header is None)
+    first_of = {header: name for name, header in reversed(headers.items()) if header is not None}
+    for header, name in reversed(first_of.items()):
+        notices += ignored_columns(header, name)
+    for name, header in headers.items():
+        if header is not None:
+            yield SCHEMA.empty_table()  # the file has content, if no row
+            yield from rows_of_csv(name, header, source_file_of(name))
+
+
+def _write(tables: Iterator[pa.Table], folder: Path) -> bool:
+    """Write tables as Parquet; tell whether there was any, with or without rows."""
+    has_content = False
+    with pq.ParquetWriter(folder / "rows.parquet", SCHEMA, compression="snappy") as writer:
+        for table in tables:
+            has_content = True
+            if table.num_rows:
+                writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+    return has_content

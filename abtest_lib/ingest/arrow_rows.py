@@ -1,0 +1,47 @@
+"""Raw rows as Arrow tables: the six fields as text, the line where it could not be split, and the file."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
+
+import pyarrow as pa
+
+from abtest_lib.contracts import RAW_FIELDS
+from abtest_lib.storage import local_folder
+
+SCHEMA = pa.schema([(name, pa.string()) for name in (*RAW_FIELDS, "raw_record", "source_file")])
+_LEGAL_IN_PATHS = "/_-!.~'()*,;:$&+=@"
+_LAST_CONTROL = "\u00a0"
+
+
+def rows_of_fields(columns: Mapping[str, pa.ChunkedArray], source_file: str) -> pa.Table:
+    """Make rows that were split into fields."""
+    first = columns[RAW_FIELDS[0]]
+    nothing = pa.nulls(len(first), pa.string())
+    arrays = [*(columns[name] for name in RAW_FIELDS), nothing, _repeated(source_file, len(first))]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def rows_of_events(events: Sequence[Mapping[str, str | None]], source_file: str) -> pa.Table:
+    """Make rows of events, each a mapping of the six fields."""
+    columns = {name: pa.array([event.get(name) for event in events], pa.string()) for name in RAW_FIELDS}
+    return rows_of_fields(columns, source_file)
+
+
+def rows_of_lines(lines: Iterable[str], source_file: str) -> pa.Table:
+    """Make rows of lines that could not be split."""
+    texts = pa.array(list(lines), pa.string())
+    nothing = [pa.nulls(len(texts), pa.string()) for _ in RAW_FIELDS]
+    return pa.Table.from_arrays([*nothing, texts, _repeated(source_file, len(texts))], schema=SCHEMA)
+
+
+def source_file_of(name: str) -> str:
+    """Write the name of a file as Spark's `_metadata.file_path` does: a URL in which other alphabets stay as they are."""
+    scheme, _, path = name.partition("://")
+    folder = local_folder(name)
+    if folder is not None:
+        scheme, path = "file", str(folder)
+    return f"{scheme}://{''.join(letter if letter > _LAST_CONTROL else quote(letter, safe=_LEGAL_IN_PATHS) for letter in path)}"
+
+
+def _repeated(text: str, times: int) -> pa.Array:
+    return pa.repeat(pa.scalar(text, pa.string()), times)

@@ -1,0 +1,112 @@
+"""Blocks of CSV lines as raw rows, split as Spark splits them: each line by itself, and oddly quoted ones leniently."""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from abtest_lib.contracts import RAW_FIELDS
+from abtest_lib.ingest.arrow_rows import rows_of_events, rows_of_fields, rows_of_lines
+from abtest_lib.ingest.text_blocks import blocks_of_lines
+
+_FIELD = r'(?:[^",\n]*|"(?:[^"\n]|"")*")'
+_IS_BLANK = r"^[\x00-\x20]*$"
+_AS_IS = csv.ParseOptions(quote_char='"', double_quote=True, newlines_in_values=False)
+
+
+def rows_of_csv(name: str, header: Sequence[str], source_file: str) -> Iterator[pa.Table]:
+    """Read the rows of a file of CSV.
+
+    Args:
+        name: The file.
+        header: Its columns.
+        source_file: What its rows say of where they came from.
+
+    Yields:
+        Rows in the order of the file, but for lines that cannot be split or are oddly quoted, which come after others.
+    """
+    is_header_ahead = True
+    for block in blocks_of_lines(name):
+        lines = pa.array(block.split(b"\n"), pa.binary()).cast(pa.string())
+        is_blank = pc.match_substring_regex(lines, _IS_BLANK)
+        if is_header_ahead:
+            first = pc.index(is_blank, False).as_py()
+            if first < 0:
+                continue
+            is_header_ahead = False
+            lines, is_blank = lines[first + 1 :], is_blank[first + 1 :]
+        yield from _rows_of_lines(lines, is_blank, header, source_file)
+
+
+def _rows_of_lines(lines: pa.Array, is_blank: pa.Array, header: Sequence[str], source_file: str) -> Iterator[pa.Table]:
+    # A crash leaves lines of null bytes in a log; other blank lines hold no event.
+    nulls = lines.filter(pc.and_(is_blank, pc.match_substring(lines, "\0")))
+    if len(nulls):
+        yield rows_of_lines(nulls.to_pylist(), source_file)
+    lines = lines.filter(pc.invert(is_blank))
+    is_plain = pc.match_substring_regex(lines, rf"^{_FIELD}(?:,{_FIELD}){{{len(header) - 1}}}$")
+    plain = lines.filter(is_plain)
+    if len(plain):
+        yield _split_plain(plain, header, source_file)
+    odd = [(line, split_line(line)) for line in lines.filter(pc.invert(is_plain)).to_pylist()]
+    fields = [dict(zip(header, values, strict=True)) for _, values in odd if len(values) == len(header)]
+    if fields:
+        yield rows_of_events(fields, source_file)
+    broken = [line for line, values in odd if len(values) != len(header)]
+    if broken:
+        yield rows_of_lines(broken, source_file)
+
+
+def _split_plain(lines: pa.Array, header: Sequence[str], source_file: str) -> pa.Table:
+    names = [name if name in RAW_FIELDS else f"_column_{place}" for place, name in enumerate(header)]
+    text = b"\n".join(lines.cast(pa.binary()).to_pylist())
+    table = csv.read_csv(
+        pa.BufferReader(text),
+        csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
+        _AS_IS,
+        csv.ConvertOptions(
+            column_types=dict.fromkeys(RAW_FIELDS, pa.string()),
+            include_columns=list(RAW_FIELDS),
+            # Nothing and "" are not the same.
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    return rows_of_fields({name: table.column(name) for name in RAW_FIELDS}, source_file)
+
+
+def split_line(line: str) -> list[str | None]:
+    """Split one line as Spark does: a field with something after its closing quote is taken as it is, up to the comma.
+
+    Examples:
+        >>> split_line('a,"b,c",,"",d')
+        ['a', 'b,c', None, '', 'd']
+        >>> split_line('"a"b,c')
+        ['"a"b', 'c']
+    """
+    values: list[str | None] = []
+    place = 0
+    while place <= len(line):
+        value, place = _next_field(line, place)
+        values.append(value)
+    return values
+
+
+def _next_field(line: str, start: int) -> tuple[str | None, int]:
+    """The field that begins at a place, and where the next begins."""
+    if line[start : start + 1] == '"':
+        end = _closing_quote(line, start + 1)
+        if end is not None and line[end + 1 : end + 2] in ("", ","):
+            return line[start + 1 : end].replace('""', '"'), end + 2
+    comma = line.find(",", start)
+    end = len(line) if comma < 0 else comma
+    return line[start:end] or None, end + 1
+
+
+def _closing_quote(line: str, start: int) -> int | None:
+    place = line.find('"', start)
+    while place >= 0 and line[place + 1 : place + 2] == '"':
+        place = line.find('"', place + 2)
+    return None if place < 0 else place
