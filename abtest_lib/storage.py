@@ -5,15 +5,17 @@ AWS_ENDPOINT_URL, AWS_REGION, AWS_PROFILE, the credential chain, AWS_SERVER_SIDE
 Settings (`s3_*`) only fill in what the environment leaves open. No secret ever passes through here.
 """
 
+import io
 import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from abtest_lib.errors import ConfigError
+from abtest_lib.errors import ConfigError, one_line
 from abtest_lib.user_files import check_utf8
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ _ENCRYPTION = {"SSE-S3": "AES256", "SSE-KMS": "aws:kms"}
 _S3A = "spark.hadoop.fs.s3a."
 _REQUEST_TIMEOUT = timedelta(seconds=10)
 _RETRY_TIMEOUT = timedelta(seconds=15)
+_PART = 8 * 2**20
 _PAUSES = (0.2, 1.0)
 """Seconds before the second and the third attempt."""
 
@@ -155,6 +158,58 @@ def object_store(prefix: str) -> Any:  # noqa: ANN401  obstore's own store type 
     client: Any = {"timeout": _REQUEST_TIMEOUT, "allow_http": _is_plain_http()}
     retry: Any = {"max_retries": 2, "retry_timeout": _RETRY_TIMEOUT}
     return from_url(delta_rs_location(prefix), client_options=client, retry_config=retry)
+
+
+@contextmanager
+def open_object(name: str) -> Iterator[IO[bytes]]:
+    """Open an object of a store as a file that is read from start to end, by requests that are repeated when lost.
+
+    Args:
+        name: s3a://bucket/key, or any other URL that obstore knows.
+
+    Raises:
+        OSError: The store does not answer, or there is no such object.
+    """
+    import obstore  # noqa: PLC0415  only object stores need it
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    folder, _, file = name.rpartition("/")
+    store = object_store(folder)
+    try:
+        size = int(again(lambda: obstore.head(store, file))["size"])
+        parts = _Parts(size, lambda start, end: bytes(again(lambda: obstore.get_range(store, file, start=start, end=end))))
+        with io.BufferedReader(parts, _PART) as reader:
+            yield reader
+    except BaseError as error:
+        raise OSError(one_line(error)) from None
+
+
+class _Parts(io.RawIOBase):
+    """A file of so many bytes, of which each read asks for a part."""
+
+    def __init__(self, size: int, get: Callable[[int, int], bytes]) -> None:
+        self._size, self._get, self._place = size, get, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = start + offset
+        return self._place
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  any writable buffer
+        end = min(self._place + len(buffer), self._size)
+        part = self._get(self._place, end) if end > self._place else b""
+        buffer[: len(part)] = part
+        self._place = end
+        return len(part)
 
 
 def again(request: Callable[[], T]) -> T:

@@ -1,6 +1,7 @@
 """The compiled part of engine `mcmc`: NumPyro's HMC kernel, mapped over groups and chains. Imports JAX."""
 
 from functools import cache, partial
+from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -18,6 +19,7 @@ DRAWS = 700
 LEAPFROG_STEPS = 4
 TARGET_ACCEPTANCE = 0.8
 
+_COMPILING = Lock()
 _GOLDEN_RATIO = 0.6180339887498949
 _SHORTEST, _LONGEST = 0.4, 1.4
 
@@ -37,11 +39,26 @@ class Sampler(Protocol):
         """Sample every group; compiled anew for every shape, never for other data."""
 
 
+def compiled_sampler(groups: int, arms: int) -> Sampler:
+    """Compile the sampler for a shape, once per process.
+
+    NumPyro cannot trace in two threads at once, so that one of them waits for the other.
+
+    Args:
+        groups: The number of groups in a batch.
+        arms: The padded number of arms of each.
+    """
+    with _COMPILING:
+        return _compile(groups, arms)
+
+
 @cache
-def compiled_sampler() -> Sampler:
-    """The sampler; one per process, so that a worker compiles every shape once."""
+def _compile(groups: int, arms: int) -> Sampler:
     prepare_jax()
-    sampler: Sampler = jax.jit(jax.vmap(_sample_group, in_axes=(0, 0, 0, None)))
+    counts = jax.ShapeDtypeStruct((groups, arms), jnp.float64)
+    seeds, rate = jax.ShapeDtypeStruct((groups,), jnp.uint64), jax.ShapeDtypeStruct((), jnp.float64)
+    traced = jax.jit(jax.vmap(_sample_group, in_axes=(0, 0, 0, None))).lower(seeds, counts, counts, rate)
+    sampler: Sampler = traced.compile()
     return sampler
 
 

@@ -1,6 +1,6 @@
 """Raw events read by this process, for an engine that keeps no lines that it cannot split: into Parquet of raw rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from abtest_lib.ingest.csv_blocks import rows_of_csv
 from abtest_lib.ingest.csv_files import header_of
 from abtest_lib.ingest.input_files import Source, skipped_notice
 from abtest_lib.ingest.json_rows import rows_of_json
-from abtest_lib.ingest.parquet_rows import rows_of_parquet
+from abtest_lib.ingest.parquet_rows import columns_of_parquet, rows_of_parquet
 from abtest_lib.ingest.raw_fields import RawEvents, ignored_columns
 from abtest_lib.spark.scratch import Scratch
 
@@ -41,14 +41,16 @@ def read_by_arrow(session: SparkSession, scratch: Scratch, source: Source) -> Ra
 def _rows_of_files(source: Source, notices: list[str]) -> Iterator[pa.Table]:
     yield from _rows_of_csv_files(source.files.get("csv", ()), notices)
     for name in source.files.get("json", ()):
+        yield SCHEMA.empty_table()
         yield from rows_of_json(name, source_file_of(name))
-    seen: set[Sequence[str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for name in source.files.get("parquet", ()):
-        columns, rows = rows_of_parquet(name, source_file_of(name))
+        columns = columns_of_parquet(name)
         if columns not in seen:
             notices += ignored_columns(columns, name)
             seen.add(columns)
-        yield from rows
+        yield SCHEMA.empty_table()
+        yield from rows_of_parquet(name, source_file_of(name))
 
 
 def _rows_of_csv_files(names: Iterable[str], notices: list[str]) -> Iterator[pa.Table]:

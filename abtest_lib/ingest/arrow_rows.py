@@ -36,11 +36,10 @@ def rows_of_lines(lines: Iterable[str], source_file: str) -> pa.Table:
 
 def source_file_of(name: str) -> str:
     """Write the name of a file as Spark's `_metadata.file_path` does: a URL in which other alphabets stay as they are."""
-    scheme, _, path = name.partition("://")
     folder = local_folder(name)
-    if folder is not None:
-        scheme, path = "file", str(folder)
-    return f"{scheme}://{''.join(letter if letter > _LAST_CONTROL else quote(letter, safe=_LEGAL_IN_PATHS) for letter in path)}"
+    start = "file:" if folder is not None else name[: name.find("://") + 3]
+    path = str(folder) if folder is not None else name.removeprefix(start)
+    return start + "".join(letter if letter > _LAST_CONTROL else quote(letter, safe=_LEGAL_IN_PATHS) for letter in path)
 
 
 def _repeated(text: str, times: int) -> pa.Array:

@@ -9,8 +9,11 @@ from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.ingest.json_shapes import is_document
 from abtest_lib.ingest.numbers import plain_number
 from abtest_lib.ingest.raw_fields import FILE_PATH, RawEvents, literal_paths, pairs_as_text, six_fields
-from abtest_lib.storage import local_folder
+from abtest_lib.storage import is_s3, local_folder
 
+_STRICT = {"allowSingleQuotes": "false"}
+_DEEPEST = 4
+"""So deep in each other objects may lie for two events in a line, parted by a comma, to be found out."""
 _FRACTIONAL = r'"\s*:\s*-?[0-9]+[.eE]'
 _BACKSLASH, _QUOTE = "\u0001", "\u0002"
 """Stand for an escaped backslash and an escaped quote; in JSON neither character can stand for itself."""
@@ -22,7 +25,7 @@ def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     Raises:
         InputError: A document over several lines is broken or too large.
     """
-    documents = [name for name in names if local_folder(name) is not None and is_document(name)]
+    documents = [name for name in names if _can_be_opened(name) and is_document(name)]
     lines = [name for name in names if name not in set(documents)]
     parts = []
     if lines:
@@ -31,6 +34,11 @@ def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
         whole = _texts(spark.read.text(literal_paths(documents), wholetext=True))
         parts.append(whole.withColumn("line", _as_array(F.col("line"))))
     return RawEvents(_events(reduce(DataFrame.unionByName, parts)))
+
+
+def _can_be_opened(name: str) -> bool:
+    """Whether this process can read the file, without Spark."""
+    return local_folder(name) is not None or is_s3(name)
 
 
 def _texts(read: DataFrame) -> DataFrame:
@@ -49,10 +57,10 @@ def _events(lines: DataFrame) -> DataFrame:
     columns = ", ".join(f"`{name}` string" for name in RAW_FIELDS)
     marked = ", ".join(f"`{name}|` string" for name in RAW_FIELDS)
     # An object is read as an array of one. The parser stops after a line's first value and is silent about the rest.
-    parsed = F.when(~_is_glued(F.col("line")), F.from_json("line", f"array<struct<{columns}>>"))
+    parsed = F.when(~_is_glued(F.col("line")), F.from_json("line", f"array<struct<{columns}>>", _STRICT))
     # The parser gives a number as text and rounds it, and 7001.0 looks like "7001.0".
     has_fraction = F.col("line").rlike(_FRACTIONAL)
-    exact = F.when(has_fraction, F.from_json(_mark(F.col("line")), f"array<struct<{marked}>>"))
+    exact = F.when(has_fraction, F.from_json(_mark(F.col("line")), f"array<struct<{marked}>>", _STRICT))
     none = F.array().cast(f"array<struct<{marked}>>")
     both = F.zip_with(
         parsed, F.coalesce(exact, none), lambda event, marks: F.struct(event.alias("event"), marks.alias("marks"))
@@ -98,5 +106,9 @@ def _mark(line: Column) -> Column:
 
 def _is_glued(line: Column) -> Column:
     """Whether something follows the first object of a line; texts in quotes are looked at only where it may be so."""
-    may_be = line.rlike(r"\}\s*[^\s,}\]\"]")
-    return may_be & F.regexp_replace(line, r'"(?:\\.|[^"\\])*+"', "").rlike(r"\}\s*[^\s,}\]]")
+    may_be = line.rlike(r"\}\s*(?:[^\s,}\]\"]|,\s*\{)")
+    signs = F.regexp_replace(line, r'"(?:\\.|[^"\\])*+"', "")
+    outermost = signs
+    for _ in range(_DEEPEST):
+        outermost = F.regexp_replace(outermost, r"\{[^{}]*\}", "o")
+    return may_be & (signs.rlike(r"\}\s*[^\s,}\]]") | outermost.rlike(r"^\s*o\s*,\s*o"))

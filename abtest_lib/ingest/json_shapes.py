@@ -23,10 +23,9 @@ def is_document(name: str) -> bool:
         InputError: Its first value goes over several lines and the rest does not fit, or is too large for one row.
     """
     with open_unpacked(name) as file:
-        head = file.read(_HEAD)
-        if not _begins_over_lines(_text(head)):
+        if not _begins_over_lines(_text(file.read(_HEAD))):
             return False
-        text = _text(head + file.read(LARGEST_DOCUMENT + 1 - len(head)))
+    text = document_text(name)
     if len(text) > LARGEST_DOCUMENT:
         raise InputError(
             f"input file {name} holds JSON over several lines, of which at most {LARGEST_DOCUMENT // 2**20} MB are "
@@ -39,6 +38,12 @@ def is_document(name: str) -> bool:
             f"after another: it breaks in line {broken}; send it again, or write one object per line"
         )
     return True
+
+
+def document_text(name: str) -> str:
+    """Read the text of a document, or of a larger file only the beginning, by one byte more than is allowed."""
+    with open_unpacked(name) as file:
+        return _text(file.read(LARGEST_DOCUMENT + 1))
 
 
 def broken_at(text: str) -> int | None:

@@ -1,9 +1,12 @@
 """Numbers as text: equal numbers become equal texts, without losing a digit."""
 
+import re
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 _NUMBER = r"^-?([0-9]+)(?:[.]([0-9]+))?(?:[eE]([-+]?[0-9]{1,3}))?$"
+_MATCH = re.compile(_NUMBER, re.ASCII).match
 _PLAIN = r"^-?[0-9]+$"
 
 
@@ -29,6 +32,24 @@ def plain_number(text: Column) -> Column:
     signed = F.when(text.startswith("-") & (number != "0"), F.concat(F.lit("-"), number)).otherwise(number)
     is_number = text.rlike(_NUMBER) & ~(text.rlike(_PLAIN) & (text != "-0"))
     return F.when(is_number, signed).otherwise(text)
+
+
+def plain_number_text(text: str) -> str:
+    """Do as `plain_number` does with a column.
+
+    Examples:
+        >>> plain_number_text("7001.0"), plain_number_text("-1.50E-2"), plain_number_text("-0"), plain_number_text("x")
+        ('7001', '-0.015', '0', 'x')
+    """
+    found = _MATCH(text)
+    if found is None or (found[2] is None and found[3] is None and text != "-0"):
+        return text
+    whole, fraction, shift = found[1], found[2] or "", int(found[3] or 0)
+    digits = "0" * -shift + whole + fraction + "0" * shift
+    point = len(whole) + max(shift, 0)
+    before, after = digits[:point].lstrip("0") or "0", digits[point:].rstrip("0")
+    number = f"{before}.{after}" if after else before
+    return f"-{number}" if text.startswith("-") and number != "0" else number
 
 
 def _zeros(count: Column) -> Column:

@@ -4,10 +4,11 @@ import bz2
 import gzip
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
 from abtest_lib.errors import InputError, one_line
+from abtest_lib.storage import local_folder, open_object
 
 _OPENERS: Mapping[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open}
 _SUFFIXES = {"gz": "gzip", "bz2": "bzip2"}
@@ -61,15 +62,18 @@ def check_packing(name: str) -> None:
 
 @contextmanager
 def open_unpacked(name: str) -> Iterator[IO[bytes]]:
-    """Open a text file on this machine, unpacked as its name says.
+    """Open a text file, on this machine or in an object store, unpacked as its name says.
 
     Raises:
         InputError: The file cannot be read, or is damaged.
     """
     packing = packing_of(name)
     try:
-        with _OPENERS.get(packing or "", open)(name, "rb") as file:
-            yield file
+        with ExitStack() as stack:
+            source = name if local_folder(name) is not None else stack.enter_context(open_object(name))
+            if packing is not None or isinstance(source, str):
+                source = stack.enter_context(_OPENERS.get(packing or "", open)(source, "rb"))
+            yield source
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"input file {name} is a truncated or damaged {packing} file: {one_line(error)}") from None
     except OSError as error:

@@ -75,7 +75,7 @@ def _padded_arms(group: Counts) -> int:
 def _run(batch: Batch, prior: ExponentialPrior) -> list[HyperDraws]:
     from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  imports JAX
 
-    trace = compiled_sampler()(batch.seeds, batch.purchases, batch.users, prior.rate)
+    trace = compiled_sampler(*batch.users.shape)(batch.seeds, batch.purchases, batch.users, np.float64(prior.rate))
     logit_mean = np.asarray(trace.logit_mean)
     concentration = np.exp(np.asarray(trace.log_concentration))
     alpha, beta = concentration * expit(logit_mean), concentration * expit(-logit_mean)
