@@ -20,15 +20,17 @@ SMALL_PLANS = {
 }
 
 
-@pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    """A local session as `abtest run` opens it, with the fewest shuffle partitions that can still go wrong."""
-    from abtest_lib.spark.session import build_session  # noqa: PLC0415  tests without Spark must not import it
+@pytest.fixture(scope="session", params=["embedded", "spark"])
+def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
+    """A session as `abtest run` opens it, of each engine; Spark's has the fewest partitions that can still go wrong."""
+    from abtest_lib.spark.session import open_session  # noqa: PLC0415  tests without Spark must not import it
 
-    overrides = {"spark_master": "local[2]", "driver_memory": "3g", "spark_conf": SMALL_PLANS}
-    settings = load_settings(overrides=overrides)
-    session = build_session(settings, "abtest tests")
-    yield session
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        session.stop()
+    overrides = {
+        "compute": request.param, "spark_master": "local[2]", "driver_memory": "3g", "spark_conf": SMALL_PLANS
+    }
+    with open_session(load_settings(overrides=overrides), "abtest tests") as session:
+        yield session
+        if request.param == "spark":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ResourceWarning)
+                session.stop()

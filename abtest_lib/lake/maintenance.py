@@ -8,7 +8,10 @@ from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
+from abtest_lib.lake import delta_rs
+from abtest_lib.lake.delta_rs import open_delta
 from abtest_lib.lake.table import Table
+from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.storage import again, local_folder, object_store, sizes_under
 
@@ -17,6 +20,7 @@ SAFE_RETENTION = timedelta(days=7)
 """For how long Delta keeps what it removed, unless it is told otherwise."""
 
 _SAFETY = "spark.databricks.delta.retentionDurationCheck.enabled"
+_LOG_LASTS = "delta.logRetentionDuration"
 _REMEMBERS = "delta.deletedFileRetentionDuration"
 _HOUR = timedelta(hours=1)
 
@@ -47,8 +51,7 @@ class Inventory:
 def take_inventory(table: Table) -> Inventory:
     """Count the files of a table that exists."""
     sizes = sizes_under(table.path)
-    with translate_spark_errors(f"reading {table.name}"):
-        live = table.session.read.format("delta").load(table.path).inputFiles()
+    live = _live_files(table)
     in_log = sum(name.startswith(_LOG) for name in sizes)
     data = sum(name.endswith(".parquet") and not name.startswith(_LOG) for name in sizes)
     folders = {name.rsplit("/", 1)[0] for name in live}
@@ -65,8 +68,20 @@ def take_inventory(table: Table) -> Inventory:
     )
 
 
+def _live_files(table: Table) -> list[str]:
+    if is_embedded(table.session):
+        with open_delta(table.path, f"reading {table.name}") as delta:
+            return delta_rs.live_files(delta)
+    with translate_spark_errors(f"reading {table.name}"):
+        return list(table.session.read.format("delta").load(table.path).inputFiles())
+
+
 def compact(table: Table, cluster_by: Collection[str] = ()) -> None:
     """Merge small files, partition by partition; with columns, order the rows so that a reader of few skips most."""
+    if is_embedded(table.session):
+        with open_delta(table.path, f"maintaining {table.name}") as delta:
+            delta_rs.compact(delta, cluster_by)
+        return
     order = f" ZORDER BY ({', '.join(cluster_by)})" if cluster_by else ""
     _run(table, f"OPTIMIZE {table.sql_name}{order}")
 
@@ -77,6 +92,10 @@ def remember_removed(table: Table, keep: timedelta) -> None:
     Delta forgets them after a week, and takes a file that it has forgotten for one that nobody needs.
     """
     wanted = f"interval {math.ceil(keep / timedelta(days=1))} days"
+    if is_embedded(table.session):
+        with open_delta(table.path, f"maintaining {table.name}") as delta:
+            delta_rs.set_property(delta, _REMEMBERS, wanted)
+        return
     with translate_spark_errors(f"reading {table.name}"):
         row = table.session.sql(f"SHOW TBLPROPERTIES {table.sql_name} ('{_REMEMBERS}')").first()
     if row is None or row["value"] != wanted:
@@ -86,10 +105,10 @@ def remember_removed(table: Table, keep: timedelta) -> None:
 @contextmanager
 def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
     """Let `vacuum` keep less than Delta's week, which is safe only while no one else writes: the lease sees to that."""
-    before = spark.conf.get(_SAFETY, "true")
-    if keep >= SAFE_RETENTION:
+    if keep >= SAFE_RETENTION or is_embedded(spark):
         yield
         return
+    before = spark.conf.get(_SAFETY, "true")
     spark.conf.set(_SAFETY, "false")
     try:
         yield
@@ -99,6 +118,10 @@ def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
 
 def vacuum(table: Table, keep: timedelta) -> None:
     """Remove the files that no version younger than `keep` needs; inside `retention` where that is under a week."""
+    if is_embedded(table.session):
+        with open_delta(table.path, f"maintaining {table.name}") as delta:
+            delta_rs.vacuum(delta, keep)
+        return
     _run(table, f"VACUUM {table.sql_name} RETAIN {keep / _HOUR:.4f} HOURS")
 
 
@@ -109,7 +132,11 @@ def checkpoint(table: Table, log_keep: timedelta) -> int:
         The version of the checkpoint.
     """
     days = max(1, log_keep.days)
-    wanted = f"'delta.logRetentionDuration' = 'interval {days} days'"
+    if is_embedded(table.session):
+        with open_delta(table.path, f"maintaining {table.name}") as delta:
+            delta_rs.set_property(delta, _LOG_LASTS, f"interval {days} days")
+            return delta_rs.checkpoint(delta)
+    wanted = f"'{_LOG_LASTS}' = 'interval {days} days'"
     every = "'delta.checkpointInterval'"
     try:
         _run(table, f"ALTER TABLE {table.sql_name} SET TBLPROPERTIES ({every} = '1', {wanted})")

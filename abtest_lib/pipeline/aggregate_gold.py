@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -164,8 +165,8 @@ def _add(
     )
     daily = others.unionByName(_per_variant(new.counted))
     other_days = frames.persist(lambda: _other_days(run, groups, lake_days).where(F.col("day") >= F.lit(since)))
-    shown = daily.select("day").unionByName(other_days.select("day")).unionByName(known.health.select("day"))
-    later = {row["day"] for row in shown.where(F.col("day") >= F.lit(since)).distinct().collect()}
+    shown = [rows.select("day").where(F.col("day") >= F.lit(since)) for rows in (daily, other_days, known.health)]
+    later = {row["day"] for row in reduce(DataFrame.unionByName, shown).distinct().collect()}
     later |= {day for day in counted if day >= since}
     counted_people = _per_experiment(new.counted)
     stored_people = known.health.where("participants > 0").where(~F.col("day").isin(list(counted)))

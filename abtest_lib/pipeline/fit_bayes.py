@@ -129,7 +129,7 @@ def _is_current(plan: Plan) -> Column:
     """Whether a group's stored rows come from this plan's prior, engine, seed and model; an aggregate."""
     engine, other = F.lit(plan.effective_engine), F.lit(_OTHER_ENGINE[plan.effective_engine])
     wanted_engine = F.when(F.bool_or(F.col("status") == "refitted"), other).otherwise(engine)
-    is_engine = F.collect_set("engine") == F.array(wanted_engine)
+    is_engine = (F.min("engine") == wanted_engine) & (F.max("engine") == wanted_engine)
     is_model = (F.col("prior") == plan.prior.name) & (F.col("model_version") == MODEL_VERSION)
     is_drawn_alike = F.bool_and(F.coalesce(is_model & (F.col("seed") == _seed(plan.seed)), F.lit(False)))
     return is_engine & is_drawn_alike

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from itertools import chain
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -25,6 +26,8 @@ def literal_rows(spark: SparkSession, rows: Iterable[Sequence[object]], columns:
         TypeError: A value is of another type.
     """
     rows = [tuple(row) for row in rows]
+    for value in chain.from_iterable(rows):
+        _check(value)
     if is_embedded(spark):
         # There rows travel as Arrow in any case, and texts of instants are not understood.
         return spark.createDataFrame(rows, ", ".join(f"`{name}` {kind}" for name, kind in columns.items()))
@@ -40,3 +43,8 @@ def _as_text(value: object) -> str:
     if isinstance(value, date):
         return value.isoformat()
     raise TypeError(f"a frame's row cannot hold {value!r}")
+
+
+def _check(value: object) -> None:
+    if not isinstance(value, str | int | float | date | list | tuple | dict | None):
+        raise TypeError(f"a frame's row cannot hold {value!r}")

@@ -9,6 +9,11 @@ from pyspark.sql import functions as F
 _BETWEEN_WORDS = (r"[^\p{L}\p{N}]+", r"[^\p{L}\p{N}_.@:+-]+", r"[\s\"',;:|{}\[\]]+")
 """What may stand between ids in a line that could not be split into fields: an id may hold signs of its own."""
 
+_SIGNS_OF_PATTERNS = r"\.[](){}*+?^$|#&~-"
+"""What a regular expression would not take as it is; the backslash comes first, for it marks the others."""
+
+_START_OR_EDGE, _EDGE_OR_END = r"(^|[^\p{L}\p{N}])", r"([^\p{L}\p{N}]|\z)"
+
 _AT_THE_EDGE = r"^[_.@:+-]+|[_.@:+-]+$"
 
 
@@ -51,6 +56,8 @@ def mark_forgotten(rows: DataFrame, forgotten: Forgotten | None) -> DataFrame:
 
 def names_user(line: str, user_id: str) -> Column:
     """Whether a line that could not be split names a user: the id stands in it, and is no part of a longer word."""
-    before, after = r"(?<![\p{L}\p{N}])\Q", r"\E(?![\p{L}\p{N}])"
-    named = F.regexp_like(line, F.concat(F.lit(before), user_id, F.lit(after)))
+    literal = F.col(user_id)
+    for sign in _SIGNS_OF_PATTERNS:
+        literal = F.replace(literal, F.lit(sign), F.lit(f"\\{sign}"))
+    named = F.regexp_like(line, F.concat(F.lit(_START_OR_EDGE), literal, F.lit(_EDGE_OR_END)))
     return F.coalesce(named, F.lit(False))

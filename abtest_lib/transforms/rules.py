@@ -41,7 +41,7 @@ EVENT_TIME = (
 # The last `=` of a pair splits it, so a variant holds none. No pattern looks around: not every engine can.
 _NAME = r"[^{},\\s](?:[^{},]*[^{},\\s])?"
 _VARIANT = r"[^{},=\\s](?:[^{},=]*[^{},=\\s])?"
-_PAIRS = "split(substring(experiments, 2, length(experiments) - 2), ', ')"
+_PAIRS = "split(substring(experiments, 2, greatest(length(experiments) - 2, 0)), ', ')"
 _NAMES = f"transform({_PAIRS}, pair -> regexp_replace(pair, '=[^=]*$', ''))"
 _ALL_PAIRS = rf"forall({_PAIRS}, pair -> pair RLIKE '^{_NAME}={_VARIANT}\\z')"
 _IS_MAP = f"experiments LIKE '{{%}}' AND (experiments = '{{}}' OR {_ALL_PAIRS})"

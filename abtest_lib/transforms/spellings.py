@@ -55,7 +55,7 @@ def join_spellings(raw: DataFrame) -> DataFrame:
     Returns:
         The same rows: ids without white space at their ends or a fraction of zero, variants also in lower case.
     """
-    body = F.expr("substring(experiments, 2, length(experiments) - 2)")
+    body = F.expr("substring(experiments, 2, greatest(length(experiments) - 2, 0))")
     pairs = F.transform(F.split(body, ", "), _plain_pair)
     is_map = F.col("experiments").rlike(r"^\{.+=.+\}$")
     joined = F.concat(F.lit("{"), F.array_join(pairs, ", "), F.lit("}"))
