@@ -1,4 +1,4 @@
-"""The only way in which commands start: settings first, then the lease of the lake, then Spark."""
+"""The only way in which commands start: settings first, then the lease of the lake, then the engine."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -42,7 +42,11 @@ def open_for_writing(
 
     wait = timedelta(seconds=wait_seconds)
     opening = open_lake(settings, lake, app_name=app_name, input_path=input_path, input_bytes=input_bytes, wait=wait)
+    console = Console(stderr=True)
     with ExitStack() as stack:
-        with Console(stderr=True).status("starting Spark"):
+        with console.status("starting the engine"):
             opened = stack.enter_context(opening)
+        console.print(f"[dim]{opened.choice}[/]", highlight=False)
+        if opened.choice is not None and opened.choice.warning:
+            console.print(f"[yellow]note:[/] {opened.choice.warning}", highlight=False)
         yield opened

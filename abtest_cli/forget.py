@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+from abtest_cli.options import ComputeOption, ConfigOption, LakeOption, ProfileOption, WaitOption
 
 
 def forget(
@@ -18,6 +18,7 @@ def forget(
     config: ConfigOption = None,
     profile: ProfileOption = "local",
     wait: WaitOption = 0,
+    compute: ComputeOption = None,
 ) -> None:
     """Remove people from every table, and keep their rows out when they are sent again.
 
@@ -28,7 +29,7 @@ def forget(
     from rich.console import Console
 
     from abtest_cli.boot import open_for_writing
-    from abtest_lib.config import load_settings
+    from abtest_lib.config import load_settings, with_compute
     from abtest_lib.errors import ConfigError
     from abtest_lib.pipeline.forget import forget as forget_users
     from abtest_lib.pipeline.progress import progress_for
@@ -38,7 +39,7 @@ def forget(
     for given in user or []:
         check_utf8(given, "the user id", ConfigError)
     wanted = [*(user or []), *_listed(users_file)]
-    settings = load_settings(profile, config)
+    settings = with_compute(load_settings(profile, config), compute)
     check_lake(lake)
     with open_for_writing(settings, lake, "abtest forget", wait_seconds=wait) as opened:
         removed = forget_users(opened, settings, wanted, progress_for(sys.stderr))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+from abtest_cli.options import ComputeOption, ConfigOption, LakeOption, ProfileOption, WaitOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +26,7 @@ def maintain(
     config: ConfigOption = None,
     profile: ProfileOption = "local",
     wait: WaitOption = 0,
+    compute: ComputeOption = None,
 ) -> None:
     """Compact the tables, publish a release, and remove files beyond the oldest release kept.
 
@@ -35,13 +36,13 @@ def maintain(
     from datetime import timedelta
 
     from abtest_cli.boot import open_for_writing
-    from abtest_lib.config import load_settings
+    from abtest_lib.config import load_settings, with_compute
     from abtest_lib.pipeline.maintain import Keep
     from abtest_lib.pipeline.maintain import maintain as maintain_lake
     from abtest_lib.pipeline.progress import progress_for
     from abtest_lib.storage import check_lake
 
-    settings = load_settings(profile, config)
+    settings = with_compute(load_settings(profile, config), compute)
     check_lake(lake)
     quarantine = None if quarantine_days is None else timedelta(days=quarantine_days)
     keep = Keep(timedelta(days=keep_days), timedelta(days=log_days), quarantine)

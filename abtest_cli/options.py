@@ -17,4 +17,7 @@ MaybeLakeOption = Annotated[str | None, _LAKE]
 
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")]
 ProfileOption = Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")]
+ComputeOption = Annotated[
+    str | None, typer.Option(help="auto | embedded | spark; docs/engines.md says what each is for.", metavar="ENGINE")
+]
 WaitOption = Annotated[float, typer.Option("--wait", help="Seconds to wait for another pipeline to end.", min=0)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from abtest_cli.options import ConfigOption, LakeOption, ProfileOption, WaitOption
+from abtest_cli.options import ComputeOption, ConfigOption, LakeOption, ProfileOption, WaitOption
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,12 +26,13 @@ def run(
         bool, typer.Option("--full-refresh", help="Rebuild all tables from bronze, with the settings of this run.")
     ] = False,
     wait: WaitOption = 0,
+    compute: ComputeOption = None,
 ) -> None:
     """Run the whole pipeline and print what happened to the events, and the verdicts.
 
     Without --input the tables are brought up to date with what bronze holds. Running again is always safe.
     """
-    from abtest_lib.config import load_settings
+    from abtest_lib.config import load_settings, with_compute
     from abtest_lib.errors import ConfigError
     from abtest_lib.ingest.input_files import local_text_bytes
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
@@ -41,7 +42,7 @@ def run(
     check_location(input_path or "")
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
-    settings = load_settings(profile, config)
+    settings = with_compute(load_settings(profile, config), compute)
     load_registry(settings.registry)
     if input_path is not None:
         reject_overlap(input_path, lake)

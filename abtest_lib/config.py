@@ -217,6 +217,19 @@ def load_settings(
         raise ConfigError(_first_problem(error)) from None
 
 
+def with_compute(settings: Settings, compute: str | None) -> Settings:
+    """Return the settings with another engine for the DataFrame code; None leaves it as it is.
+
+    Raises:
+        ConfigError: There is no such engine.
+    """
+    if compute is None:
+        return settings
+    if compute not in {*Compute}:
+        raise ConfigError(f"--compute {one_line(compute, 40)}: the engines are {', '.join(Compute)}")
+    return settings.model_copy(update={"compute": Compute(compute)})
+
+
 def profiles() -> tuple[str, ...]:
     """The names of the profiles that the installation ships."""
     names = (entry.name.removesuffix(".yaml") for entry in files("conf").iterdir() if entry.name.endswith(".yaml"))

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from abtest_lib.config import Settings
+from abtest_lib.config import Compute, Settings
 from abtest_lib.contracts import TableContract
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
+from abtest_lib.spark.compute import Choice, choose_compute
 from abtest_lib.storage import check_folder, lake_location, use_object_store
 
 
@@ -21,15 +22,17 @@ class Lake:
     Attributes:
         session: The Spark session that reads and writes them.
         path: The location: an absolute folder or a URL such as s3a://bucket/prefix.
+        choice: The engine and why it was chosen; None where the session was there before.
     """
 
-    def __init__(self, session: SparkSession, path: str | Path) -> None:
+    def __init__(self, session: SparkSession, path: str | Path, choice: Choice | None = None) -> None:
         """Take a location as a person gives it; nothing is read or made yet.
 
         Raises:
             ConfigError: The location is empty or carries a secret.
         """
         self.session = session
+        self.choice = choice
         self.path = lake_location(str(path))
         self._is_leased = False
 
@@ -79,7 +82,7 @@ def open_lake(
     input_bytes: int | None = None,
     wait: timedelta = timedelta(0),
 ) -> Iterator[Lake]:
-    """Open a lake for writing: check its location, take its lease, then start Spark.
+    """Open a lake for writing: check its location, choose the engine, take the lease, then start the engine.
 
     Args:
         settings: The settings.
@@ -101,19 +104,23 @@ def open_lake(
 
     location = lake_location(str(path))
     check_folder(location)
+    choice = choose_compute(settings, input_bytes)
+    settings = settings.model_copy(update={"compute": choice.compute})
     use_object_store(settings)
     with ExitStack() as stack:
         if settings.writer_lease:
-            lease = writer_lease(location, wait, dies_with_process=_starts_the_jvm(settings))
+            lease = writer_lease(location, wait, dies_with_process=_dies_with_us(settings))
             stack.enter_context(lease)
         session = stack.enter_context(open_session(settings, app_name, input_bytes, [location, input_path or ""]))
-        lake = Lake(session, location)
+        lake = Lake(session, location, choice)
         lake._is_leased = True  # noqa: SLF001  taken above, before there was a session to make the lake with
         yield lake
 
 
-def _starts_the_jvm(settings: Settings) -> bool:
-    """Whether the JVM that writes will be a child of this process, rather than its parent or somewhere else."""
+def _dies_with_us(settings: Settings) -> bool:
+    """Whether what writes is this process or a JVM that it starts, rather than its parent or something elsewhere."""
+    if settings.compute is Compute.EMBEDDED:
+        return True  # there is none: this process itself writes
     is_local = (settings.spark_master or "").startswith("local")
     is_started_for_us = any(name in os.environ for name in ("PYSPARK_GATEWAY_PORT", "SPARK_REMOTE"))
     return is_local and not is_started_for_us and SparkSession.getActiveSession() is None

@@ -26,6 +26,11 @@ def is_installed() -> bool:
         return False
 
 
+def memory_limit() -> int:
+    """Return how many bytes the engine may take before it writes to the disk."""
+    return int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _SHARE_OF_MEMORY)
+
+
 def is_embedded(session: SparkSession) -> bool:
     """Whether a session belongs to the embedded engine."""
     return scratch_of(session) is not None
@@ -79,11 +84,10 @@ def _connect(address: tuple[str, int] | None) -> SparkSession:
 
 def _configure(scratch: Path) -> None:
     """Tell the server, by the environment, how much memory it may take and where it may write what does not fit."""
-    limit = int(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * _SHARE_OF_MEMORY)
     wanted = {
         "RUST_LOG": "error",
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
-        "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(limit),
+        "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(memory_limit()),
     }
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
