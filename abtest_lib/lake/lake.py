@@ -13,6 +13,7 @@ from abtest_lib.contracts import TableContract
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
 from abtest_lib.spark.compute import Choice, choose_compute
+from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.storage import check_folder, lake_location, use_object_store
 
 
@@ -39,6 +40,11 @@ class Lake:
     def __str__(self) -> str:
         """The location, for messages."""
         return self.path
+
+    @property
+    def runs_python_here(self) -> bool:
+        """Whether the engine calls Python functions in this process, rather than in workers."""
+        return is_embedded(self.session)
 
     def __getitem__(self, contract: TableContract) -> Table:
         """The table of a contract, whether it exists yet or not."""

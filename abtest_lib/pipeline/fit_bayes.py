@@ -8,16 +8,19 @@ from functools import partial
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from abtest_lib.bayes.engines import mcmc
 from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import SEED_DIGITS
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.bayes.version import MODEL_VERSION
+from abtest_lib.config import Engine
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
+from abtest_lib.spark.concurrency import start_in_background
 from abtest_lib.transforms.participants import is_fallback
 from abtest_lib.transforms.stray_arms import stray_arms
 from abtest_lib.verdict.control import choose_control, declared_first
@@ -41,6 +44,12 @@ def _inputs(run: Run) -> Inputs:
 
 def _config(run: Run) -> Plan:
     return Plan(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
+
+
+def warm_up(run: Run) -> None:
+    """Prepare the engine in the background, where its functions run in this process: its start takes seconds."""
+    if run.settings.engine is Engine.MCMC and run.lake.runs_python_here:
+        start_in_background(mcmc.warm_up)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:

@@ -13,7 +13,7 @@ from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
 from abtest_lib.pipeline.build_silver import BUILD_SILVER
 from abtest_lib.pipeline.decide import DECIDE
-from abtest_lib.pipeline.fit_bayes import FIT_BAYES
+from abtest_lib.pipeline.fit_bayes import FIT_BAYES, warm_up
 from abtest_lib.pipeline.history import FAILED, FULL_REFRESH, StepReport, announce, write_history
 from abtest_lib.pipeline.ingest_bronze import ingest_bronze
 from abtest_lib.pipeline.release import PUBLISH_RELEASE
@@ -92,8 +92,12 @@ def run_steps(
 
 def _perform_all(run: Run, steps: Sequence[Step]) -> list[StepReport]:
     done: list[StepReport] = []
+    is_prepared = FIT_BAYES not in steps
     for step in steps:
         done.append(_perform(run, step))
+        if done[-1].rows_written and not is_prepared:
+            warm_up(run)
+            is_prepared = True
         if done[-1].ends_run:
             break
     return done

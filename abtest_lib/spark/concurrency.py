@@ -46,6 +46,11 @@ def in_background(task: Callable[[], object]) -> Iterator[None]:
     future.result()
 
 
+def start_in_background(task: Callable[[], object]) -> None:
+    """Run a task in a thread; nobody waits for it, and what it raises is for whoever does the same again."""
+    _threads().submit(task)
+
+
 @cache
 def _threads() -> ThreadPoolExecutor:
     """Threads that live as long as the process: py4j keeps a connection for each and never closes it.

@@ -31,6 +31,14 @@ class McmcEngine:
         return [draws[position] for position in range(len(groups))]
 
 
+def warm_up() -> None:
+    """Import JAX and compile the sampler for experiments of two arms, so that the first fit need not wait for it."""
+    from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  imports JAX
+
+    arms, groups = next(iter(_BATCH_SIZES.items()))
+    compiled_sampler(groups, arms)
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Groups of one padded shape, filled up with empty ones to a fixed size, so that XLA compiles once.
