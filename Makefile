@@ -13,7 +13,7 @@ PINS   := $(BIN)/uv pip compile --quiet pyproject.toml -c $(LOCK) --no-header --
 BRINGS := numpy pandas pyarrow python-dateutil pytz scipy setuptools six tzdata
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-ui serve screenshots test test-s3 test-cluster test-connect test-spark35 test-spark41 lane soak package lint clean check-python check-java
+.PHONY: help setup demo demo-ui serve screenshots test test-spark test-s3 test-cluster test-connect test-spark35 test-spark41 lane soak package lint clean check-python check-java
 
 help: ## show what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,21 +35,24 @@ check-python:
 check-java: $(VENV)/.ready
 	@$(BIN)/python -m abtest_lib.spark.java
 
-demo: $(VENV)/.ready check-java ## run the pipeline on generated traffic, or on your own events with INPUT=path
+demo: $(VENV)/.ready ## run the pipeline on generated traffic, or on your own events with INPUT=path
 	@ABTEST=$(BIN)/abtest DEMO=$(DEMO) INPUT="$(INPUT)" sh scripts/demo.sh
 
 serve: $(VENV)/.ready ## serve the demo's verdicts over HTTP (PORT=8000)
 	@$(BIN)/abtest serve --lake $(DEMO)/lake --port $(PORT)
 
-demo-ui: $(VENV)/.ready check-java ## API and dashboard over the demo lake (PORT=8000, UI_PORT=8501)
+demo-ui: $(VENV)/.ready ## API and dashboard over the demo lake (PORT=8000, UI_PORT=8501)
 	@ABTEST=$(BIN)/abtest DEMO=$(DEMO) INPUT= PORT=$(PORT) UI_PORT=$(UI_PORT) sh scripts/demo_ui.sh
 
-screenshots: $(VENV)/.ready check-java ## pictures of the dashboard over the demo lake, into docs/images
+screenshots: $(VENV)/.ready ## pictures of the dashboard over the demo lake, into docs/images
 	@[ -d $(DEMO)/lake/ops ] || $(MAKE) --no-print-directory demo
 	@$(BIN)/python scripts/screenshots.py --lake $(DEMO)/lake --registry $(DEMO)/events.registry.yaml --out docs/images
 
-test: $(VENV)/.ready check-java ## run the tests
+test: $(VENV)/.ready ## run the tests
 	@$(BIN)/pytest -q
+
+test-spark: $(VENV)/.ready check-java ## run on Spark all that make test runs on the embedded engine alone
+	@$(BIN)/pytest -q --engine spark tests/spark tests/jobs tests/reliability
 
 test-s3: $(VENV)/.ready check-java .tools/bin/versitygw ## run the pipeline, the API and faults against an S3 server
 	@$(BIN)/pytest -q -m s3 $(or $(TESTS),tests/s3)
@@ -75,7 +78,7 @@ test-spark41: ## run the Spark part of the tests on Spark 4.1
 	@$(MAKE) --no-print-directory lane VENV=.venv41 LOCK=locks/spark41.txt
 
 lane: $(VENV)/.ready check-java
-	@$(BIN)/pytest -q tests/spark tests/jobs
+	@$(BIN)/pytest -q --engine spark tests/spark tests/jobs
 
 package: $(VENV)/.ready ## build the wheel and the packed environment for clusters into dist/
 	@$(BIN)/python scripts/package.py --lock $(LOCK)

@@ -177,8 +177,11 @@ def open_object(name: str) -> Iterator[IO[bytes]]:
     store = object_store(folder)
     try:
         size = int(again(lambda: obstore.head(store, file))["size"])
-        parts = _Parts(size, lambda start, end: bytes(again(lambda: obstore.get_range(store, file, start=start, end=end))))
-        with io.BufferedReader(parts, _PART) as reader:
+
+        def part(start: int, end: int) -> bytes:
+            return again(lambda: bytes(obstore.get_range(store, file, start=start, end=end)))
+
+        with io.BufferedReader(_Parts(size, part), _PART) as reader:
             yield reader
     except BaseError as error:
         raise OSError(one_line(error)) from None

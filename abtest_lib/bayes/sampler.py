@@ -55,8 +55,9 @@ def compiled_sampler(groups: int, arms: int) -> Sampler:
 @cache
 def _compile(groups: int, arms: int) -> Sampler:
     prepare_jax()
-    counts = jax.ShapeDtypeStruct((groups, arms), jnp.float64)
-    seeds, rate = jax.ShapeDtypeStruct((groups,), jnp.uint64), jax.ShapeDtypeStruct((), jnp.float64)
+    shape: Any = jax.ShapeDtypeStruct  # JAX does not say what it takes
+    counts, seeds = shape((groups, arms), jnp.float64), shape((groups,), jnp.uint64)
+    rate = shape((), jnp.float64)
     traced = jax.jit(jax.vmap(_sample_group, in_axes=(0, 0, 0, None))).lower(seeds, counts, counts, rate)
     sampler: Sampler = traced.compile()
     return sampler

@@ -56,8 +56,11 @@ def _rows_of_files(source: Source, notices: list[str]) -> Iterator[pa.Table]:
 def _rows_of_csv_files(names: Iterable[str], notices: list[str]) -> Iterator[pa.Table]:
     headers: Mapping[str, tuple[str, ...] | None] = {name: header_of(name) for name in names}
     notices += skipped_notice(name for name, header in headers.items() if header is None)
-    first_of = {header: name for name, header in reversed(headers.items()) if header is not None}
-    for header, name in reversed(first_of.items()):
+    first_of: dict[tuple[str, ...], str] = {}
+    for name, header in headers.items():
+        if header is not None:
+            first_of.setdefault(header, name)
+    for header, name in first_of.items():
         notices += ignored_columns(header, name)
     for name, header in headers.items():
         if header is not None:

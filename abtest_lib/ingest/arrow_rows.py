@@ -35,7 +35,7 @@ def rows_of_lines(lines: Iterable[str], source_file: str) -> pa.Table:
 
 
 def source_file_of(name: str) -> str:
-    """Write the name of a file as Spark's `_metadata.file_path` does: a URL in which other alphabets stay as they are."""
+    """Write the name of a file as Spark's `_metadata.file_path` does: a URL that leaves other alphabets as they are."""
     folder = local_folder(name)
     start = "file:" if folder is not None else name[: name.find("://") + 3]
     path = str(folder) if folder is not None else name.removeprefix(start)

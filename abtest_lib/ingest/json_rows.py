@@ -29,9 +29,7 @@ class _Number(str):
 
 
 # An object becomes a tuple of pairs: it may name an experiment twice.
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number, parse_constant=_Number
-)
+_DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
 
 
 def rows_of_json(name: str, source_file: str) -> Iterator[pa.Table]:

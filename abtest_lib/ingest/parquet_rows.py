@@ -1,7 +1,7 @@
 """Rows of Parquet files, each of the six columns as text."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -118,20 +118,32 @@ def _uuid(digits: str) -> str:
 def _maps(column: pa.Array) -> pa.Array:
     """Write a map, a struct of experiments or a list of pairs as the text of the CSV form; other lists as JSON."""
     kind = column.type
-    values = column.to_pylist()
+    write: Callable[[Any], str]
     if pa.types.is_struct(kind):
-        # A struct has a field for each experiment of the file; those that an event is not in are null.
-        texts = [None if value is None else _pairs((k, v) for k, v in value.items() if v is not None) for value in values]
+        write = _struct
     elif pa.types.is_map(kind):
-        texts = [None if value is None else _pairs(value) for value in values]
+        write = _pairs
     elif pa.types.is_struct(kind.value_type) and kind.value_type.num_fields == _PAIR_SIZE:
-        texts = [None if value is None else _pairs(tuple(item.values()) for item in value) for value in values]
+        write = _structs
     else:
-        texts = [None if value is None else f"[{', '.join(map(_plain, value))}]" for value in values]
-    return pa.array(texts, pa.string())
+        write = _list
+    return pa.array([None if value is None else write(value) for value in column.to_pylist()], pa.string())
 
 
-def _pairs(pairs: Any) -> str:  # noqa: ANN401  keys and values of whatever types
+def _struct(values: Mapping[str, Any]) -> str:
+    # A struct has a field for each experiment of the file; those that an event is not in are null.
+    return _pairs((name, variant) for name, variant in values.items() if variant is not None)
+
+
+def _structs(pairs: Iterable[Mapping[str, Any]]) -> str:
+    return _pairs(tuple(pair.values()) for pair in pairs)
+
+
+def _list(values: Iterable[Any]) -> str:
+    return f"[{', '.join(map(_plain, values))}]"
+
+
+def _pairs(pairs: Iterable[tuple[Any, ...]]) -> str:
     return pairs_text([(_plain(name), None if variant is None else _plain(variant)) for name, variant in pairs])
 
 

@@ -238,7 +238,9 @@ def _days_of_change(run: Run, stored: DataFrame, absent: Iterable[Verdict]) -> s
 def _absent_rows(run: Run, verdicts: Iterable[Verdict]) -> DataFrame:
     number = len(VERDICTS.columns)
     # Metric and segment come after the columns of the table; Spark Connect takes no tuple for an array.
-    rows = [[list(item) if isinstance(item, tuple) else item for item in astuple(verdict)[:number]] for verdict in verdicts]
+    rows = [
+        [list(item) if isinstance(item, tuple) else item for item in astuple(verdict)[:number]] for verdict in verdicts
+    ]
     return run.lake.session.createDataFrame(rows, VERDICTS.ddl)
 
 

@@ -55,7 +55,9 @@ def choose_compute(settings: Settings, text_bytes: int | None = None) -> Choice:
     if settings.compute is Compute.SPARK:
         return Choice(Compute.SPARK, "as the settings say")
     against = _reason_for_spark(settings, text_bytes)
-    return Choice(Compute.EMBEDDED, "the input fits this machine") if against is None else Choice(Compute.SPARK, against)
+    return (
+        Choice(Compute.EMBEDDED, "the input fits this machine") if against is None else Choice(Compute.SPARK, against)
+    )
 
 
 def _reason_for_spark(settings: Settings, text_bytes: int | None) -> str | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from abtest_lib.spark.scratch import open_scratch, scratch_of
 _CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 """PySpark makes columns and windows for a Connect client while this variable is in the environment."""
 
+_CLIENT = "4.0."
+"""The PySpark whose client the engine is tested with."""
+
 _NEEDS = ("pysail", "grpc", "grpc_status", "google.rpc", "pandas")
 _SHARE_OF_MEMORY = 0.6
 
@@ -21,8 +25,8 @@ _SHARE_OF_MEMORY = 0.6
 def is_installed() -> bool:
     """Whether the embedded engine and the client that it needs are installed."""
     try:
-        return all(find_spec(name) is not None for name in _NEEDS)
-    except ModuleNotFoundError:  # of `google`
+        return version("pyspark").startswith(_CLIENT) and all(find_spec(name) is not None for name in _NEEDS)
+    except (ModuleNotFoundError, PackageNotFoundError):  # the former of `google`
         return False
 
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from abtest_lib.config import Compute, Settings, memory_bytes
 from abtest_lib.errors import ConfigError
 from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options, write_archive
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate
-from abtest_lib.spark.embedded import embedded_session
+from abtest_lib.spark.embedded import embedded_session, is_embedded
 from abtest_lib.spark.java import java_version
 from abtest_lib.spark.jvm_output import redirect_jvm_output, silence_dead_jvm
 from abtest_lib.storage import is_s3, s3a_conf
@@ -141,12 +142,15 @@ def _prepare(session: SparkSession, settings: Settings) -> None:
 
 def _check_time_zone(session: SparkSession, name: str) -> None:
     """Ask the engine itself: its list of time zones may be older than Python's."""
+    is_sail = is_embedded(session)
+    where, mend = ("the embedded engine", "use --compute spark") if is_sail else ("Spark's Java", "update the JDK")
     try:
         session.conf.set(_TIME_ZONE, name)
+        if is_sail:  # it looks a name up only where it computes with it
+            session.range(1).select(F.from_utc_timestamp(F.lit("2021-08-01").cast("timestamp"), name)).collect()
     except PySparkException:
         raise ConfigError(
-            f"setting reporting_timezone = '{name}': Spark's Java does not know this time zone; choose another, or "
-            "update the JDK"
+            f"setting reporting_timezone = '{name}': {where} does not know this time zone; choose another, or {mend}"
         ) from None
 
 

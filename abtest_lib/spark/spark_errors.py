@@ -40,7 +40,7 @@ _KNOWN = (
         "a Parquet file has columns of a type that Spark lacks, or named alike but for case: write the six alone",
     ),
     (
-        "is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER|ChecksumException",
+        "is not a Parquet file|Could not read footer|CANNOT_READ_FILE_FOOTER|ChecksumException|^Parquet error: ",
         LakeError,
         "a Parquet file is damaged",
     ),
@@ -48,6 +48,16 @@ _KNOWN = (
         r"Python worker exited unexpectedly|Connection reset[\s\S]{0,5000}api\.python\.",
         LakeError,
         "a Python worker was killed, most likely for want of memory: run again, with more memory or fewer cores",
+    ),
+    (
+        r"(Unsupported table features required: \[|Table features must be specified, please specify: )(?P<what>\w*)",
+        LakeError,
+        "the embedded engine cannot write a table with such features, --compute spark can",
+    ),
+    (
+        "Resources exhausted|Failed to allocate additional",
+        LakeError,
+        "the embedded engine ran out of memory: run again with --compute spark",
     ),
     ("OutOfMemoryError", LakeError, "Spark ran out of memory: raise driver_memory, e.g. ABTEST_DRIVER_MEMORY=8g"),
 )

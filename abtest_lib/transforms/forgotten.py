@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_BETWEEN_WORDS = (r"[^\p{L}\p{N}]+", r"[^\p{L}\p{N}_.@:+-]+", r"[\s\"',;:|{}\[\]]+")
+_BETWEEN_WORDS = (r"[^\p{L}\p{N}]+", r"[^\p{L}\p{N}_.@:+-]+", r"[ \t\n\x0B\f\r\"',;:|{}\[\]]+")
 """What may stand between ids in a line that could not be split into fields: an id may hold signs of its own."""
 
 _SIGNS_OF_PATTERNS = r"\.[](){}*+?^$|#&~-"

@@ -38,9 +38,12 @@ EVENT_TIME = (
 )
 """SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
 
+_SPACE = r" \\t\\n\\x0B\\f\\r"
+"""White space inside a character class: to some engines `\\s` is Unicode's, to others ASCII's."""
+
 # The last `=` of a pair splits it, so a variant holds none. No pattern looks around: not every engine can.
-_NAME = r"[^{},\\s](?:[^{},]*[^{},\\s])?"
-_VARIANT = r"[^{},=\\s](?:[^{},=]*[^{},=\\s])?"
+_NAME = rf"[^{{}},{_SPACE}](?:[^{{}},]*[^{{}},{_SPACE}])?"
+_VARIANT = rf"[^{{}},={_SPACE}](?:[^{{}},=]*[^{{}},={_SPACE}])?"
 _PAIRS = "split(substring(experiments, 2, greatest(length(experiments) - 2, 0)), ', ')"
 _NAMES = f"transform({_PAIRS}, pair -> regexp_replace(pair, '=[^=]*$', ''))"
 _ALL_PAIRS = rf"forall({_PAIRS}, pair -> pair RLIKE '^{_NAME}={_VARIANT}\\z')"
@@ -88,7 +91,7 @@ def _any(fields: tuple[str, ...], condition: str) -> str:
 def _blank(field: str) -> str:
     """SQL for a field that is missing, empty or nothing but white space."""
     # All white space and control characters come before `!`: most fields need no look beyond their first character.
-    return rf"(NOT coalesce({field} >= '!' OR {field} RLIKE '\\S', false))"
+    return rf"(NOT coalesce({field} >= '!' OR {field} RLIKE '[^{_SPACE}]', false))"
 
 
 def _somewhere(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]:

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from abtest_lib.transforms.experiments import assignments
 
 _EDGES = (" ", "\t", "\u00a0")
-_SPACE_AT_THE_EDGES = r"^[\s\x{00A0}]+|[\s\x{00A0}]+$"
+_SPACE_AT_THE_EDGES = r"^[ \t\n\x0B\f\r\x{00A0}]+|[ \t\n\x0B\f\r\x{00A0}]+$"
 
 
 def is_odd(user_id: str) -> Column:

@@ -16,7 +16,7 @@ from tests.reliability.test_storage import write
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = (sys.executable, "-c", "from abtest_cli import main; main()", "run")
-ENVIRONMENT = os.environ | {"ABTEST_DRIVER_MEMORY": "2g"}
+ENVIRONMENT = os.environ | {"ABTEST_DRIVER_MEMORY": "2g", "ABTEST_COMPUTE": "spark"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the JVM is found in /proc, which is not there")

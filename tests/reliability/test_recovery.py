@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
@@ -46,7 +47,7 @@ def test_what_was_lost_comes_back(spark: SparkSession, events: Path, tmp_path: P
     shutil.rmtree(Path(lake) / "silver" / "exposures")
     shutil.rmtree(Path(lake) / "ops" / "runs")
 
-    spark.sql(f"RESTORE TABLE delta.`{EVENTS.path(lake)}` TO VERSION AS OF {good.version}")
+    DeltaTable(EVENTS.path(lake)).restore(good.version)
     run_pipeline(Lake(spark, lake), SETTINGS, None, full_refresh=True)
     assert contents(spark, lake) == before
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from abtest_lib.contracts import FORGOTTEN
@@ -13,10 +14,8 @@ from abtest_lib.lake.table import Table
 from abtest_lib.spark.small_frames import literal_rows
 
 
-def properties(spark: SparkSession, lake: str) -> dict[str, str]:
-    row = spark.sql(f"DESCRIBE DETAIL delta.`{FORGOTTEN.path(lake)}`").select("properties").first()
-    assert row is not None
-    return dict(row[0])
+def properties(lake: str) -> dict[str, str | None]:
+    return dict(DeltaTable(FORGOTTEN.path(lake)).metadata().configuration)
 
 
 def test_removed_files_are_remembered_for_as_long_as_they_are_kept(spark: SparkSession, tmp_path: Path) -> None:
@@ -27,9 +26,10 @@ def test_removed_files_are_remembered_for_as_long_as_they_are_kept(spark: SparkS
     commit = Lake(spark, lake)[FORGOTTEN].last_commit()
     assert commit is not None
     assert commit.version == made.version + 1  # said once
-    assert properties(spark, lake)["delta.deletedFileRetentionDuration"] == "interval 30 days"
+    assert properties(lake)["delta.deletedFileRetentionDuration"] == "interval 30 days"
 
 
+@pytest.mark.spark_only
 def test_a_checkpoint_that_somebody_stops_leaves_no_checkpoint_with_each_commit(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -41,6 +41,6 @@ def test_a_checkpoint_that_somebody_stops_leaves_no_checkpoint_with_each_commit(
     monkeypatch.setattr(Table, "last_commit", stopped)
     with pytest.raises(KeyboardInterrupt):
         checkpoint(Lake(spark, lake)[FORGOTTEN], timedelta(days=30))
-    found = properties(spark, lake)
+    found = properties(lake)
     assert found["delta.logRetentionDuration"] == "interval 30 days"
     assert "delta.checkpointInterval" not in found

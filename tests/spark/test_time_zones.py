@@ -11,6 +11,7 @@ from abtest_lib.config import load_settings
 from abtest_lib.doctor import Health, examine
 from abtest_lib.errors import ConfigError
 from abtest_lib.lake.lake import open_lake
+from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.spark.java import java_zones
 
 
@@ -28,8 +29,9 @@ def nowhere(tmp_path: Path) -> Iterator[str]:
 
 
 def test_a_run_ends_before_anything_is_written(spark: SparkSession, nowhere: str, tmp_path: Path) -> None:
-    settings = load_settings(overrides={"reporting_timezone": nowhere})
-    with pytest.raises(ConfigError, match="reporting_timezone = 'America/Nowhere': Spark's Java does not know"):
+    compute, who = ("embedded", "the embedded engine") if is_embedded(spark) else ("spark", "Spark's Java")
+    settings = load_settings(overrides={"reporting_timezone": nowhere, "compute": compute})
+    with pytest.raises(ConfigError, match=f"reporting_timezone = 'America/Nowhere': {who} does not know"):
         open_lake(settings, tmp_path / "lake").__enter__()
     assert not (tmp_path / "lake").exists()
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
@@ -42,6 +44,7 @@ def test_the_doctor_says_so_without_a_jvm(nowhere: str) -> None:
     assert found.found == f"America/Nowhere is not among the time zones of Java ({java_zones()[0]})"
 
 
+@pytest.mark.spark_only
 def test_the_list_read_from_the_jdk_is_the_one_that_the_engine_has(spark: SparkSession) -> None:
     _, names = java_zones()
     told = {str(name) for name in spark._jvm.java.time.ZoneId.getAvailableZoneIds()}  # type: ignore[union-attr]
