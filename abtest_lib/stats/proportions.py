@@ -78,9 +78,13 @@ def pair_information(
 
 
 def has_enough_conversions(
-    purchases: npt.ArrayLike, users: npt.ArrayLike, control_purchases: npt.ArrayLike, control_users: npt.ArrayLike
+    purchases: npt.ArrayLike,
+    users: npt.ArrayLike,
+    control_purchases: npt.ArrayLike,
+    control_users: npt.ArrayLike,
+    minimum: float = MINIMUM_EXPECTED_EVENTS,
 ) -> Bools:
-    """Whether a pair may be tested: n·min(p, 1-p) is at least 10 in the smaller arm, with p pooled.
+    """Check that a pair can be tested: n·min(p, 1-p) reaches the minimum in the smaller arm, with p pooled.
 
     Examples:
         >>> has_enough_conversions([10, 9], 200, [10, 10], 200).tolist()
@@ -88,5 +92,5 @@ def has_enough_conversions(
     """
     x, n, x0, n0 = as_floats(purchases, users, control_purchases, control_users)
     pooled = np.nan_to_num(pooled_conversion(x, n, x0, n0))
-    # Rounding must not turn an exact 10 away.
-    return np.asarray(np.minimum(n, n0) * np.minimum(pooled, 1 - pooled) >= MINIMUM_EXPECTED_EVENTS * (1 - 1e-12))
+    # Rounding must not reject an exact minimum.
+    return np.asarray(np.minimum(n, n0) * np.minimum(pooled, 1 - pooled) >= minimum * (1 - 1e-12))

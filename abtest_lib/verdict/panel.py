@@ -15,15 +15,13 @@ import numpy.typing as npt
 
 from abtest_lib.config import CrossExposed
 from abtest_lib.registry import Experiment, Registry
-from abtest_lib.stats.arrays import Bools, Floats, Ints
+from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.stats.calendar import first_real_day
-from abtest_lib.verdict.control import ControlChoice
-from abtest_lib.verdict.rules import most_stray_users
+from abtest_lib.verdict.control import ControlChoice, ControlSource
+from abtest_lib.verdict.rules import FEWEST_ARMS, most_stray_users
 
 A = TypeVar("A", bound=np.generic)
 Days = npt.NDArray[np.datetime64]
-
-FEWEST_ARMS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,17 +101,48 @@ class Panel:
     is_declared: Bools
     control: Ints
 
-    @property
+    @cached_property
     def is_active(self) -> Bools:
         """Whether an arm has users to date and takes part, (E, T, K)."""
         return np.asarray((self.users > 0) & ~self.is_stray)
 
-    @property
+    @cached_property
     def is_stray(self) -> Bools:
-        """Whether an arm that the registry gives no share has some few users, testers' as a rule, (E, T, K)."""
-        everybody = self.users.sum(axis=2, keepdims=True)
-        undeclared = self.is_declared[:, :, None] & (self.shares == 0)
-        return np.asarray(undeclared & (self.users > 0) & (self.users <= most_stray_users(everybody)))
+        """Whether an arm without a share has only a few users, usually testers, (E, T, K)."""
+        return self.is_stray_among(self.users)
+
+    @property
+    def has_stray_arm(self) -> Bools:
+        """Whether an arm is stray, (E, T)."""
+        return np.asarray(self.is_stray.any(axis=2))
+
+    def is_stray_among(self, users: Floats) -> Bools:
+        """Whether an arm without a share has only a few of these users, (E, T, K)."""
+        everybody = users.sum(axis=2, keepdims=True)
+        return np.asarray(self.has_no_share & (users > 0) & (users <= most_stray_users(everybody)))
+
+    @property
+    def has_no_share(self) -> Bools:
+        """Whether the registry declares a split and gives the arm no share, (E, T, K)."""
+        return np.asarray(self.is_declared[:, :, None] & (self.shares == 0))
+
+    @property
+    def is_registered(self) -> Bools:
+        """Whether the registry names the experiment, (E, T)."""
+        return self._by_experiment([item is not None for item in self.declared])
+
+    @property
+    def is_control_assumed(self) -> Bools:
+        """Whether the control is a guess, (E, T)."""
+        return self._by_experiment([choice.source is ControlSource.ASSUMED for choice in self.controls])
+
+    @property
+    def is_control_registered(self) -> Bools:
+        """Whether the registry names the control, (E, T)."""
+        return self._by_experiment([choice.source is ControlSource.REGISTERED for choice in self.controls])
+
+    def _by_experiment(self, values: list[bool]) -> Bools:
+        return np.broadcast_to(np.array(values, dtype=bool)[:, None], self.day.shape)
 
     @cached_property
     def start(self) -> Days:
@@ -172,6 +201,10 @@ class Panel:
         taken = np.take_along_axis(values, np.broadcast_to(index, (*values.shape[:2], 1)), axis=2)
         return np.where(self.control[:, None, None] >= 0, taken, 0.0)
 
+    def difference(self, users: Floats, purchases: Floats) -> Floats:
+        """Conversion minus that of the control, a proportion, (E, T, K); NaN without users."""
+        return divide(purchases, users) - divide(self.of_control(purchases), self.of_control(users))
+
     def with_first_policy(self, name: str) -> Floats:
         """Counts as if nobody had been excluded, `users` or `purchases`, (E, T, K)."""
         moved = getattr(self, f"cross_exposed_{name}") if self.policy is CrossExposed.EXCLUDE else 0.0
@@ -187,7 +220,7 @@ class Panel:
 def accumulate_within(
     values: npt.NDArray[A], restarts: Bools, combine: Callable[..., npt.NDArray[A]]
 ) -> npt.NDArray[A]:
-    """Accumulate along days, anew from every restart.
+    """Accumulate along days and start again at every restart.
 
     Args:
         values: Shape (E, T, ...).

@@ -38,7 +38,8 @@ from abtest_lib.stats.arrays import Bools  # noqa: E402
 from abtest_lib.stats.chi_square import balance, sample_ratio  # noqa: E402
 from abtest_lib.stats.power import Design, users_per_arm  # noqa: E402
 from abtest_lib.stats.proportions import critical_value, score_statistic  # noqa: E402
-from abtest_lib.verdict.judge import judge  # noqa: E402
+from abtest_lib.verdict.decision import judge  # noqa: E402
+from abtest_lib.verdict.flags import panel_flags  # noqa: E402
 from abtest_lib.verdict.panel import Panel  # noqa: E402
 
 Row = Mapping[str, Any]
@@ -136,7 +137,7 @@ def validity(experiments: int) -> Iterator[Row]:
     found = balance(switchers, np.full((experiments, 2), 10_000)).p_value < 0.001
     yield {"question": "switching of 4 % against 6 % of 10,000 users an arm found", "share": round(found.mean(), 4)}
     users = rng.poisson(500, (experiments // 10, 28, 2)).cumsum(axis=1).astype(float)
-    flags = judge(as_panel(users, np.zeros_like(users), declared(2, None))).decisions.flags
+    flags = panel_flags(judge(as_panel(users, np.zeros_like(users), declared(2, None))))
     for code in ("sample_ratio_mismatch", "allocation_changed", "arm_started_late"):
         share = flags[code].any(axis=1).mean()
         yield {"question": f"{code} in a healthy experiment over 28 days", "share": round(float(share), 4)}
@@ -176,7 +177,7 @@ def ramp(experiments: int) -> Iterator[Row]:
 def _claims(panel: Panel) -> Bools:
     """Whether a day's decision claims an effect; reaching the planned end without a gain claims none."""
     found = judge(panel).decisions
-    return found.flags["proven_gain"] | found.flags["proven_loss"]
+    return found.is_gain | found.is_loss
 
 
 def _day(index: int) -> date:

@@ -15,7 +15,7 @@ import pytest
 from abtest_lib.stats.chi_square import balance, sample_ratio
 from abtest_lib.stats.power import Design, users_per_arm
 from abtest_lib.stats.proportions import critical_value, score_statistic
-from abtest_lib.verdict.judge import judge
+from abtest_lib.verdict.decision import judge
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "calibration" / "decisions"
 

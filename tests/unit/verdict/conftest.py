@@ -9,10 +9,11 @@ from scipy.special import ndtr
 
 from abtest_lib.config import CrossExposed
 from abtest_lib.registry import parse_registry
-from abtest_lib.verdict.judge import Judgement, judge
+from abtest_lib.verdict.decision import judge
+from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels
-from abtest_lib.verdict.verdicts import Verdict
+from abtest_lib.verdict.rows import Verdict, verdict_rows
 
 START = np.datetime64("2021-08-01")
 Counts = Sequence[tuple[int, int]]
@@ -92,7 +93,7 @@ def judged() -> Judge:
 
 @pytest.fixture
 def last(judged: Judge) -> Callable[[Story], Verdict]:
-    return lambda story: judged(story).verdicts()[-1]
+    return lambda story: verdict_rows(judged(story))[-1]
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from abtest_lib.config import CrossExposed
-from abtest_lib.verdict.judge import Judgement
-from abtest_lib.verdict.verdicts import Verdict
+from abtest_lib.verdict.judgement import Judgement
+from abtest_lib.verdict.rows import Verdict, verdict_rows
 
 Make = Callable[..., Any]
 Last = Callable[[Any], Verdict]
@@ -23,7 +23,7 @@ EQUAL = [(1000 * day, 51 * day) for day in range(1, 11)]
 
 
 def test_a_clear_gain_is_shipped_and_the_first_decision_stands(story: Make, judged: All) -> None:
-    verdicts = judged(story({"A": LONG, "B": BETTER})).verdicts()
+    verdicts = verdict_rows(judged(story({"A": LONG, "B": BETTER})))
     first = next(v for v in verdicts if v.decision == "ship")
     assert first.decided_on == first.day
     later = [v for v in verdicts if v.day > first.day]
@@ -74,7 +74,7 @@ def test_nothing_proven_says_what_may_still_be(story: Make, last: Last) -> None:
 def test_too_few_conversions_is_no_test(story: Make, judged: All) -> None:
     result = judged(story({"A": [(1000, 0)], "B": [(1000, 18)]}))  # pooled 0.9 %: 9 expected
     assert result.evidence.may_test.sum() == 0
-    verdict = result.verdicts()[0]
+    verdict = verdict_rows(result)[0]
     assert verdict.decision == "inconclusive"
     assert "too_few_conversions" in verdict.reasons
     assert "18 of 1,000 users of B and 0 of 1,000 of the control A converted" in verdict.explanation
@@ -133,7 +133,7 @@ def test_looks_that_contradict_each_other_are_unstable(story: Make, last: Last) 
 def test_later_days_repeat_the_planned_end(story: Make, judged: All) -> None:
     arms = {"A": [(1000, 50), (2000, 90), (20_000, 900)], "B": [(1000, 55), (2000, 100), (20_000, 1500)]}
     result = judged(story(arms, registry=PLAN % 4000))
-    end, after = result.verdicts()[1:]
+    end, after = verdict_rows(result)[1:]
     assert end.decision == after.decision == "keep_control"
     assert after.decided_on == end.day
     assert "after_planned_end" in after.reasons
@@ -145,14 +145,14 @@ def test_later_days_repeat_the_planned_end(story: Make, judged: All) -> None:
 def test_a_planned_size_already_passed_is_one_last_look(story: Make, judged: All) -> None:
     result = judged(story({"A": [(9000, 450)], "B": [(9000, 560)]}, registry=PLAN % 4000))
     assert result.evidence.boundary[0, 0, 1] == pytest.approx(1.959964, abs=1e-5)
-    assert result.verdicts()[0].decision == "ship"
+    assert verdict_rows(result)[0].decision == "ship"
 
 
 def test_an_end_date_is_a_plan(story: Make, judged: All) -> None:
     registry = "experiments: {NAME: {start: 2021-08-01, end: 2021-08-04}}"
     result = judged(story({"A": LONG[:5], "B": EQUAL[:5]}, registry=registry))
     assert result.evidence.fraction[0].tolist() == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert [v.decision for v in result.verdicts()][2:] == ["inconclusive", "keep_control", "keep_control"]
+    assert [v.decision for v in verdict_rows(result)][2:] == ["inconclusive", "keep_control", "keep_control"]
 
 
 def test_with_both_the_end_closes_an_experiment_that_stays_small(story: Make, judged: All) -> None:
@@ -180,7 +180,7 @@ def test_a_decision_falls_when_the_experiment_turns_invalid_and_is_taken_anew(st
         "A": [(10_000, 500), (11_000, 550), (22_000, 1100)],
         "B": [(10_000, 700), (13_000, 900), (22_100, 1540)],
     }
-    verdicts = judged(story(arms, registry=registry)).verdicts()
+    verdicts = verdict_rows(judged(story(arms, registry=registry)))
     assert [v.decision for v in verdicts] == ["ship", "invalid", "inconclusive"]
     assert verdicts[1].decided_on is None
     assert verdicts[1].winner is None
@@ -205,7 +205,7 @@ def test_a_declared_ramp_starts_anew_and_keeps_its_decision(story: Make, judged:
         "B": [(1000, 80), (2000, 160), (1000, 55), (2000, 105)],
     }
     result = judged(story(arms, registry=registry, period_starts=(0, 2)))
-    verdicts = result.verdicts()
+    verdicts = verdict_rows(result)
     assert [v.decision for v in verdicts] == ["inconclusive", "ship", "ship", "ship"]
     assert verdicts[3].decided_on == date(2021, 8, 2)
     assert verdicts[3].period_start == date(2021, 8, 3)
@@ -230,9 +230,9 @@ def test_a_new_period_that_proves_the_opposite_is_unstable(story: Make, last: La
 
 
 def test_what_happens_later_does_not_change_a_day(story: Make, judged: All) -> None:
-    whole = judged(story({"A": LONG, "B": BETTER}, registry=PLAN % 16_000)).verdicts()
+    whole = verdict_rows(judged(story({"A": LONG, "B": BETTER}, registry=PLAN % 16_000)))
     for days in (1, 4, 7):
-        part = judged(story({"A": LONG[:days], "B": BETTER[:days]}, registry=PLAN % 16_000)).verdicts()
+        part = verdict_rows(judged(story({"A": LONG[:days], "B": BETTER[:days]}, registry=PLAN % 16_000)))
         assert part == whole[:days]
 
 

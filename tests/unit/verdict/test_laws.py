@@ -12,10 +12,12 @@ from scipy.special import ndtr
 from abtest_lib.config import CrossExposed
 from abtest_lib.contracts.enums import Decision
 from abtest_lib.registry import Allocation, Experiment, Registry
-from abtest_lib.verdict.judge import Judgement, judge
+from abtest_lib.verdict.comparison_rows import comparison_columns
+from abtest_lib.verdict.decision import judge
+from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels
-from abtest_lib.verdict.verdicts import Verdict
+from abtest_lib.verdict.rows import Verdict, verdict_rows
 
 ARMS = ("A", "B", "C")
 START = np.datetime64("2021-08-01")
@@ -67,7 +69,7 @@ def judge_all(
 
 
 def verdicts_by_day(judgements: Sequence[Judgement], name: str) -> dict[date, Verdict]:
-    return {v.day: v for j in judgements for v in j.verdicts() if v.experiment_name == name}
+    return {v.day: v for j in judgements for v in verdict_rows(j) if v.experiment_name == name}
 
 
 experiments = st.fixed_dictionaries(
@@ -113,7 +115,7 @@ def _has_one_winner_a_day(judgement: Judgement) -> bool:
 
 
 def _comparisons(judgement: Judgement) -> Mapping[tuple[str, date, str], tuple[float | None, ...]]:
-    columns = judgement.comparison_columns()
+    columns = comparison_columns(judgement)
     numbers = [
         name
         for name in columns
@@ -146,7 +148,7 @@ def test_verdict_interval_and_posterior_never_contradict(
 ) -> None:
     (result,) = judge_all(history(**drawn, name="e"), [declare("e", ARMS, planned)], policy)
     panel, lower, upper = result.panel, result.evidence.lower[0], result.evidence.upper[0]
-    for t, verdict in enumerate(result.verdicts()):
+    for t, verdict in enumerate(verdict_rows(result)):
         decided = 0 if verdict.decided_on is None else (verdict.decided_on - date(2021, 8, 1)).days
         arm = ARMS.index("B") if "Ship B" in verdict.explanation else ARMS.index("C")
         belief = panel.probability_beats_control[0]
@@ -200,9 +202,9 @@ def test_a_day_knows_nothing_that_came_later(
     early = {key: values[offset[begun] < until] for key, values in whole.items()}
     declared = [declare("e", ARMS, planned)] if is_registered else []
     (result,) = judge_all(whole, declared)
-    expected = [v for v in result.verdicts() if v.day < date(2021, 8, 1) + timedelta(days=until)]
+    expected = [v for v in verdict_rows(result) if v.day < date(2021, 8, 1) + timedelta(days=until)]
     judgements = judge_all(early, declared)
-    assert [v for j in judgements for v in j.verdicts()] == expected
+    assert [v for j in judgements for v in verdict_rows(j)] == expected
     rows = _comparisons(result)
     for judgement in judgements:
         for key, values in _comparisons(judgement).items():

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from abtest_lib.verdict.judge import Judgement
-from abtest_lib.verdict.verdicts import Verdict
+from abtest_lib.verdict.judgement import Judgement
+from abtest_lib.verdict.rows import Verdict, verdict_rows
 
 Make = Callable[..., Any]
 Last = Callable[[Any], Verdict]
@@ -19,7 +19,7 @@ _EXPLAINS = {"policy_sensitive", "posterior_disagrees", "best_arm_unproven", "no
 
 def test_a_gain_that_has_gone_since_is_told_in_the_past(story: Make, judged: All) -> None:
     arms = {"A": [(2000, 90), (8000, 400)], "B": [(2000, 140), (8000, 360)]}
-    shipped, today = judged(story(arms, registry=PLAN % (4000, TWO))).verdicts()
+    shipped, today = verdict_rows(judged(story(arms, registry=PLAN % (4000, TWO))))
     assert (shipped.decision, today.decision) == ("ship", "ship")
     assert "drifted" not in shipped.reasons
     assert "drifted" in today.reasons
@@ -32,7 +32,7 @@ def test_a_gain_that_has_gone_since_is_told_in_the_past(story: Make, judged: All
 
 def test_a_loss_that_has_gone_since_is_told_in_the_past(story: Make, judged: All) -> None:
     arms = {"A": [(2000, 140), (8000, 400)], "B": [(2000, 90), (8000, 440)]}
-    kept, today = judged(story(arms, registry=PLAN % (4000, TWO))).verdicts()
+    kept, today = verdict_rows(judged(story(arms, registry=PLAN % (4000, TWO))))
     assert (kept.decision, today.decision) == ("keep_control", "keep_control")
     assert f"as decided on {kept.day}, when a loss of at least 1.0" in today.explanation
     assert "today B converts 5.50 % against 5.00 %" in today.explanation
@@ -40,7 +40,7 @@ def test_a_loss_that_has_gone_since_is_told_in_the_past(story: Make, judged: All
 
 def test_futility_tells_what_the_looks_have_left_and_what_is_today(story: Make, judged: All) -> None:
     arms = {"A": [(2000, 100), (8000, 400)], "B": [(2000, 101), (8000, 640)]}
-    ended, today = judged(story(arms, registry=PLAN % (4000, TWO))).verdicts()
+    ended, today = verdict_rows(judged(story(arms, registry=PLAN % (4000, TWO))))
     assert ended.decision == today.decision == "keep_control"
     left = ended.explanation.partition("; the true")[2].rstrip(".")
     assert left
@@ -60,7 +60,7 @@ def test_a_period_to_which_an_invalid_one_has_left_nothing_proves_nothing(story:
         "A": [(17_000, 850), (5000, 250), (15_000, 750)],
         "B": [(3000, 150), (5000, 450), (15_000, 1350)],
     }
-    first, second, third = judged(story(arms, registry=ramp, period_starts=(0, 1))).verdicts()
+    first, second, third = verdict_rows(judged(story(arms, registry=ramp, period_starts=(0, 1))))
     assert first.decision == "invalid"
     for verdict in (second, third):
         assert (verdict.decision, "futility" in verdict.reasons) == ("inconclusive", False)
@@ -93,7 +93,7 @@ def test_switchers_of_an_earlier_period_do_not_count_in_the_next(story: Make, ju
     )
     arms = {"A": [(5000, 250), (5000, 250)], "B": [(5000, 250), (5000, 250)]}
     switchers = {arm: [(1000, 50), (0, 0)] for arm in arms}
-    first, second = judged(story(arms, registry=ramp, period_starts=(0, 1), switchers=switchers)).verdicts()
+    first, second = verdict_rows(judged(story(arms, registry=ramp, period_starts=(0, 1), switchers=switchers)))
     assert first.reasons[0] == "cross_exposure_too_high"
     assert second.is_valid
     assert second.cross_exposed_share == 0.0

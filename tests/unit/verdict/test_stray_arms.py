@@ -8,7 +8,8 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from abtest_lib.registry import Allocation, Experiment, Registry
-from abtest_lib.verdict.judge import judge
+from abtest_lib.verdict.comparison_rows import comparison_columns
+from abtest_lib.verdict.decision import judge
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels
 
@@ -34,7 +35,7 @@ def columns(arms: dict[str, tuple[int, int]]) -> dict[str, Any]:
 def comparisons(arms: dict[str, tuple[int, int]], control: str | None = "A") -> list[dict[str, Any]]:
     context = Context(Registry({"x": Experiment("x", control=control, allocations=SPLIT)}))
     (panel,) = build_panels(columns(arms), context)
-    made = judge(panel).comparison_columns()
+    made = comparison_columns(judge(panel))
     return [dict(zip(made, row, strict=True)) for row in zip(*made.values(), strict=True)]
 
 

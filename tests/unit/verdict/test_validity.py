@@ -9,9 +9,11 @@ import pytest
 
 from abtest_lib.config import CrossExposed
 from abtest_lib.registry import parse_registry
-from abtest_lib.verdict.judge import Judgement
-from abtest_lib.verdict.reasons import REASONS, Weight, codes_of
-from abtest_lib.verdict.verdicts import Verdict, absent_verdicts
+from abtest_lib.verdict.comparison_rows import comparison_columns
+from abtest_lib.verdict.judgement import Judgement
+from abtest_lib.verdict.reason import Effect
+from abtest_lib.verdict.reasons import REASONS, codes_of
+from abtest_lib.verdict.rows import Verdict, absent_verdicts, verdict_columns, verdict_rows
 
 Make = Callable[..., Any]
 Last = Callable[[Any], Verdict]
@@ -42,15 +44,15 @@ def test_fewer_than_two_arms_with_users(arms: dict[str, Any], story: Make, last:
 def test_a_registered_control_without_users_is_missing_and_never_replaced(story: Make, judged: All) -> None:
     registry = "experiments: {NAME: {control: C}}"
     result = judged(story({"A": [(500, 20)], "B": [(500, 25)]}, registry=registry))
-    verdict = result.verdicts()[0]
+    verdict = verdict_rows(result)[0]
     assert (verdict.decision, verdict.control_id) == ("invalid", "C")
     assert "control_missing" in verdict.reasons
-    assert all(len(values) == 0 for values in result.comparison_columns().values())
+    assert all(len(values) == 0 for values in comparison_columns(result).values())
 
 
 def test_zero_users_and_zero_conversions(story: Make, judged: All) -> None:
     result = judged(story({"A": [(500, 0)], "B": [(500, 0)]}))
-    verdict, rows = result.verdicts()[0], result.comparison_columns()
+    verdict, rows = verdict_rows(result)[0], comparison_columns(result)
     assert verdict.decision == "inconclusive"
     assert {"too_few_conversions", "lift_undefined", "chi_square_skipped"} <= set(verdict.reasons)
     assert (rows["lift"], rows["p_value"], rows["chi_square"]) == ([None] * 2, [None] * 2, [None] * 2)
@@ -147,7 +149,7 @@ def test_the_share_of_switchers(switchers: int, code: str | None, valid: bool, s
 
 def test_an_undeclared_ramp_withholds(story: Make, judged: All) -> None:
     arms = {"A": [(900, 54), (1800, 108), (2300, 133)], "B": [(100, 6), (200, 12), (700, 37)]}
-    verdicts = judged(story(arms)).verdicts()
+    verdicts = verdict_rows(judged(story(arms)))
     assert "allocation_changed" not in verdicts[1].reasons
     assert "allocation_changed" in verdicts[2].reasons
     assert verdicts[2].decision == "inconclusive"
@@ -155,7 +157,7 @@ def test_an_undeclared_ramp_withholds(story: Make, judged: All) -> None:
 
 def test_an_arm_that_starts_late_withholds(story: Make, judged: All) -> None:
     arms = {"A": [(50 * d, 5 * d) for d in range(1, 9)], "B": [(50 * d, 5 * d) for d in range(1, 9)], "C": [(50, 4)]}
-    verdicts = judged(story(arms)).verdicts()
+    verdicts = verdict_rows(judged(story(arms)))
     assert "arm_started_late" in verdicts[-1].reasons
     assert "arm_started_late" not in verdicts[-2].reasons
     assert verdicts[-1].decision == "inconclusive"
@@ -168,7 +170,7 @@ def test_an_arm_that_chance_kept_away_is_not_late(story: Make, last: Last) -> No
 
 def test_fallback_variants_are_no_arms(story: Make, judged: All) -> None:
     result = judged(story({"A": [(500, 20)], "B": [(510, 20)], "DEFAULT": [(3000, 100)]}))
-    verdict = result.verdicts()[0]
+    verdict = verdict_rows(result)[0]
     assert result.panel.arms == (("A", "B"),)
     assert verdict.srm_status == "ok"
     assert "fallback_share_high" in verdict.reasons
@@ -179,18 +181,18 @@ def test_fallback_variants_are_no_arms(story: Make, judged: All) -> None:
 def test_days_before_the_start_are_withheld(story: Make, judged: All) -> None:
     registry = "experiments: {NAME: {start: 2021-08-03}}"
     arms = {"A": STEADY[:4], "B": STEADY[:4]}
-    verdicts = judged(story(arms, registry=registry, period_starts=(0, 2))).verdicts()
+    verdicts = verdict_rows(judged(story(arms, registry=registry, period_starts=(0, 2))))
     assert ["not_started" in v.reasons for v in verdicts] == [True, True, False, False]
 
 
 def test_missing_days_a_short_run_and_rejected_rows(story: Make, judged: All) -> None:
     extra = {"quarantined_share": [0.02, 0.0]}
-    verdicts = judged(story({"A": STEADY[:2], "B": STEADY[:2]}, skipped_days=[1, 2], extra=extra)).verdicts()
+    verdicts = verdict_rows(judged(story({"A": STEADY[:2], "B": STEADY[:2]}, skipped_days=[1, 2], extra=extra)))
     assert {"quarantined_rows", "less_than_a_week"} <= set(verdicts[0].reasons)
     assert "days_missing" not in verdicts[0].reasons
     assert "days_missing" in verdicts[1].reasons
     assert "quarantined_rows" not in verdicts[1].reasons
-    week = judged(story({"A": STEADY, "B": STEADY})).verdicts()
+    week = verdict_rows(judged(story({"A": STEADY, "B": STEADY})))
     assert ["less_than_a_week" in v.reasons for v in week] == [True] * 6 + [False] * 2
 
 
@@ -202,19 +204,19 @@ def test_too_good_to_be_true(story: Make, last: Last) -> None:
 def test_a_hundred_arms(story: Make, judged: All) -> None:
     arms = {f"{index}": [(400, 40 + index % 3)] for index in range(100)}
     result = judged(story(arms))
-    verdict = result.verdicts()[0]
+    verdict = verdict_rows(result)[0]
     assert verdict.control_id == "0"
     assert "many_arms" in verdict.reasons
-    assert len(result.comparison_columns()["day"]) == 2 * 99
+    assert len(comparison_columns(result)["day"]) == 2 * 99
     assert result.evidence.boundary[0, 0, 1] > 5  # 5 % over 99 comparisons
 
 
 def test_an_assumed_control_is_said_and_stays(story: Make, judged: All) -> None:
     arms = {"B": [(500, 20), (1000, 50)], "C": [(500, 20), (1000, 50)], "A": [(5, 1)]}
-    verdicts = judged(story(arms)).verdicts()
+    verdicts = verdict_rows(judged(story(arms)))
     assert [v.control_id for v in verdicts] == ["B", "B"]
     assert "control_assumed" in verdicts[0].reasons
-    named = judged(story({"A": [(500, 20)], "control": [(500, 20)]})).verdicts()[0]
+    named = verdict_rows(judged(story({"A": [(500, 20)], "control": [(500, 20)]})))[0]
     assert named.control_id == "control"
     assert "control_assumed" not in named.reasons
 
@@ -242,11 +244,11 @@ def test_registered_and_not_and_without_data(story: Make, last: Last) -> None:
     assert verdicts[0].explanation.endswith("nobody has been exposed to it since 2021-08-01.")
 
 
-def test_reasons_are_in_the_order_of_their_weight(story: Make, last: Last) -> None:
-    weights = [reason.weight for reason in REASONS.values()]
-    assert weights == sorted(weights)
+def test_reasons_are_in_the_order_of_their_effect(story: Make, last: Last) -> None:
+    effects = [reason.effect for reason in REASONS.values()]
+    assert effects == sorted(effects)
     assert all(reason.sentence.endswith(".") and reason.code == code for code, reason in REASONS.items())
-    assert set().union(*(codes_of(weight) for weight in Weight)) == set(REASONS)
+    assert set().union(*(codes_of(effect) for effect in Effect)) == set(REASONS)
     verdict = last(story({"A": [(5, 1)]}))
     order = list(REASONS)
     assert list(verdict.reasons) == sorted(verdict.reasons, key=order.index)
@@ -261,7 +263,7 @@ def test_no_number_in_a_table_is_infinite_or_nan(story: Make, judged: All) -> No
     checked = 0
     for one in stories:
         result = judged(one)
-        for columns in (result.verdict_columns(), result.comparison_columns()):
+        for columns in (verdict_columns(result), comparison_columns(result)):
             numbers = [value for values in columns.values() for value in values if isinstance(value, float)]
             assert np.isfinite(numbers).all()
             checked += len(numbers)
