@@ -116,6 +116,11 @@ class Panel:
         """Whether an arm is stray, (E, T)."""
         return np.asarray(self.is_stray.any(axis=2))
 
+    @cached_property
+    def is_stray_before_exclusion(self) -> Bools:
+        """Whether an arm is stray with or without the users whom the policy excludes, (E, T, K)."""
+        return self.is_stray | self.is_stray_among(self.with_first_policy("users"))
+
     def is_stray_among(self, users: Floats) -> Bools:
         """Whether an arm without a share has only a few of these users, (E, T, K)."""
         everybody = users.sum(axis=2, keepdims=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from abtest_lib.stats.arrays import Floats
 
-RULES_VERSION = "4"
+RULES_VERSION = "5"
 """Written with every verdict; raised when the same counts can lead to another verdict."""
 
 METRIC = "purchase"

@@ -91,10 +91,10 @@ def check_validity(panel: Panel, rules: Rules) -> Validity:
         is_control_missing=_is_control_missing(panel),
         ratio_p_after=sample_ratio(panel.users, panel.shares).p_value,
         ratio_p_before=sample_ratio(before, panel.shares).p_value,
-        cross_exposure_p=balance(np.where(before > 0, panel.cross_exposed_users, 0.0), before).p_value,
+        cross_exposure_p=_cross_exposure_p(panel, before),
         daily_split_p=_daily_split_p(panel, before),
         late_arm_p=_late_arm_p(panel, before),
-        cross_exposed_share=_cross_exposed_share(panel),
+        cross_exposed_share=_cross_exposed_share(panel, before),
         fallback_share=divide(panel.fallback_users, everybody),
         days_missing=_days_missing(panel),
         is_window_open=_is_window_open(panel),
@@ -108,27 +108,45 @@ def _is_control_missing(panel: Panel) -> Bools:
     return np.asarray((panel.is_control_registered | is_over) & ~has_users)
 
 
-def _cross_exposed_share(panel: Panel) -> Floats:
-    """Return the share among users of the period's arms; users of a fallback variant alone are not among them."""
-    crossed, users = panel.cross_exposed_users.sum(axis=2), panel.with_first_policy("users").sum(axis=2)
+def _cross_exposure_p(panel: Panel, users: Floats) -> Floats:
+    takes_part = (users > 0) & ~panel.is_stray_before_exclusion
+    crossed, users = (np.where(takes_part, values, 0.0) for values in (panel.cross_exposed_users, users))
+    return balance(crossed, users).p_value
+
+
+def _cross_exposed_share(panel: Panel, users: Floats) -> Floats:
+    """Return the share among users of the period's arms, without stray arms and fallback variants."""
+    takes_part = ~panel.is_stray_before_exclusion
+    crossed, users = (values.sum(axis=2, where=takes_part) for values in (panel.cross_exposed_users, users))
     if panel.policy is CrossExposed.INCLUDE:  # each of them counts in every arm seen: two, as a rule
         crossed, users = crossed / 2, users - crossed / 2
     return divide(crossed, users)
 
 
 def _daily_split_p(panel: Panel, users: Floats) -> Floats:
-    before = np.zeros_like(users)
-    before[:, 1:] = np.where(panel.is_first[:, 1:, None], 0.0, users[:, :-1])
-    return constancy(np.where(panel.is_day[:, :, None], users - before, 0.0), panel.is_first).p_value
+    """Test the split without stray arms, on all days so far: an arm can be stray today and not on its first day."""
+    p_value = _constancy_p(panel, np.where(panel.has_no_share, 0.0, users))
+    is_undeclared = (panel.has_no_share & (users > 0) & ~panel.is_stray_before_exclusion).any(axis=2)
+    return np.where(is_undeclared, _constancy_p(panel, users), p_value) if is_undeclared.any() else p_value
+
+
+def _constancy_p(panel: Panel, users: Floats) -> Floats:
+    new_users = np.where(panel.is_day[:, :, None], users - _day_before(panel, users), 0.0)
+    return constancy(new_users, panel.is_first).p_value
+
+
+def _day_before(panel: Panel, values: Floats) -> Floats:
+    """Return the values of the day before; 0 on the first day of a period."""
+    before = np.zeros_like(values)
+    before[:, 1:] = np.where(panel.is_first[:, 1:, None], 0.0, values[:, :-1])
+    return before
 
 
 def _late_arm_p(panel: Panel, users: Floats) -> Floats:
-    has_users = users > 0
-    earlier, total = np.zeros_like(has_users), np.zeros(panel.day.shape)
-    earlier[:, 1:] = has_users[:, :-1] & ~panel.is_first[:, 1:, None]
-    total[:, 1:] = np.where(panel.is_first[:, 1:], 0.0, users[:, :-1].sum(axis=2))
+    before = _day_before(panel, users)
+    total = before.sum(axis=2, where=~panel.is_stray_before_exclusion)
     chance = (1 - np.clip(panel.shares, 0.0, 1.0)) ** total[:, :, None]
-    starts = has_users & ~earlier & (panel.shares > 0)
+    starts = (users > 0) & (before <= 0) & (panel.shares > 0)
     return accumulate_within(np.where(starts, chance, 1.0).min(axis=2), panel.is_first, np.fmin)
 
 
