@@ -12,7 +12,7 @@ from abtest_lib.bayes.priors import FixedPrior, Prior
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FitConfig:
     """How to fit.
 
     Attributes:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 
@@ -18,18 +18,18 @@ _TEXTS = ("window", "metric", "experiment_name", "variant_id", "engine", "status
 _COUNTS = ("users", "purchases", "divergences", "seed")
 
 
-def fit_partition(batches: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
+def fit_partition(batches: Iterator[pa.RecordBatch], config: FitConfig) -> Iterator[pa.RecordBatch]:
     """Fit the groups of one partition, a few hundred at a time, so that memory stays flat.
 
     Args:
         batches: One row per group: window, metric, day, experiment_name, control_id and arms, a list of structs of
             variant_id, users and purchases.
-        plan: How to fit.
+        config: How to fit.
 
     Yields:
         Rows of `gold/posteriors`, one per arm.
     """
-    results = fit_groups(_groups(batches), plan)
+    results = fit_groups(_groups(batches), config)
     while some := list(islice(results, _GROUPS_PER_BATCH)):
         yield as_record_batch(some)
 

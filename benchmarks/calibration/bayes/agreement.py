@@ -7,7 +7,7 @@ import numpy as np
 from abtest_lib.bayes import sampler
 from abtest_lib.bayes.engines import exact
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
@@ -55,7 +55,7 @@ def _random_group(number: int, rng: np.random.Generator, share_of_many: float) -
 
 def compare(groups: list[Group], seed: int) -> Agreement:
     """Fit with both engines and compare."""
-    exact, sampled = (list(fit_groups(groups, Plan(engine, DEFAULT_PRIOR, seed))) for engine in ("exact", "mcmc"))
+    exact, sampled = (list(fit_groups(groups, FitConfig(engine, DEFAULT_PRIOR, seed))) for engine in ("exact", "mcmc"))
     distances = np.concatenate([_distances(*pair) for pair in zip(exact, sampled, strict=True)])
     refitted = sum(result.status != "ok" for result in (*exact, *sampled))
     return Agreement(

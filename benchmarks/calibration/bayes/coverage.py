@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import prior_by_name
@@ -99,7 +99,7 @@ def group_of(number: int, users: int, purchases: np.ndarray) -> Group:
 
 def fit(groups: list[Group], prior: str) -> list[GroupPosterior]:
     """Fit with engine `exact`."""
-    return list(fit_groups(groups, Plan("exact", prior_by_name(prior), seed=1)))
+    return list(fit_groups(groups, FitConfig("exact", prior_by_name(prior), seed=1)))
 
 
 def covered(results: list[GroupPosterior], rates: Floats) -> float:

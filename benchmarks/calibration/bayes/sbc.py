@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from abtest_lib.bayes.engines.exact import quadrature_grids
 from abtest_lib.bayes.fit import draw_groups
-from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
+from abtest_lib.bayes.fit_config import FitConfig, GroupDraws, counts_of
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.quadrature import Grid
@@ -49,13 +49,13 @@ def _simulate_one(number: int, rng: np.random.Generator) -> Case:
 
 def ranks(cases: list[Case], engine: str, seed: int) -> Floats:
     """Normalised ranks, shape (cases, quantities); ties are broken at random."""
-    plan = Plan(engine, DEFAULT_PRIOR, seed)
+    config = FitConfig(engine, DEFAULT_PRIOR, seed)
     rng = np.random.default_rng(seed)
     rows = []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]
         groups = [case.group for case in chunk]
-        drawn = draw_groups(groups, plan)
+        drawn = draw_groups(groups, config)
         grids = quadrature_grids([counts_of(g, seed) for g in groups], DEFAULT_PRIOR) if engine == "exact" else []
         for i, (case, draws) in enumerate(zip(chunk, drawn, strict=True)):
             believed = _as_the_pipeline(case.group, draws, seed)
@@ -68,7 +68,7 @@ def _as_the_pipeline(group: Group, draws: GroupDraws | str, seed: int) -> GroupD
     """The draws, or those of the other engine where they fail their diagnostics (about one group in a thousand)."""
     if isinstance(draws, GroupDraws) and draws.problem is None:
         return draws
-    (again,) = draw_groups([group], Plan("exact", DEFAULT_PRIOR, seed))
+    (again,) = draw_groups([group], FitConfig("exact", DEFAULT_PRIOR, seed))
     if isinstance(again, str) or again.problem is not None:
         raise RuntimeError(f"{group.experiment_name}: both engines gave up")
     return again

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from abtest_cli.plan import plan
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.spark_udf import as_record_batch
@@ -33,7 +33,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
         _group("no purchase", Arm("9", 100, 0), Arm("10", 80, 4)),
         _group("lonely", Arm("9", 100, 5), Arm("10", 0, 0)),
     ]
-    batch = as_record_batch(fit_groups(groups, Plan("exact", DEFAULT_PRIOR, 1)))
+    batch = as_record_batch(fit_groups(groups, FitConfig("exact", DEFAULT_PRIOR, 1)))
     write_deltalake(POSTERIORS.path(folder), pa.Table.from_batches([batch]), partition_by=["day"])
     names = ["running", "second period"]
     health = {"day": [DAY] * 2, "experiment_name": names, "days_running": [10, 10]}

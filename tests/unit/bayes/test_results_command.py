@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from abtest_cli.results import interval_plot, results
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.spark_udf import as_record_batch
@@ -30,7 +30,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
         for day in ("2021-08-01", "2021-08-02")
     ]
     groups.append(Group("to_date", "2021-08-02", "lonely", "purchase", (Arm("A", 5, 1),), "A"))
-    batch = as_record_batch(fit_groups(groups, Plan("exact", DEFAULT_PRIOR, 1)))
+    batch = as_record_batch(fit_groups(groups, FitConfig("exact", DEFAULT_PRIOR, 1)))
     write_deltalake(POSTERIORS.path(folder), pa.Table.from_batches([batch]), partition_by=["day"])
     return folder
 
@@ -42,7 +42,7 @@ def run(*arguments: str, width: int = 200) -> Result:
 
 
 def write_lake(folder: Path, *groups: Group) -> str:
-    batch = as_record_batch(fit_groups(list(groups), Plan("exact", DEFAULT_PRIOR, 1)))
+    batch = as_record_batch(fit_groups(list(groups), FitConfig("exact", DEFAULT_PRIOR, 1)))
     write_deltalake(POSTERIORS.path(str(folder)), pa.Table.from_batches([batch]), partition_by=["day"])
     return str(folder)
 
