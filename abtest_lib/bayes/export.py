@@ -1,4 +1,4 @@
-"""One group's draws, for people: as arrays, and as ArviZ's container for a statistician's own tools."""
+"""The draws of one group, as arrays and as ArviZ's InferenceData."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from abtest_lib.errors import StatisticsError
 
 
 def draw_group(group: Group, config: FitConfig) -> GroupDraws:
-    """Draw the posterior of one group: the very draws that its published numbers come from.
+    """Draw the posterior of one group: the same draws that its published numbers come from.
 
     Args:
         group: The group.
@@ -33,7 +33,7 @@ def draw_group(group: Group, config: FitConfig) -> GroupDraws:
 
 
 def conversion_draws(group: Group, config: FitConfig) -> dict[str, Floats]:
-    """Joint posterior draws of every arm's conversion, a proportion, by variant; see `draw_group`.
+    """Draw every arm's conversion jointly, a proportion, by variant; see `draw_group`.
 
     Examples:
         >>> from abtest_lib.bayes.groups import Arm
@@ -49,7 +49,7 @@ def conversion_draws(group: Group, config: FitConfig) -> dict[str, Floats]:
 
 
 def to_inference_data(group: Group, config: FitConfig) -> Any:  # noqa: ANN401  ArviZ has no types
-    """One group as an ArviZ InferenceData: `posterior` with dimensions chain, draw and variant, and `observed_data`.
+    """Draw one group as an ArviZ InferenceData with the dimensions chain, draw and variant.
 
     Args:
         group: The group.

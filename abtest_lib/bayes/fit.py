@@ -1,4 +1,4 @@
-"""Fit groups: validate, draw with the configured engine, check, refit what failed with the other one, summarise."""
+"""Fit groups: validate, draw with the configured engine, check, refit failures with the other engine, summarise."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -18,18 +18,18 @@ from abtest_lib.bayes.results import failed, posterior_of
 from abtest_lib.errors import one_line
 
 _GROUPS_AT_ONCE = 256
-"""Bounds memory: some 100 MB of draws of the hyperparameters are held at a time, however many groups there are."""
+"""Limits memory to some 100 MB of hyperparameter draws, however many groups there are."""
 
 
 def fit_groups(groups: Iterable[Group], config: FitConfig) -> Iterator[GroupPosterior]:
     """Fit any number of groups, some hundreds at a time.
 
     Args:
-        groups: What to fit; one that cannot be fitted is marked and the others finish.
-        config: How.
+        groups: The groups; one that cannot be fitted is marked as failed and the others finish.
+        config: How to fit.
 
     Yields:
-        One result for each group, in the order of the groups. A result depends on the group, the config and the model's
+        One result for each group, in the order of the groups. A result depends on the group, `config` and the model's
         version, not on the other groups.
 
     Examples:
@@ -79,7 +79,7 @@ def draw_groups(groups: list[Group], config: FitConfig) -> list[GroupDraws | str
 
     Args:
         groups: Groups without a `problem`.
-        config: How.
+        config: How to fit.
 
     Returns:
         The draws of every group, or the text of the error that it caused.
@@ -97,7 +97,7 @@ def _hyper(counts: list[Counts], config: FitConfig) -> list[HyperDraws | str]:
     engine: Engine = McmcEngine() if config.engine == "mcmc" else ExactEngine()
     try:
         return list(engine.draw(counts, config.prior))
-    except Exception as error:  # noqa: BLE001  whatever one group does to its batch, the others must finish
+    except Exception as error:  # noqa: BLE001  one group must not stop the others of its batch
         if len(counts) == 1:
             return [f"the engine failed with {one_line(error)}"]
         return [draws for group in counts for draws in _hyper([group], config)]
@@ -111,7 +111,7 @@ def _fixed(prior: FixedPrior) -> HyperDraws:
 def _draws(counts: Counts, hyper: HyperDraws | str, engine: str) -> GroupDraws | str:
     if isinstance(hyper, str):
         return hyper
-    # Engines get different streams: with the same one they would seem to agree better than they do.
+    # The engines use different random streams: with the same one they would seem to agree better than they do.
     generator = np.random.default_rng((counts.seed, 2 + ENGINE_NAMES.index(engine)))
     try:
         conversions = draw_conversions(

@@ -1,4 +1,4 @@
-"""From draws to results: every arm's numbers, or why there are none."""
+"""From draws to results: the numbers of every arm, or why there are none."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from abtest_lib.bayes.summaries import Summary, conditional_moments, summarise
 
 
 def posterior_of(group: Group, config: FitConfig, draws: GroupDraws, *, reason: str | None = None) -> GroupPosterior:
-    """The result of a group whose draws are to be believed; `reason` says why they come from the other engine."""
+    """Make the result of a group with usable draws; `reason` says why they come from the other engine."""
     diagnostics = draws.diagnostics
     return GroupPosterior(
         group=group,
@@ -28,7 +28,7 @@ def posterior_of(group: Group, config: FitConfig, draws: GroupDraws, *, reason: 
 
 
 def failed(group: Group, config: FitConfig, reason: str) -> GroupPosterior:
-    """The result of a group that cannot be fitted: its counts as they came, and why there are no numbers."""
+    """Make the result of a group that cannot be fitted: its counts, and why there are no numbers."""
     return GroupPosterior(
         group=group,
         arms=tuple(ArmPosterior(arm) for arm in group.arms),
@@ -72,9 +72,9 @@ def _columns(summary: Summary) -> dict[str, Floats]:
         "probability_best": summary.probability_best,
         "expected_loss": summary.expected_loss,
     }
-    if summary.against is not None:
+    if summary.comparison is not None:
         for name in ("probability_beats_control", "lift_median", "lift_lower", "lift_upper"):
-            columns[name] = getattr(summary.against, name)
+            columns[name] = getattr(summary.comparison, name)
     return columns
 
 

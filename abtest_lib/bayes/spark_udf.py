@@ -1,4 +1,4 @@
-"""What runs on an executor: Arrow batches of groups in, Arrow batches of posteriors out."""
+"""The function that runs on an executor: Arrow batches of groups in, batches of posteriors out."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -19,7 +19,7 @@ _COUNTS = ("users", "purchases", "divergences", "seed")
 
 
 def fit_partition(batches: Iterator[pa.RecordBatch], config: FitConfig) -> Iterator[pa.RecordBatch]:
-    """Fit the groups of one partition, a few hundred at a time, so that memory stays flat.
+    """Fit the groups of one partition, a few hundred at a time to limit memory.
 
     Args:
         batches: One row per group: window, metric, day, experiment_name, control_id and arms, a list of structs of
@@ -35,7 +35,7 @@ def fit_partition(batches: Iterator[pa.RecordBatch], config: FitConfig) -> Itera
 
 
 def as_record_batch(results: Iterable[GroupPosterior]) -> pa.RecordBatch:
-    """Results as an Arrow batch with the columns of `gold/posteriors`."""
+    """Convert results to an Arrow batch with the columns of `gold/posteriors`."""
     rows = [{**row, "day": date.fromisoformat(str(row["day"]))} for result in results for row in result.rows()]
     names = list(rows[0])
     arrays = [pa.array([row[name] for row in rows], type=_type(name)) for name in names]

@@ -1,6 +1,6 @@
 """Many experiments as padded arrays: experiment × day × arm.
 
-A panel is what the rules work on, so that a hundred thousand experiments cost a few array operations.
+The rules work on panels, so that a hundred thousand experiments take a few array operations.
 """
 
 import math
@@ -26,13 +26,13 @@ Days = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is declared for the whole lake.
+    """The settings and declarations of a lake.
 
     Attributes:
         registry: The declared experiments.
         control_names: Variants that are a control wherever they appear.
         fallback_variants: Variants that mean "not assigned" in every experiment.
-        policy: What happened to users who saw several arms.
+        policy: How users who saw several arms were counted.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
     """
 
@@ -51,7 +51,7 @@ class Panel:
         names: The experiments, E.
         arms: Their arms in order of id, E tuples of up to K; fallback variants are no arms.
         controls: Their controls, E.
-        declared: What the registry says, E; None where it says nothing.
+        declared: The registry's declarations, E; None where there is none.
         policy: The cross-exposure policy of the counts.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
         day: The as-of day, (E, T); later days follow earlier ones, padding is NaT.
@@ -163,11 +163,11 @@ class Panel:
 
     @property
     def has_strays(self) -> Bools:
-        """Whether days so far hold too few users to be counted: before the start, or after the calendar, (E, T)."""
+        """Whether some days so far have too few users to count: before the start, or after the calendar, (E, T)."""
         return np.asarray((self.start > self.first_day) | (self.calendar < self.day))
 
     def stray_days(self, experiment: int, day: int) -> list[date]:
-        """The days so far that hold too few users to be counted, of one experiment as of one day."""
+        """Return the days of one experiment, as of one day, that have too few users to count."""
         so_far = self.day[experiment, : day + 1]
         start, last = self.start[experiment, day], self.calendar[experiment, day]
         is_stray = (so_far >= self.first_day[experiment, day]) & ((so_far < start) | (so_far > last))
@@ -194,29 +194,29 @@ class Panel:
 
     @property
     def is_control_known(self) -> Bools:
-        """Whether two arms have been seen by the day, the control among them, (E, T); before that it is a guess."""
+        """Whether two arms have been seen by the day, including the control, (E, T); before that it is a guess."""
         is_pair = self.is_seen.sum(axis=2) >= FEWEST_ARMS
         has_control = (self.is_seen & self.is_control).any(axis=2)
         known = np.logical_or.accumulate(is_pair, axis=1) & np.logical_or.accumulate(has_control, axis=1)
         return np.asarray(known)
 
     def of_control(self, values: Floats) -> Floats:
-        """The control's values of an (E, T, K) array, as (E, T, 1); 0 without a control."""
+        """Return the control's values of an (E, T, K) array, as (E, T, 1); 0 without a control."""
         index = np.maximum(self.control, 0)[:, None, None]
         taken = np.take_along_axis(values, np.broadcast_to(index, (*values.shape[:2], 1)), axis=2)
         return np.where(self.control[:, None, None] >= 0, taken, 0.0)
 
     def difference(self, users: Floats, purchases: Floats) -> Floats:
-        """Conversion minus that of the control, a proportion, (E, T, K); NaN without users."""
+        """Compute conversion minus that of the control, a proportion, (E, T, K); NaN without users."""
         return divide(purchases, users) - divide(self.of_control(purchases), self.of_control(users))
 
     def with_first_policy(self, name: str) -> Floats:
-        """Counts as if nobody had been excluded, `users` or `purchases`, (E, T, K)."""
+        """Return `users` or `purchases` as if nobody had been excluded, (E, T, K)."""
         moved = getattr(self, f"cross_exposed_{name}") if self.policy is CrossExposed.EXCLUDE else 0.0
         return np.asarray(getattr(self, name) + moved)
 
     def with_other_policy(self, name: str) -> Floats:
-        """Counts under the policy that the verdict must agree with: `exclude`, or `first` for `exclude`."""
+        """Return counts under the policy with which the verdict must agree: `exclude`, or `first` for `exclude`."""
         if self.policy is CrossExposed.EXCLUDE:
             return self.with_first_policy(name)
         return np.asarray(np.maximum(getattr(self, name) - getattr(self, f"cross_exposed_{name}"), 0.0))

@@ -23,7 +23,7 @@ class Layout:
 
     Attributes:
         names: The experiments, E.
-        declared: What the registry says about each, E; None where it says nothing.
+        declared: The registry's declaration of each, E; None where there is none.
         arms: Arms of each experiment in order of id, E tuples; fallback variants are no arms.
         number_of_days: Days of each experiment, (E,).
         experiment: Index of each row's experiment, (R,).

@@ -25,13 +25,13 @@ _BATCH_ROWS = 20_000
 
 
 def output_columns() -> tuple[Column, ...]:
-    """The columns that both kinds of rows share a frame with; `kind` says which one a row is."""
+    """Return the columns of verdicts and comparisons together; `kind` distinguishes the rows."""
     columns = {column.name: column for column in (*VERDICTS.columns, *COMPARISONS.columns)}
     return (Column("kind", "string", f"`{VERDICT}` or `{COMPARISON}`"), *columns.values())
 
 
 def output_ddl() -> str:
-    """The same as a Spark DDL string."""
+    """Return the output columns as a Spark DDL string."""
     return ", ".join(f"`{column.name}` {column.type}" for column in output_columns())
 
 
@@ -39,7 +39,7 @@ def judge_partition(batches: Iterable["pa.RecordBatch"], context: Context, rules
     """Judge all experiments of a partition.
 
     Args:
-        batches: Rows as `panel.build_panels` takes them, whole histories of experiments, and `since`, the first day
+        batches: Rows as `build_panels` takes them, whole histories of experiments, and `since`, the first day
             of the experiment whose rows are wanted.
         context: What is declared.
         rules: The levels and limits.

@@ -102,7 +102,7 @@ def check_validity(panel: Panel, rules: Rules) -> Validity:
 
 
 def _is_control_missing(panel: Panel) -> Bools:
-    """A registered control is missing while it has no users, any other once the registry gives it no share either."""
+    """Check for a control without users that is registered, or that the registry no longer gives a share."""
     is_over = panel.is_control_known & panel.is_declared & (panel.of_control(panel.shares)[:, :, 0] <= 0)
     has_users = panel.of_control(panel.users)[:, :, 0] > 0
     return np.asarray((panel.is_control_registered | is_over) & ~has_users)

@@ -7,7 +7,7 @@ import pytest
 
 from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.joint_law import crossing_probability
-from abtest_lib.stats.spending import _PATHS, Looks, obrien_fleming_spending, plan_looks
+from abtest_lib.stats.spending import _CACHE, Looks, obrien_fleming_spending, plan_looks
 
 
 def even_looks(number: int, alpha: float = 0.05, information: float = 1000.0) -> Looks:
@@ -81,7 +81,7 @@ def test_schedules_do_not_influence_each_other() -> None:
     together = plan_looks(information, fraction, alpha, may_test)
     for row in range(7):
         part = slice(row, row + 1)
-        _PATHS.known.clear()
+        _CACHE.known.clear()
         alone = plan_looks(information[part], fraction[part], alpha[part], may_test[part])
         np.testing.assert_array_equal(together.boundary[part], alone.boundary)
 

@@ -14,7 +14,7 @@ import pytest
 from abtest_lib.errors import MachineError, UsageError
 from abtest_lib.registry import load_registry
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS, Arm, Experiment
-from abtest_lib.traffic.dirt import BROKEN_RULES
+from abtest_lib.traffic.corruption import BROKEN_RULES
 from abtest_lib.traffic.events import Traffic
 from abtest_lib.traffic.generate import generate_traffic
 from abtest_lib.traffic.truth import read_effects
@@ -131,8 +131,8 @@ def test_distinct_maps_stay_few(tmp_path: Path) -> None:
 
 def test_every_kind_of_dirt_is_there_however_small_the_share(tmp_path: Path) -> None:
     generated = generate_traffic(replace(SMALL, dirty=0.001), tmp_path / "a.csv")
-    assert set(generated.dirt) == set(BROKEN_RULES)
-    assert sum(generated.dirt.values()) < 2 * len(BROKEN_RULES)
+    assert set(generated.corruptions) == set(BROKEN_RULES)
+    assert sum(generated.corruptions.values()) < 2 * len(BROKEN_RULES)
     data = (tmp_path / "a.csv").read_bytes()
     assert b"\xff" in data
     assert b"\x00" in data
