@@ -1,5 +1,6 @@
 """Experiments with a known truth, as panels, and how often each rule decides."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,13 +89,15 @@ def as_panel(
     belief, best = beliefs(users, purchases)
     zeros, unknown = np.zeros_like(users), np.full((number, days), np.nan)
     expected = np.full((days, arms), 1 / arms) if shares is None else np.array(shares)
+    day = np.broadcast_to(START + np.arange(days), (number, days))
     return Panel(
         names=tuple(map(str, range(number))),
         arms=(names,) * number,
         controls=(control,) * number,
         declared=(experiment,) * number,
         policy=CrossExposed.FIRST,
-        day=np.broadcast_to(START + np.arange(days), (number, days)),
+        window_days=math.inf,
+        day=day,
         is_day=np.ones((number, days), dtype=bool),
         period_start=np.broadcast_to(START + starts, (number, days)),
         is_first=np.broadcast_to(np.isin(np.arange(days), period_starts), (number, days)),
@@ -109,6 +112,7 @@ def as_panel(
         day_purchases=np.full(users.shape, np.nan),
         fallback_users=np.zeros((number, days)),
         quarantined_share=unknown,
+        calendar=day,
         shares=np.broadcast_to(expected, users.shape),
         is_declared=np.full((number, days), experiment is not None and bool(experiment.allocations)),
         control=np.zeros(number, dtype=np.int64),
