@@ -1,4 +1,4 @@
-"""Do the two engines agree? Random groups, from two users to twenty million and from 2 to 50 arms."""
+"""Agreement of the two engines on random groups, from two users to twenty million and from 2 to 50 arms."""
 
 from dataclasses import dataclass
 
@@ -26,8 +26,8 @@ class Agreement:
         comparisons: Arms compared.
         largest: The largest difference.
         share_above_3: The share above three.
-        root_mean_square: About one at most when the standard errors are right.
-        refitted: Groups that one of the engines gave up.
+        root_mean_square: The root mean square; at most about one when the standard errors are right.
+        refitted: Groups that one of the engines failed to fit.
     """
 
     comparisons: int
@@ -38,7 +38,7 @@ class Agreement:
 
 
 def random_groups(count: int, seed: int, share_of_many: float = 0.04) -> list[Group]:
-    """Groups of 2 to 6 arms, and a share of up to 50, with zero conversions, all conversions and everything between."""
+    """Draw groups of 2 to 6 arms, some of up to 50, with zero conversions, all conversions and rates between."""
     rng = np.random.default_rng(seed)
     return [_random_group(number, rng, share_of_many) for number in range(count)]
 

@@ -1,4 +1,4 @@
-"""The density, three times over: the textbook model, the sampler's and the quadrature's."""
+"""The posterior density: the textbook model, the sampler's and the quadrature's agree."""
 
 import jax
 import jax.numpy as jnp

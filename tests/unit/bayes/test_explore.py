@@ -1,4 +1,4 @@
-"""Draws, figures and exports for people."""
+"""Draws, figures and exports."""
 
 import warnings
 
@@ -42,7 +42,7 @@ def test_the_export_is_what_arviz_works_with() -> None:
     assert data.observed_data["users"].to_numpy().tolist() == [900, 1000]
     summary = az.summary(data, var_names=["conversion"], kind="stats")
     assert summary["mean"].to_numpy() == pytest.approx([0.11, 0.09], abs=0.005)
-    # Draws of the quadrature's nodes come in order; the export shuffles them into what a sampler would give.
+    # Draws of the quadrature's nodes are ordered; the export shuffles them like draws of a sampler.
     assert float(az.ess(data, var_names=["mean"])["mean"]) > 2400
     theta, alpha, beta = (data.posterior[name].to_numpy() for name in ("conversion", "alpha", "beta"))
     assert theta.shape == (1, 3000, 2)

@@ -114,8 +114,8 @@ def test_no_conversion_anywhere_among_millions_is_no_tie() -> None:
     assert result.arms[1].numbers.probability_beats_control == pytest.approx(0.5, abs=0.04)
 
 
-class Distrusted(ExactEngine):
-    """An engine that distrusts one group and breaks on another."""
+class RejectingEngine(ExactEngine):
+    """An engine that rejects its draws of one group and fails on another."""
 
     def draw(self, groups: Sequence[Counts], prior: ExponentialPrior) -> list[HyperDraws]:
         if any(counts.users[0] == 66 for counts in groups):
@@ -127,16 +127,16 @@ class Distrusted(ExactEngine):
         ]
 
 
-def test_what_one_engine_cannot_the_other_refits_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_engine_refits_a_failure_and_marks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [group((name, users, 5), ("B", 90, 9)) for name, users in (("A", 44), ("A", 55), ("A", 66))]
-    monkeypatch.setattr(fit, "McmcEngine", Distrusted)
+    monkeypatch.setattr(fit, "McmcEngine", RejectingEngine)
     results = list(fit_groups(groups, MCMC))
     assert [result.status for result in results] == ["ok", "refitted", "refitted"]
     assert [result.engine for result in results] == ["mcmc", "exact", "exact"]
     assert results[1].reason == "mcmc: distrusted; fitted again by exact"
     assert results[2].reason == "mcmc: the engine failed with broken at 66; fitted again by exact"
 
-    monkeypatch.setattr(fit, "ExactEngine", Distrusted)
+    monkeypatch.setattr(fit, "ExactEngine", RejectingEngine)
     results = list(fit_groups(groups, MCMC))
     assert [result.status for result in results] == ["ok", "failed", "failed"]
     assert results[1].reason == "mcmc: distrusted; exact: distrusted"
@@ -152,7 +152,7 @@ def random_counts(number: int, arms: int) -> Counts:
 
 
 @pytest.mark.parametrize("engine", [ExactEngine(), McmcEngine()], ids=["exact", "mcmc"])
-def test_a_group_gets_the_same_bits_in_whichever_batch_it_is(engine: ExactEngine | McmcEngine) -> None:
+def test_a_group_has_the_same_bits_in_every_batch(engine: ExactEngine | McmcEngine) -> None:
     groups = [random_counts(number, arms) for number, arms in enumerate([2] * 40 + [3, 4, 4, 3])]
     together = engine.draw(groups, DEFAULT_PRIOR)
     rng = np.random.default_rng(5)

@@ -1,4 +1,4 @@
-"""`abtest plan --experiment`: what a running experiment can still find."""
+"""`abtest plan --experiment`: the effect that a running experiment can still find."""
 
 from datetime import date
 
@@ -77,7 +77,7 @@ def test_users_a_day_are_those_of_the_current_period(lake: str) -> None:
         ([], "both are needed"),
     ],
 )
-def test_what_cannot_be_planned_is_one_line(lake: str, arguments: list[str], message: str) -> None:
+def test_an_impossible_plan_is_one_line(lake: str, arguments: list[str], message: str) -> None:
     result = run(*arguments, "--lake", lake)
     assert result.exit_code != 0
     assert message in str(result.exception)

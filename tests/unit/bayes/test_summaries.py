@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 
 @pytest.mark.parametrize("draws", [100, 999, 4000])
-def test_intervals_are_what_arviz_and_numpy_say(draws: int) -> None:
+def test_intervals_agree_with_arviz_and_numpy(draws: int) -> None:
     rng = np.random.default_rng(draws)
     quantities = np.stack([rng.beta(2, 30, draws), rng.beta(0.3, 0.4, draws), rng.normal(size=draws)])
     ascending = np.sort(quantities, axis=1)
@@ -81,7 +81,7 @@ def test_draws_follow_the_beta_distribution(alpha: float, beta: float) -> None:
     assert stats.kstest(draws.conversion[0], stats.beta(alpha, beta).cdf).pvalue > 1e-3
 
 
-def test_what_underflows_as_a_proportion_still_differs_as_a_logarithm() -> None:
+def test_proportions_that_underflow_still_differ_as_logarithms() -> None:
     """α = 0.001: most of Beta(α, β) lies below 1e-308; log θ is -E/α with E ~ Exponential, but for O(1)."""
     size = 2_000
     small = np.full(size, 0.001)

@@ -1,4 +1,4 @@
-"""Laws: labels, the order of rows and the company of other experiments do not matter, and nothing contradicts."""
+"""Laws: labels, the order of rows and other experiments change nothing, and no two results contradict."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -27,7 +27,7 @@ Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 def history(
     seed: int, name: str, days: int, rates: Sequence[float], daily: int, labels: Sequence[str] = ARMS
 ) -> Columns:
-    """Counts of one experiment, a posterior by normal approximation beside them."""
+    """Draw counts of one experiment, with a posterior by normal approximation."""
     rng = np.random.default_rng(seed)
     shape = (days, len(rates))
     entered = rng.poisson(daily, shape)
@@ -37,7 +37,7 @@ def history(
     p = (purchases + 1) / (users + 2)
     error = np.sqrt(p * (1 - p) / (users + 3))
     belief = ndtr((p - p[:, :1]) / np.hypot(error, error[:, :1]))
-    # Ordered as the rates are: where two arms surely beat the control, one of them is still the better one.
+    # In the order of the rates: where two arms surely beat the control, one of them is still better.
     best = np.exp((p - p.max(axis=1, keepdims=True)) / error.max(axis=1, keepdims=True))
     day, arm = np.indices(shape).reshape(2, -1)
     return {
@@ -92,7 +92,7 @@ def test_relabelling_the_arms_relabels_the_verdict(
     renamed = dict(zip(ARMS, labels, strict=True))
     ours = judge_all(history(**drawn, name="e"), [declare("e", ARMS, planned)])
     theirs = judge_all(history(**drawn, name="e", labels=labels), [declare("e", labels, planned)])
-    assume(_has_one_winner_a_day(ours[0]))  # of two arms with the very same counts the lower id is named
+    assume(_has_one_winner_a_day(ours[0]))  # of two arms with equal counts the lower id is named
     mine, other = verdicts_by_day(ours, "e"), verdicts_by_day(theirs, "e")
     assert mine.keys() == other.keys()
     for day, verdict in mine.items():
@@ -127,7 +127,9 @@ def _comparisons(judgement: Judgement) -> Mapping[tuple[str, date, str], tuple[f
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(experiments, min_size=1, max_size=5), plans, st.randoms(use_true_random=False))
-def test_order_and_company_do_not_matter(drawn: list[dict[str, Any]], planned: int | None, random: Any) -> None:
+def test_order_and_other_experiments_do_not_matter(
+    drawn: list[dict[str, Any]], planned: int | None, random: Any
+) -> None:
     names = [f"e{index}" for index in range(len(drawn))]
     parts = [history(**one, name=name) for one, name in zip(drawn, names, strict=True)]
     declared = [declare(name, ARMS, planned) for name in names]
@@ -170,7 +172,7 @@ def test_verdict_interval_and_posterior_never_contradict(
 
 
 def _check_comparison(values: Sequence[float | None]) -> None:
-    """The simultaneous intervals and the Bonferroni p-value say the same."""
+    """Check that simultaneous intervals and Bonferroni p-values agree."""
     difference, low, high, _, lift_low, lift_high, statistic, _, p_adjusted = values[:9]
     if difference is None or low is None or high is None:
         return
@@ -186,7 +188,7 @@ def _check_comparison(values: Sequence[float | None]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(experiments, plans, st.tuples(*[st.integers(0, 4)] * 3), st.integers(1, 8), st.booleans())
-def test_a_day_knows_nothing_that_came_later(
+def test_a_day_uses_nothing_that_came_later(
     drawn: dict[str, Any],
     planned: int | None,
     starts: tuple[int, ...],

@@ -51,7 +51,7 @@ def test_comparisons_are_those_without_the_stray_arm() -> None:
     assert comparisons(COUNTS) == comparisons({"A": COUNTS["A"], "B": COUNTS["B"]})
 
 
-def test_the_numbers_are_those_of_an_independent_program() -> None:
+def test_the_numbers_agree_with_scipy() -> None:
     (to_date, that_day) = comparisons(COUNTS)
     chi_square, p_value, dof, _ = chi2_contingency([[400, 3_600], [480, 3_520]], correction=False)
     for row in (to_date, that_day):
@@ -75,45 +75,45 @@ DAILY = [(1000 * day, 50 * day) for day in range(1, 9)]
     ("policy", "counted"),
     [(CrossExposed.FIRST, 8), (CrossExposed.INCLUDE, 8), (CrossExposed.EXCLUDE, 8), (CrossExposed.EXCLUDE, 0)],
 )
-def test_a_stray_arm_does_not_switch_the_test_of_switchers_off(
-    story: Make, last: Last, policy: CrossExposed, counted: int
+def test_a_stray_arm_does_not_switch_off_the_test_of_cross_exposed_users(
+    history: Make, last: Last, policy: CrossExposed, counted: int
 ) -> None:
-    """4 % against 6 % of 10,000 users: p = 9e-11. Under `exclude` the stray arm may have excluded users alone."""
+    """4 % against 6 % of 10,000 users: p = 9e-11. Under `exclude` all users of the stray arm can be excluded."""
     arms = {"A": [(10_000, 500)], "B": [(10_000, 500)], "old": [(counted, 0)]}
-    switchers = {"A": [(400, 40)], "B": [(600, 60)], "old": [(8, 0)]}
-    alone = last(story({"A": arms["A"], "B": arms["B"]}, switchers=switchers, registry=HALVES, policy=policy))
-    verdict = last(story(arms, switchers=switchers, registry=HALVES, policy=policy))
+    cross_exposed = {"A": [(400, 40)], "B": [(600, 60)], "old": [(8, 0)]}
+    alone = last(history({"A": arms["A"], "B": arms["B"]}, cross_exposed=cross_exposed, registry=HALVES, policy=policy))
+    verdict = last(history(arms, cross_exposed=cross_exposed, registry=HALVES, policy=policy))
     assert "cross_exposure_imbalanced" in verdict.reasons
     assert without_stray_users(verdict) == alone.reasons
     assert verdict.cross_exposed_share == alone.cross_exposed_share
 
 
 @pytest.mark.parametrize("first_day", [1000, 40])
-def test_a_stray_arm_does_not_change_the_split_over_time(story: Make, judged: All, first_day: int) -> None:
-    """All eight testers come on the first day, when they may be too many to be stray."""
+def test_a_stray_arm_does_not_change_the_split_over_time(history: Make, judged: All, first_day: int) -> None:
+    """All eight testers come on the first day, when eight users can be too many for a stray arm."""
     steady = [(first_day, first_day // 20), *DAILY[1:]]
     arms = {"A": steady, "B": steady}
-    alone = verdict_rows(judged(story(arms, registry=HALVES)))
-    verdicts = verdict_rows(judged(story({**arms, "old": [(8, 0)] * 8}, registry=HALVES)))
+    alone = verdict_rows(judged(history(arms, registry=HALVES)))
+    verdicts = verdict_rows(judged(history({**arms, "old": [(8, 0)] * 8}, registry=HALVES)))
     assert ("undeclared_arm" in verdicts[0].reasons) is (first_day == 40)
     assert "stray_users" in verdicts[-1].reasons
     assert [without_stray_users(verdict) for verdict in verdicts[1:]] == [verdict.reasons for verdict in alone[1:]]
 
 
-def test_stray_users_do_not_make_an_arm_late(story: Make, last: Last) -> None:
-    """Before the first user of C came 687 others, 0.99^687 = 0.001003; six stray users more would make it 0.000944."""
+def test_stray_users_do_not_make_an_arm_late(history: Make, last: Last) -> None:
+    """687 users came before the first of C: 0.99^687 = 0.001003; with six stray users it would be 0.000944."""
     arms = {"A": [(344, 17), (344, 17)], "B": [(343, 17), (343, 17)], "C": [(5, 0)]}
-    assert "arm_started_late" not in last(story(arms, registry=THIRDS)).reasons
-    verdict = last(story({**arms, "old": [(6, 0), (6, 0)]}, registry=THIRDS))
+    assert "arm_started_late" not in last(history(arms, registry=THIRDS)).reasons
+    verdict = last(history({**arms, "old": [(6, 0), (6, 0)]}, registry=THIRDS))
     assert "stray_users" in verdict.reasons
     assert "arm_started_late" not in verdict.reasons
     one_more = {**arms, "A": [(346, 17), (346, 17)]}  # 689 others: 0.000983
-    assert "arm_started_late" in last(story(one_more, registry=THIRDS)).reasons
+    assert "arm_started_late" in last(history(one_more, registry=THIRDS)).reasons
 
 
-def test_a_stray_arm_does_not_change_the_sample_ratio(story: Make, last: Last) -> None:
+def test_a_stray_arm_does_not_change_the_sample_ratio(history: Make, last: Last) -> None:
     arms = {"A": [(5200, 260)], "B": [(4800, 240)]}
-    alone, verdict = (last(story(one, registry=HALVES)) for one in (arms, {**arms, "old": [(8, 0)]}))
+    alone, verdict = (last(history(one, registry=HALVES)) for one in (arms, {**arms, "old": [(8, 0)]}))
     assert alone.srm_p_value == pytest.approx(6.334e-5, rel=1e-3)  # z = 4
     assert (verdict.srm_p_value, verdict.srm_status) == (alone.srm_p_value, alone.srm_status)
 
