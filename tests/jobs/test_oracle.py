@@ -14,6 +14,8 @@ from tests.oracle.compare import assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
 
+pytestmark = pytest.mark.both_engines
+
 ALL_PAGES = ("search", "product", "checkout")
 EXPERIMENTS = (
     Experiment(

@@ -16,6 +16,8 @@ from tests.oracle.compare import EVERYTHING, assert_lake_equals_oracle
 from tests.oracle.etl import run_etl
 from tests.oracle.world import World
 
+pytestmark = pytest.mark.both_engines
+
 BESIDE = Path(__file__).parents[3] / "shared" / "data" / "events.csv.gz"
 SAMPLE = Path(os.environ.get("ABTEST_TEST_SAMPLE", BESIDE))
 

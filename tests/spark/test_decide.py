@@ -24,6 +24,8 @@ from abtest_lib.pipeline.decide import DECIDE
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.runner import run_steps
 
+pytestmark = pytest.mark.both_engines
+
 FIRST = date(2021, 8, 1)
 Story = dict[str, dict[str, list[tuple[int, int]]]]
 """Experiment → arm → users and purchases to date, day by day."""

@@ -139,6 +139,7 @@ def test_partitions_and_batches_change_no_number(lake: HandmadeLake, monkeypatch
     assert differing(one_task, lake.rows()) == set()
 
 
+@pytest.mark.both_engines
 def test_the_sampler_runs_on_executors_and_agrees_with_the_quadrature(lake: HandmadeLake) -> None:
     exact, sampled = lake.fit(), lake.fit(engine="mcmc")
     fitted = [key for key, row in sampled.items() if row["status"] == "ok"]
