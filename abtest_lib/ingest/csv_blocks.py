@@ -83,8 +83,8 @@ def split_line(line: str) -> list[str | None]:
     Examples:
         >>> split_line('a,"b,c",,"",d')
         ['a', 'b,c', None, '', 'd']
-        >>> split_line('"a"b,c')
-        ['"a"b', 'c']
+        >>> split_line('"a"b,c,"d,e')
+        ['"a"b', 'c', 'd,e']
     """
     values: list[str | None] = []
     place = 0
@@ -96,13 +96,25 @@ def split_line(line: str) -> list[str | None]:
 
 def _next_field(line: str, start: int) -> tuple[str | None, int]:
     """The field that begins at a place, and where the next begins."""
-    if line[start : start + 1] == '"':
-        end = _closing_quote(line, start + 1)
-        if end is not None and line[end + 1 : end + 2] in ("", ","):
-            return line[start + 1 : end].replace('""', '"'), end + 2
-    comma = line.find(",", start)
-    end = len(line) if comma < 0 else comma
-    return line[start:end] or None, end + 1
+    is_quoted = line[start : start + 1] == '"' and len(line) > start + 1
+    end = _closing_quote(line, start + 1) if is_quoted else start
+    if end is None:
+        return line[start + 1 :].replace('""', '"'), len(line) + 1
+    if is_quoted:
+        after = end + 1
+        while after < len(line) and line[after] <= " ":
+            after += 1
+        if line[after : after + 1] in ("", ","):
+            return line[start + 1 : end].replace('""', '"'), after + 1
+    comma = line.find(",", end)
+    stop = len(line) if comma < 0 else comma
+    if not is_quoted:
+        return line[start:stop] or None, stop + 1
+    # Univocity 2.9 adds a quote to the last field where another follows white space and one character.
+    has_quirk = comma < 0 and after > end + 1 and line[after] != '"' and line[after + 1 : after + 2] == '"'
+    added = '"' if has_quirk else ""
+    before = line[start + 1 : end].replace('""', '"')
+    return f'"{before}{line[end:stop]}{added}', stop + 1
 
 
 def _closing_quote(line: str, start: int) -> int | None:

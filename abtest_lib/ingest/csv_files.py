@@ -51,7 +51,10 @@ def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) 
         .options(nullValue="\u0001null\u0001", emptyValue="", columnNameOfCorruptRecord=_WHOLE_LINE)
         .csv(literal_paths(names))
     )
-    return six_fields(frame, dict.fromkeys(RAW_FIELDS), F.col(_WHOLE_LINE))
+    # The fields of a line that does not split are guesses.
+    is_split = F.col(_WHOLE_LINE).isNull()
+    fields: dict[str, Column | None] = {name: F.when(is_split, F.col(name)) for name in RAW_FIELDS}
+    return six_fields(frame, fields, F.col(_WHOLE_LINE))
 
 
 def _lines_of_null_bytes(spark: SparkSession, names: tuple[str, ...]) -> DataFrame:

@@ -47,6 +47,12 @@ _S3A_COMPANIONS = {
     "3.3.4": ("com.amazonaws:aws-java-sdk-bundle:1.12.262", "org.wildfly.openssl:wildfly-openssl:1.0.7.Final"),
     "3.4.1": ("software.amazon.awssdk:bundle:2.24.6", "org.wildfly.openssl:wildfly-openssl:1.1.3.Final"),
 }
+_WANTED = {
+    # A Parquet file may have User_ID beside user_id. Where this cannot be set, such a file is refused.
+    "spark.sql.caseSensitive": "true",
+    # Half a line of JSON is no event. Where this cannot be set, it is one if all that an event needs came before.
+    "spark.sql.json.enablePartialResults": "false",
+}
 _TIME_ZONE = "spark.sql.session.timeZone"
 _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
@@ -135,9 +141,9 @@ def build_session(
 def _prepare(session: SparkSession, settings: Settings) -> None:
     _check_time_zone(session, settings.reporting_timezone)
     session.conf.set(_TIME_ZONE, "UTC")
-    # A Parquet file may have User_ID beside user_id. Where the platform does not allow this, such a file is refused.
-    with suppress(PySparkException):
-        session.conf.set("spark.sql.caseSensitive", "true")
+    for name, value in _WANTED.items():
+        with suppress(PySparkException):  # not every platform allows it
+            session.conf.set(name, value)
 
 
 def _check_time_zone(session: SparkSession, name: str) -> None:
