@@ -12,10 +12,10 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.responses import RedirectResponse, Response
 
-from abtest_lib import __version__
-from api import models
+from abtest_lib import __version__, answers
 from api.http import errors
 from api.http.logs import configure_logs
 from api.http.metrics import Metrics
@@ -96,8 +96,8 @@ def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
         if app.openapi_schema is None:
             schema = make()
             shapes = schema.setdefault("components", {}).setdefault("schemas", {})
-            shapes["Problem"] = models.Problem.model_json_schema()
-            shapes["NoData"] = models.NoData.model_json_schema()
+            shapes["Problem"] = TypeAdapter(answers.Problem).json_schema()
+            shapes["NoData"] = TypeAdapter(answers.NoData).json_schema()
             _put_examples_back(schema["paths"])
             if has_keys:
                 schema["components"]["securitySchemes"] = {

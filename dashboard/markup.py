@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from dashboard import formatting, labels, schemas
+from abtest_lib import answers
+from dashboard import formatting, labels
 from dashboard.columns import Columns
 
 _TABLES = """
@@ -178,7 +179,7 @@ def experiment_link(name: str) -> SafeHtml:
     return SafeHtml(f"<a href='{address}' target='_self'>{escape(name)}</a>")
 
 
-def lift_bar(lift: schemas.Lift | None, reach: float) -> SafeHtml:
+def lift_bar(lift: answers.Lift | None, reach: float) -> SafeHtml:
     """Draw a lift and its interval on a scale from -reach to reach, with the numbers at its right."""
     if lift is None or lift["lower"] is None or lift["upper"] is None:
         return SafeHtml(labels.DASH)

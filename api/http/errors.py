@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from abtest_lib.answers import NoData, Problem
 from abtest_lib.errors import LakeError, UsageError, one_line
 from api.routes.planner import BusyError
 from api.routes.serializers import encode
@@ -37,7 +38,7 @@ def problem(status: int, detail: str, request_id: str | None = None, headers: di
         request_id: The request's id, as the logs have it.
         headers: More headers.
     """
-    content = {"type": "about:blank", "title": title_of(status), "status": status, "detail": detail}
+    content = Problem(type="about:blank", title=title_of(status), status=status, detail=detail)
     if request_id is not None:
         content["request_id"] = request_id
     return Response(encode(content), status, headers, PROBLEM_JSON)
@@ -45,7 +46,7 @@ def problem(status: int, detail: str, request_id: str | None = None, headers: di
 
 def no_data(detail: str) -> Response:
     """The 404 of the existing clients: nothing but `detail`."""
-    return Response(encode({"detail": detail}), HTTPStatus.NOT_FOUND, media_type="application/json")
+    return Response(encode(NoData(detail=detail)), HTTPStatus.NOT_FOUND, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterable, Mapping
 from hashlib import blake2b
+from typing import overload
 
 ENCODED_SLASH = "\udc2f"
 """Stands for `%2F` inside a path: a lone surrogate, which no decoded UTF-8 text can hold, so it is never ambiguous."""
@@ -62,6 +63,10 @@ def as_written(path_part: str) -> str:
     return path_part.replace(ENCODED_SLASH, "/")
 
 
+@overload
+def public_id(variant: str) -> int | str: ...
+@overload
+def public_id(variant: None) -> None: ...
 def public_id(variant: str | None) -> int | str | None:
     """A variant's id as clients get it: an integer where it is a plain number of up to 15 digits, else the text.
 

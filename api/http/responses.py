@@ -1,16 +1,17 @@
 """What every route shares: answers with entity tags, the `day` parameter, and how errors are documented."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, BaseModel, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.responses import Response
 
 from api.http.errors import PROBLEM_JSON, title_of
 from api.http.names import as_written
-from api.routes.serializers import Json, encode
+from api.routes.serializers import encode
 from api.store.service import Service
 from api.store.snapshot import Snapshot
 
@@ -63,7 +64,7 @@ def service_of(request: Request) -> Service:
     return service
 
 
-def reply(request: Request, snapshot: Snapshot, answer: Json | bytes) -> Response:
+def reply(request: Request, snapshot: Snapshot, answer: Mapping[str, object] | bytes) -> Response:
     """An answer, encoded or not yet, with its entity tag, or 304 when the client has it already."""
     known = request.headers.get("if-none-match")
     headers = {"ETag": snapshot.etag, "Cache-Control": request.app.state.cache_control}
@@ -83,7 +84,7 @@ def _has(known: str, tag: str) -> bool:
     return known.strip() == "*" or tag.removeprefix("W/") in _TAGS.findall(known)
 
 
-def plain_reply(answer: Json, status: int = 200) -> Response:
+def plain_reply(answer: Mapping[str, object], status: int = 200) -> Response:
     """An answer that must not be kept."""
     return Response(encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
 
@@ -99,17 +100,19 @@ INVALID = problem_doc(title_of(422), 422, "day '01/08/2021': must be a day writt
 NOT_LOADED = problem_doc(title_of(503), 503, "not loaded yet, try again later: no release is mirrored yet")
 
 
-def documented(model: type[BaseModel], example: Json, *, cached: bool = True, **more: dict[str, Any]) -> Responses:
+def documented(
+    shape: type[Mapping[str, object]], example: Mapping[str, object], *, cached: bool = True, **more: dict[str, Any]
+) -> Responses:
     """The `responses` of a route: its answer with an example, and its errors.
 
     Args:
-        model: The shape of the answer.
+        shape: The TypedDict of the answer.
         example: An answer, which must have that shape.
         cached: Whether the answer has an entity tag.
         **more: Further answers, by `s` and their status.
     """
     found: Responses = {
-        200: {"model": model, "description": "The answer", "content": {"application/json": {"example": example}}},
+        200: {"model": shape, "description": "The answer", "content": {"application/json": {"example": example}}},
         422: INVALID,
         503: NOT_LOADED,
     }

@@ -2,16 +2,17 @@
 
 import base64
 import binascii
+import math
 import operator
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from abtest_lib import answers
 from abtest_lib.errors import UsageError
-from api import models
-from api.routes.serializers import Json, challenger, count, number, verdict
+from api.routes.serializers import challenger, verdict, word
 from api.store.day_file import ABSENT, DECISIONS
 from api.store.snapshot import Snapshot
 
@@ -36,7 +37,7 @@ class ListQuery(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     search: Annotated[str | None, Field(max_length=500, description="part of the name, in any case")] = None
-    decision: Annotated[models.Decision | None, Field(description="of the last day")] = None
+    decision: Annotated[answers.Decision | None, Field(description="of the last day")] = None
     is_valid: Annotated[bool | None, Field(description="of the last day")] = None
     changed: Annotated[
         bool | None, Field(description="whether the last day's decision differs from the one on the day before")
@@ -46,7 +47,7 @@ class ListQuery(BaseModel):
     cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
 
 
-def list_experiments(snapshot: Snapshot, query: ListQuery) -> Json:
+def list_experiments(snapshot: Snapshot, query: ListQuery) -> answers.ExperimentList:
     """One page.
 
     Raises:
@@ -62,12 +63,12 @@ def list_experiments(snapshot: Snapshot, query: ListQuery) -> Json:
         rows = [row for row in rows if ahead(value(row), last) or (value(row) == last and names[row] > name)]
     page = rows[: query.limit]
     more = len(rows) > len(page)
-    return {
-        "experiments": [_line(snapshot, row) for row in page],
-        "total": total,
-        "next_cursor": _write_cursor(query.sort, value(page[-1]), names[page[-1]]) if more else None,
-        "release": snapshot.release(),
-    }
+    return answers.ExperimentList(
+        experiments=[_line(snapshot, row) for row in page],
+        total=total,
+        next_cursor=_write_cursor(query.sort, value(page[-1]), names[page[-1]]) if more else None,
+        release=snapshot.release(),
+    )
 
 
 def _matching(snapshot: Snapshot, query: ListQuery) -> list[int]:
@@ -125,27 +126,25 @@ def _parse_cursor(text: str) -> _Cursor | None:
         return None
 
 
-def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:
+def _line(snapshot: Snapshot, row: int) -> answers.ExperimentSummary:
     directory = snapshot.directory
     name, days = directory.names[row], directory.days_of(directory.names[row])
+    last = {column: float(values[row]) for column, values in directory.last.items()}
     found = snapshot.read(name, days[-1])
-    said = (verdict(found) if found is not None else None) or {}
-    best = {"challenger": None, "lift": None} if found is None else challenger(found)
-    return {
-        "name": name,
-        "first_day": days[0].isoformat(),
-        "last_day": days[-1].isoformat(),
-        "days": len(days),
-        "variants": int(directory.last["arm_count"][row]),
-        "participants": count(number(float(directory.last["participants_to_date"][row]))),
-        "decision": _decision(directory.last["decision"][row]),
-        "decision_before": _decision(directory.last["decision_before"][row]),
-        "is_valid": said.get("is_valid"),
-        "winner": said.get("winner"),
-        **best,
-        "reasons": said.get("reasons", []),
-    }
-
-
-def _decision(code: float) -> str | None:
-    return None if code == ABSENT else DECISIONS[int(code)]
+    said = None if found is None else verdict(found)
+    best, lift = (None, None) if found is None else challenger(found)
+    return answers.ExperimentSummary(
+        name=name,
+        first_day=days[0].isoformat(),
+        last_day=days[-1].isoformat(),
+        days=len(days),
+        variants=int(last["arm_count"]),
+        participants=None if math.isnan(last["participants_to_date"]) else int(last["participants_to_date"]),
+        decision=word(DECISIONS, last["decision"]),
+        decision_before=word(DECISIONS, last["decision_before"]),
+        is_valid=said and said["is_valid"],
+        winner=said and said["winner"],
+        challenger=best,
+        lift=lift,
+        reasons=said["reasons"] if said else [],
+    )

@@ -24,6 +24,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from abtest_lib.contracts import VERDICTS
+from abtest_lib.contracts.enums import Decision, SrmStatus
 from abtest_lib.errors import LakeError
 from api.http.names import name_hash
 
@@ -32,37 +34,38 @@ Read = Callable[[int, int], bytes | memoryview]
 MAGIC = b"ABTDAY01"
 PREAMBLE = struct.Struct("<8sQ")
 FENCE_STEP = 64
-DECISIONS = ("ship", "keep_control", "inconclusive", "invalid")
-SRM_STATUSES = ("ok", "mismatch", "not_tested")
+DECISIONS = tuple(decision.value for decision in Decision)
+SRM_STATUSES = tuple(status.value for status in SrmStatus)
+"""The values that the index holds as codes; a code is a position here."""
+
 ABSENT = 255
+HEALTH_NUMBERS = ("participants", "participants_to_date")
+VERDICT_NUMBERS = tuple(
+    column.name for column in VERDICTS.columns if column.type in {"double", "date"} and column.name not in VERDICTS.key
+)
+NUMBERS = (*HEALTH_NUMBERS, *VERDICT_NUMBERS)
+"""The numbers of the index; another column here needs another `api.store.cache.FORMAT`."""
+
 FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
 HIGH, LOW = ".high", ".low"
 LARGEST_EXACT = 2**53  # the largest integer up to which a double holds every one
 HASH = struct.Struct("<Q")
-ENTRY = struct.Struct("<QIIIIQIIBBBBddddddd")
-ENTRY_DTYPE = np.dtype(
-    [
-        ("hash", "<u8"),
-        ("arm_start", "<u4"),
-        ("arm_count", "<u4"),
-        ("funnel_start", "<u4"),
-        ("funnel_count", "<u4"),
-        ("text_start", "<u8"),
-        ("text_length", "<u4"),
-        ("daily_arms", "<u4"),
-        ("is_valid", "u1"),
-        ("decision", "u1"),
-        ("srm_status", "u1"),
-        ("unused", "u1"),
-        ("participants", "<f8"),
-        ("participants_to_date", "<f8"),
-        ("decided_on", "<f8"),
-        ("period_start", "<f8"),
-        ("srm_p_value", "<f8"),
-        ("cross_exposed_share", "<f8"),
-        ("information_fraction", "<f8"),
-    ]
-)
+_POSITIONS = [
+    ("hash", "<u8"),
+    ("arm_start", "<u4"),
+    ("arm_count", "<u4"),
+    ("funnel_start", "<u4"),
+    ("funnel_count", "<u4"),
+    ("text_start", "<u8"),
+    ("text_length", "<u4"),
+    ("daily_arms", "<u4"),
+    ("is_valid", "u1"),
+    ("decision", "u1"),
+    ("srm_status", "u1"),
+    ("unused", "u1"),
+]
+ENTRY_DTYPE = np.dtype([*_POSITIONS, *((name, "<f8") for name in NUMBERS)])
+ENTRY = struct.Struct(f"<QIIIIQIIBBBB{len(NUMBERS)}d")
 
 
 class Entry(NamedTuple):
@@ -80,13 +83,15 @@ class Entry(NamedTuple):
     decision: int
     srm_status: int
     unused: int
-    participants: float
-    participants_to_date: float
-    decided_on: float
-    period_start: float
-    srm_p_value: float
-    cross_exposed_share: float
-    information_fraction: float
+    numbers: tuple[float, ...]
+
+    def number(self, column: str) -> float | None:
+        """Return a number of `NUMBERS`; None where the lake has none."""
+        value = self.numbers[_NUMBER_AT[column]]
+        return None if value != value else value  # noqa: PLR0124  NaN is what differs from itself
+
+
+_NUMBER_AT = {name: position for position, name in enumerate(NUMBERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +237,12 @@ class DayFile:
         else:
             first = max(0, bisect_right(self._fence, wanted) - 1) * FENCE_STEP
             block = read(index + first * ENTRY.size, min(FENCE_STEP, self.experiments - first) * ENTRY.size)
-        held = range(0, len(block), ENTRY.size)
-        position = bisect_left(held, wanted, key=lambda start: HASH.unpack_from(block, start)[0])
-        if position == len(held):
+        starts = range(0, len(block), ENTRY.size)
+        position = bisect_left(starts, wanted, key=lambda start: HASH.unpack_from(block, start)[0])
+        if position == len(starts):
             return None
-        found = Entry._make(ENTRY.unpack_from(block, held[position]))
+        fields = ENTRY.unpack_from(block, starts[position])
+        found = Entry._make((*fields[: len(_POSITIONS)], fields[len(_POSITIONS) :]))
         return found if found.hash == wanted else None
 
     def read(self, name: str) -> ExperimentDay | None:

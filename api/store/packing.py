@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from abtest_lib.contracts.enums import Window
 from api.http.names import name_hash, natural_order
 from api.store.day_file import (
     ABSENT,
@@ -18,18 +19,18 @@ from api.store.day_file import (
     ENTRY_DTYPE,
     FENCE_STEP,
     FUNNEL_COLUMNS,
+    HEALTH_NUMBERS,
     HIGH,
     LARGEST_EXACT,
     LOW,
     MAGIC,
     PREAMBLE,
     SRM_STATUSES,
+    VERDICT_NUMBERS,
 )
 
 METRIC = "purchase"
-WINDOWS = ("day", "to_date")
 VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation")
-VERDICT_NUMBERS = ("decided_on", "period_start", "srm_p_value", "cross_exposed_share", "information_fraction")
 _KEYS = {"window", "metric", "day", "experiment_name", "variant_id", "control_id", "event_name"}
 Tables = Mapping[str, pa.Table]
 
@@ -177,7 +178,7 @@ def _parts(tables: Tables) -> Iterator[tuple[str, pa.Table]]:
         if name in tables:
             yield prefix, tables[name]
     for name, prefix in (("posteriors", "posterior"), ("comparisons", "comparison")):
-        for window in WINDOWS if name in tables else ():
+        for window in Window if name in tables else ():
             rows = tables[name].filter(pc.equal(tables[name]["window"], window))
             if rows.num_rows:
                 yield f"{prefix}.{window}", rows
@@ -239,7 +240,7 @@ def _index(arms: _Arms, tables: Tables, funnel_starts: NDArray[np.int64], texts:
     if "experiment_daily" in tables:
         seen = arms.experiment_of(tables["experiment_daily"])
         index["daily_arms"] = np.bincount(seen, minlength=len(arms.names))
-    _fill(index, arms, tables.get("experiment_health"), ("participants", "participants_to_date"))
+    _fill(index, arms, tables.get("experiment_health"), HEALTH_NUMBERS)
     _fill(index, arms, tables.get("verdicts"), VERDICT_NUMBERS)
     _fill_codes(index, arms, tables.get("verdicts"))
     return index

@@ -8,6 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from abtest_lib.answers import Release
 from abtest_lib.errors import LakeError
 from api.store.cache import Cache, Manifest
 from api.store.day_file import DayFile, ExperimentDay
@@ -72,13 +73,11 @@ class Snapshot:
             return None
         return max(0.0, round((datetime.now(UTC) - self.published_at).total_seconds(), 3))
 
-    def release(self) -> dict[str, Any]:
-        """The release as every answer names it."""
-        return {
-            "run_id": self.manifest.run_id or "",
-            "published_at": self.published_text,
-            "data_age_seconds": self.age_seconds,
-        }
+    def release(self) -> Release:
+        """Return the release as every answer names it."""
+        return Release(
+            run_id=self.manifest.run_id or "", published_at=self.published_text, data_age_seconds=self.age_seconds
+        )
 
     def read(self, name: str, day: date) -> ExperimentDay | None:
         """One experiment on one day; None when there is nothing."""
