@@ -1,4 +1,4 @@
-"""Is everything there that the suite needs? One finding per check, each failure with how to mend it; without a JVM."""
+"""Check what the suite needs, without a JVM: one finding per check, each failure with its fix."""
 
 import os
 import shutil
@@ -22,11 +22,11 @@ _DELTA_FOR_SPARK = {"3.5": ("3.3", "3.2"), "4.0": ("4.0",), "4.1": ("4.4", "4.3"
 _LARGEST_SKEW = timedelta(seconds=20)
 _LEAST_FREE = 2 * 2**30
 _FORBIDDEN = {"deletionVectors", "columnMapping", "v2Checkpoint"}
-"""Reader features that tables read by delta-rs must not have."""
+"""Reader features that tables for delta-rs must not have."""
 
 
 class Health(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -35,13 +35,13 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes:
-        check: What was looked at.
-        health: How it ended.
-        found: What is there.
-        mend: What to do; empty when nothing is to be done.
+        check: The name of the check.
+        health: Its result.
+        found: What the check found.
+        mend: How to fix it; empty if nothing is wrong.
     """
 
     check: str
@@ -51,14 +51,14 @@ class Finding:
 
 
 def examine(settings: Settings, lake: str | None) -> Iterator[Finding]:
-    """Check the machine, and a lake where one is given.
+    """Check the machine, and a lake if one is given.
 
     Args:
-        settings: The settings that runs will have.
+        settings: The settings of the runs.
         lake: The lake's directory or object-store prefix.
 
     Yields:
-        One finding per check, in the order in which to mend them.
+        One finding per check, in the order in which to fix them.
     """
     yield _python()
     yield _java()
@@ -151,23 +151,23 @@ def _hadoop() -> Finding:
     wanted = hadoop_version()
     if wanted == "unknown":
         mend = "hadoop-aws must be of Spark's own Hadoop version: see the distribution's documentation"
-        return Finding("Hadoop", Health.WARNING, "Spark's jars were not found beside pyspark", mend)
+        return Finding("Hadoop", Health.WARNING, "Spark's jars were not found next to pyspark", mend)
     where = "here" if jars_are_fetched(uses_s3=True) else "to be fetched by the first run (560 MB)"
     return Finding("Hadoop", Health.OK, f"{wanted}; hadoop-aws {wanted} is {where}")
 
 
 def _storage(lake: str) -> Iterator[Finding]:
-    """Try in the lake what a pipeline does there: list, write, read, write on condition, delete; and its clock."""
-    from abtest_lib.lake.compare_and_swap import slot_at  # noqa: PLC0415
+    """Try the operations of a pipeline in the lake: list, write, read, conditional write, delete; check its clock."""
+    from abtest_lib.lake.compare_and_swap import compare_and_swap_file  # noqa: PLC0415
 
     name = f"_doctor_{uuid.uuid4().hex}.txt"
     mend = "give the run the right to list, read, write and delete there" + (
         " (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)" if is_s3(lake) else ""
     )
     try:
-        slot = slot_at(lake.rstrip("/"), name)
-        tag = slot.create("first")
-        read = slot.read()
+        file = compare_and_swap_file(lake.rstrip("/"), name)
+        tag = file.create("first")
+        read = file.read()
     except AbtestError as error:
         yield Finding("storage", Health.FAILED, one_line(error), mend)
         return
@@ -176,12 +176,12 @@ def _storage(lake: str) -> Iterator[Finding]:
         return
     yield Finding("storage", Health.OK, "can be listed, read and written")
     try:
-        yield _conditional(slot.create("second") is None and slot.swap("third", "not its tag") is None)
+        yield _conditional(file.create("second") is None and file.swap("third", "not its tag") is None)
         yield _clock(lake, name)
     finally:
-        found = slot.read()
+        found = file.read()
         if found is not None:
-            slot.remove(found[1])
+            file.remove(found[1])
     folder = local_folder(lake)
     if folder is not None:
         free = shutil.disk_usage(folder).free
@@ -226,7 +226,7 @@ def _table(contract: TableContract, lake: str) -> Finding:
         table = DeltaTable(location, storage_options=delta_rs_options(lake))
     except TableNotFoundError:
         return Finding(check, Health.WARNING, "not there yet", "abtest run makes it")
-    except Exception as error:  # noqa: BLE001  whatever delta-rs raises, the table cannot be read
+    except Exception as error:  # noqa: BLE001  after any error of delta-rs the table is unreadable
         mend = "its log is damaged or out of reach: restore the file from a copy, or rebuild with --full-refresh"
         return Finding(check, Health.FAILED, one_line(error, 160), mend)
     return _features(check, contract, table.version(), set(table.protocol().reader_features or ()))

@@ -1,10 +1,10 @@
-"""Numbers as every part of the suite shows them to a person."""
+"""How all parts of the suite show numbers to a person."""
 
 _LEAST, _MOST = 0.001, 0.999
 
 
 def probability(value: float) -> str:
-    """Format a probability; what is neither impossible nor certain is never shown as 0 % or 100 %.
+    """Format a probability; it is never shown as 0 % or 100 %.
 
     Examples:
         >>> probability(0.98123), probability(0.99999), probability(0.00001)

@@ -1,4 +1,4 @@
-"""One example of every answer, for the OpenAPI document."""
+"""One example of each answer, for the OpenAPI document."""
 
 from abtest_lib import __version__, answers
 from abtest_lib.bayes.version import MODEL_VERSION

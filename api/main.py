@@ -1,7 +1,7 @@
 """The application, `api.main:app`.
 
-One process with one worker is the unit; start several behind a balancer, or with `uvicorn --workers`. Never fork a
-process that has loaded the application (gunicorn --preload).
+Start several processes behind a balancer, or use `uvicorn --workers`. Never fork a process that has loaded the
+application (gunicorn --preload).
 """
 
 from collections.abc import AsyncIterator
@@ -68,12 +68,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
 
 async def _to_docs(request: Request) -> Response:
-    """Who opens the address alone gets the routes to read."""
+    """Redirect `/` to the documentation of the routes."""
     return RedirectResponse(request.url_for("swagger_ui_html").path)
 
 
 def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
-    """The last one added is the outermost."""
+    """Add the middleware; the last one added is the outermost."""
     route = next(route for route in experiments.router.routes if route.name == "result")  # type: ignore[attr-defined]
     app.add_middleware(ResultLane, service=app.state.service, route=route)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4)
@@ -89,7 +89,7 @@ def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
 
 
 def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
-    """Add the shapes of errors, which no route declares as its model, and how keys are sent."""
+    """Add the schemas of errors, which no route declares, and how keys are sent."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
 
 
 def _put_examples_back(paths: dict[str, Any]) -> None:
-    """FastAPI 0.165 leaves out of an example whatever is null."""
+    """Restore the nulls in the examples, which FastAPI 0.165 leaves out."""
     for route in (route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)):
         for status, answer in route.responses.items():
             for kind, content in answer.get("content", {}).items():
@@ -120,7 +120,7 @@ def _put_examples_back(paths: dict[str, Any]) -> None:
 
 
 def __getattr__(name: str) -> FastAPI:
-    """Build `app` when a server asks for it: importing this module reads no setting and opens nothing."""
+    """Build `app` on first access; importing this module reads no settings and opens nothing."""
     if name == "app":
         return create_app()
     raise AttributeError(f"module {__name__} has no attribute {name}")

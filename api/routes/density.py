@@ -14,18 +14,18 @@ _REACH = 4.0  # standard deviations to either side
 
 
 def beta_density(mean: float, sd: float, points: int) -> Density | None:
-    """Points of the Beta density with a given mean and standard deviation.
+    """Return points of the Beta density with a given mean and standard deviation.
 
-    The lake keeps a posterior's moments, not its draws. With Binomial data a Beta of the same moments is close
-    enough to draw; it is exact for one arm with fixed hyperparameters.
+    The lake keeps the moments of a posterior, not its draws. With Binomial data a Beta with the same moments is close
+    enough for a plot; it is exact for one arm with fixed hyperparameters.
 
     Args:
         mean: A proportion.
         sd: Its standard deviation.
-        points: How many points.
+        points: The number of points.
 
     Returns:
-        `conversion` and `density`, each with so many numbers; None when no Beta has these moments.
+        `conversion` and `density`, each with that many numbers; None if no Beta has these moments.
 
     Examples:
         >>> beta_density(0.5, 12 ** -0.5, 4)["density"]

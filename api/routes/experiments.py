@@ -23,7 +23,7 @@ from api.routes.listing import ListQuery, list_experiments
 
 
 class TextConvertor(PathConvertor):
-    """Like `path`, but over line breaks too: a name may hold anything."""
+    """Like `path`, but it also matches line breaks: a name may contain anything."""
 
     regex = r"[\s\S]*"
 
@@ -162,7 +162,7 @@ async def experiment(request: Request, experiment_name: Name) -> Response:
 
 
 def _declared(entry: Declared | None) -> dict[str, Any] | None:
-    """A declaration as the registry's file has it, without what it leaves open."""
+    """Return a declaration as in the registry's file, without the settings that it leaves open."""
     if entry is None:
         return None
     plain = {key: value for key, value in asdict(entry).items() if value is not None and key in _DECLARED}

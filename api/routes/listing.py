@@ -21,7 +21,7 @@ Value = str | float
 
 
 class _Cursor(NamedTuple):
-    """Where a page ended: the order, and what its last row had."""
+    """The end of a page: the order, and value and name of its last row."""
 
     sort: Sort
     value: Annotated[str, Field(max_length=2_000)] | Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1e15)]
@@ -32,7 +32,7 @@ _CURSOR = TypeAdapter(_Cursor)
 
 
 class ListQuery(BaseModel):
-    """What may be asked of the list."""
+    """The parameters of the list."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -48,14 +48,14 @@ class ListQuery(BaseModel):
 
 
 def list_experiments(snapshot: Snapshot, query: ListQuery) -> answers.ExperimentList:
-    """One page.
+    """Return one page.
 
     Raises:
-        UsageError: The cursor is not one that a page gave for this order.
+        UsageError: The cursor does not come from a page with this order.
     """
     names, value = snapshot.directory.names, _sort_value(snapshot, query.sort)
     descending = query.sort.startswith("-")
-    rows = sorted(_matching(snapshot, query), key=value, reverse=descending)  # stable: equals stay in order of names
+    rows = sorted(_matching(snapshot, query), key=value, reverse=descending)  # stable: ties stay in order of names
     total, cursor = len(rows), _read_cursor(query)
     if cursor is not None:
         last, name = cursor
@@ -119,7 +119,7 @@ def _is_number(sort: Sort) -> bool:
 
 
 def _parse_cursor(text: str) -> _Cursor | None:
-    """Read what `_write_cursor` wrote; None for anything else, however deep or large."""
+    """Read a cursor of `_write_cursor`; None for any other text."""
     try:
         return _CURSOR.validate_json(base64.b64decode(text, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):

@@ -24,7 +24,7 @@ Open = Annotated[float, Field(gt=0, lt=1)]
 
 
 class PlanQuery(BaseModel):
-    """What an experiment is to find."""
+    """The parameters of a plan."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -69,7 +69,7 @@ async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> Respon
 
 
 def _work_out(query: PlanQuery) -> tuple[int, list[answers.PowerPoint]]:
-    """Users of each arm and the power curve; runs in the planning process, which keeps what it has computed."""
+    """Return users per arm and the power curve; runs in the planning process, which caches results."""
     per_arm = _users_per_arm(query.model_copy(update={"points": 0, "users_per_day": None}))
     return per_arm, _curve(query.model_copy(update={"users_per_day": None}), per_arm)
 
@@ -104,7 +104,7 @@ def _design(query: PlanQuery) -> "Design":
 
 @contextmanager
 def _computing() -> Iterator[None]:
-    """Numbers at the edge of what doubles hold end in a readable error."""
+    """Turn numerical errors of extreme numbers into a readable error."""
     try:
         with np.errstate(all="ignore"):
             yield

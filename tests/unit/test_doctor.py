@@ -12,7 +12,7 @@ from abtest_lib import doctor, storage
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EXPERIMENT_DAILY
 from abtest_lib.doctor import Finding, Health, examine
-from abtest_lib.lake.compare_and_swap import LocalSlot
+from abtest_lib.lake.compare_and_swap import LocalFile
 
 
 def findings(lake: Path | None = None, **overrides: object) -> dict[str, Finding]:
@@ -71,7 +71,7 @@ def test_an_empty_lake_can_be_written_and_is_left_as_it_was(tmp_path: Path) -> N
 
 
 def test_a_store_that_lets_a_second_writer_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalSlot, "swap", lambda *_: "done")
+    monkeypatch.setattr(LocalFile, "swap", lambda *_: "done")
     found = findings(tmp_path)["conditional write"]
     assert (found.health, "nothing keeps two pipelines apart" in found.mend) == (Health.FAILED, True)
 
