@@ -176,7 +176,7 @@ def utc_minute(text: str | None) -> str:
 
 
 def decision_name(code: str | None) -> str:
-    """Return the name of a decision; an unknown code is returned as it is."""
+    """Return the name of a decision; an unknown code is returned unchanged."""
     return labels.DECISIONS.get(code, str(code))
 
 

@@ -1,4 +1,4 @@
-"""Every text that a reader sees, in English; `columns` holds the headings of tables. A translation replaces the two."""
+"""Every text that a reader sees; `columns` has the headings of tables. A translation replaces these two modules."""
 
 from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
 
@@ -155,8 +155,8 @@ FLOW_BROKEN = (
 FLOW_NOTE_FORGOTTEN = " + {forgotten:,} of people forgotten"
 FLOW_NONE = "No run has read any rows yet."
 STRAY_DAYS = (
-    "Some days hold too few users to be real, such as events of a wrong clock; ends and weeks do not count them "
-    "(day and users): {days}."
+    "Some days have too few users to be real, such as days of a wrong clock; planned ends and weeks do not count "
+    "them (day and users): {days}."
 )
 AND_MORE = " and {number} more"
 FLOW_READ, FLOW_NEW, FLOW_DUPLICATES, FLOW_REJECTED = "read", "new events (bronze)", "duplicates", "quarantine"

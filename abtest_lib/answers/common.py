@@ -47,7 +47,7 @@ Rule = Literal["fixed", "planned", "unplanned"]
 Day = Annotated[str, AfterValidator(_is_day), WithJsonSchema({"type": "string", "format": "date"})]
 Instant = Annotated[str, AfterValidator(_is_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 ArmRole = Annotated[Role | None, about("null while the experiment has no verdict")]
-VariantId = Annotated[int | str, about("an integer where the id is a plain number, else the text")]
+VariantId = Annotated[int | str, about("an integer if the id is a plain number, else the text")]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -86,13 +86,13 @@ def _is_described(hint: object) -> bool:
 class Interval(TypedDict):
     """A 95 % interval."""
 
-    lower: Annotated[float, about("its lower end")]
-    upper: Annotated[float, about("its upper end")]
+    lower: Annotated[float, about("lower end")]
+    upper: Annotated[float, about("upper end")]
 
 
 @answer()
 class Lift(TypedDict):
-    """The relative difference to the control, a ratio: 0.02 is two per cent more."""
+    """The relative difference to the control, a ratio: 0.02 is 2 % more."""
 
     median: Annotated[float, about("posterior median, a ratio")]
     lower: Annotated[float | None, about("lower end of the 95 % interval, a ratio")]
@@ -101,11 +101,11 @@ class Lift(TypedDict):
 
 @answer(RELEASES)
 class Release(TypedDict):
-    """Which state of the lake an answer comes from: every gold table of one finished run."""
+    """The release that an answer comes from: all gold tables of one finished run."""
 
     run_id: str
     published_at: Instant | None
-    data_age_seconds: Annotated[Annotated[float, Field(ge=0)] | None, about("since published_at")]
+    data_age_seconds: Annotated[Annotated[float, Field(ge=0)] | None, about("seconds since published_at")]
 
 
 FromRelease = Annotated[Release, about("the release that the answer comes from")]
@@ -113,13 +113,13 @@ FromRelease = Annotated[Release, about("the release that the answer comes from")
 
 @answer(POSTERIORS)
 class ArmEstimate(TypedDict):
-    """Counts of one arm and what the model believes of it."""
+    """The counts of one arm and the estimates of the model."""
 
     users: Annotated[Count | None, about("distinct users in the arm")]
     purchases: Annotated[Count | None, about("users who bought")]
-    conversion_rate: Annotated[Share | None, about("purchases over users, as counted")]
+    conversion_rate: Annotated[Share | None, about("purchases divided by users")]
     interval: Annotated[Interval | None, about("credible interval of the conversion")]
     probability_best: Share | None
     probability_beats_control: Share | None
-    expected_loss: Annotated[float | None, about("conversion given up by choosing the arm, a proportion")]
+    expected_loss: Annotated[float | None, about("conversion lost on average by choosing the arm, a proportion")]
     lift: Annotated[Lift | None, about("the relative difference to the control; null for the control")]

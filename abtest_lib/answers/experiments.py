@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from abtest_lib.answers.common import (
@@ -26,20 +25,18 @@ from abtest_lib.contracts import COMPARISONS, EXPERIMENT_HEALTH, FUNNEL_DAILY, P
 
 @answer(POSTERIORS)
 class ResultVariant(TypedDict):
-    """One arm on the day; `to_date` is the same since the start of the period."""
+    """One arm on the day; `to_date` has the same numbers since the start of the period."""
 
     id: VariantId
-    number_of_purchases: Annotated[Count, about("users who bought, of those seen that day")]
+    number_of_purchases: Annotated[Count, about("users seen that day who bought")]
     users: Annotated[Count, about("distinct users seen in the arm that day")]
     role: ArmRole
     conversion_rate: Annotated[Share | None, about("purchases over users of the day, as counted")]
     interval: Annotated[Interval | None, about("credible interval of the day's conversion")]
     probability_best: Share | None
-    lift: Annotated[
-        Lift | None, Field(description="the relative difference to the control that day; null for the control")
-    ]
+    lift: Annotated[Lift | None, about("lift over the control that day; null for the control")]
     to_date: Annotated[
-        ArmEstimate | None, Field(description="since the start of the period; null for an arm that is not judged")
+        ArmEstimate | None, about("the same since the start of the period; null for an arm that is not judged")
     ]
 
 
@@ -47,15 +44,13 @@ class ResultVariant(TypedDict):
 class Result(TypedDict):
     """The result of one experiment on one day."""
 
-    exp_name: Annotated[str, about("as the client wrote it")]
+    exp_name: Annotated[str, about("the name as the client wrote it")]
     day: Day
-    number_of_participants: Annotated[Count | None, about("distinct people exposed that day")]
-    winner: Annotated[
-        VariantId | None, Field(description="the arm with the highest probability_best to date; descriptive")
-    ]
+    number_of_participants: Annotated[Count | None, about("distinct users exposed that day")]
+    winner: Annotated[VariantId | None, about("the arm with the highest probability_best to date; descriptive")]
     variants: Annotated[list[ResultVariant], about("the arms seen that day")]
-    most_purchases: Annotated[VariantId | None, about("most buyers that day; null with none or a draw")]
-    decision: Annotated[Decision | None, about("to date; the only thing to act on")]
+    most_purchases: Annotated[VariantId | None, about("the arm with most buyers that day; null for none or a draw")]
+    decision: Annotated[Decision | None, about("the decision to date; act on this alone")]
     is_valid: bool | None
     reasons: list[str]
     explanation: str | None
@@ -67,14 +62,14 @@ class Result(TypedDict):
 
 @answer()
 class ResultAnswer(TypedDict):
-    """What `/experiment/{name}/result` says."""
+    """The answer of `/experiment/{name}/result`."""
 
     results: Annotated[Result, about("the result")]
 
 
 @answer(VERDICTS)
 class Verdict(TypedDict):
-    """What is concluded of an experiment as of a day."""
+    """The verdict on an experiment as of a day."""
 
     is_valid: bool
     decision: Decision
@@ -93,24 +88,22 @@ class Verdict(TypedDict):
 
 @answer(VERDICTS)
 class ExperimentSummary(TypedDict):
-    """One line of the list of experiments; the verdict is the last day's."""
+    """One line of the list of experiments, with the verdict of the last day."""
 
     name: Annotated[str, about("the experiment")]
     first_day: Annotated[Day, about("the first day with data")]
     last_day: Annotated[Day, about("the last day with data")]
     days: Annotated[Count, about("days with data")]
     variants: Annotated[Count, about("arms on the last day")]
-    participants: Annotated[Count | None, about("distinct people to date")]
+    participants: Annotated[Count | None, about("distinct users to date")]
     decision: Decision | None
     decision_before: Annotated[
-        Decision | None, Field(description="on the day with data before the last; null if there is none")
+        Decision | None, about("the decision on the day with data before the last; null without one")
     ]
     is_valid: bool | None
     winner: VariantId | None
-    challenger: Annotated[
-        VariantId | None, Field(description="the arm other than the control that is most probably best")
-    ]
-    lift: Annotated[Lift | None, about("of the challenger over the control, to date")]
+    challenger: Annotated[VariantId | None, about("the arm other than the control that is most probably best")]
+    lift: Annotated[Lift | None, about("lift of the challenger over the control, to date")]
     reasons: list[str]
 
 
@@ -118,59 +111,53 @@ class ExperimentSummary(TypedDict):
 class ExperimentList(TypedDict):
     """A page of experiments."""
 
-    experiments: Annotated[list[ExperimentSummary], about("the lines of the page, in the order asked for")]
-    total: Annotated[Count, about("experiments that match, over all pages")]
-    next_cursor: Annotated[
-        str | None, Field(description="hand it back as `cursor` for the next page; null on the last")
-    ]
+    experiments: Annotated[list[ExperimentSummary], about("the lines of the page, in the requested order")]
+    total: Annotated[Count, about("the number of matching experiments on all pages")]
+    next_cursor: Annotated[str | None, about("the `cursor` of the next page; null on the last page")]
     release: FromRelease
 
 
 @answer()
 class ChiSquare(TypedDict):
-    """The omnibus test: do any two arms convert differently? It looks once, so it decides nothing."""
+    """The omnibus test of equal conversion in all arms; it allows for one look only, so no decision uses it."""
 
     statistic: Annotated[float, about("Pearson's chi-square over all arms")]
     dof: Annotated[Count, about("degrees of freedom")]
-    p_value: Annotated[Share, about("of the statistic")]
+    p_value: Annotated[Share, about("the p-value of the statistic")]
 
 
 @answer(COMPARISONS)
 class HistoryVariant(ArmEstimate):
-    """One arm in the window, with its comparison; decisions rest on the one to date."""
+    """One arm in the window, compared with the control; decisions use the comparison to date."""
 
     id: VariantId
     role: ArmRole
     difference: Annotated[float | None, about("conversion minus the control's, a proportion")]
-    difference_interval: Annotated[Interval | None, about("simultaneous score interval of the day")]
-    decision_interval: Annotated[
-        Interval | None, Field(description="repeated interval; ship needs its lower end above zero")
-    ]
+    difference_interval: Annotated[Interval | None, about("simultaneous score interval of that day")]
+    decision_interval: Annotated[Interval | None, about("interval over all looks; ship needs a lower end above zero")]
     statistic: Annotated[float | None, about("score z")]
-    boundary: Annotated[float | None, about("the critical |z| of that day's look")]
+    boundary: Annotated[float | None, about("critical |z| of that day's look")]
     p_adjusted: Share | None
 
 
 @answer(EXPERIMENT_HEALTH)
 class HistoryPoint(TypedDict):
-    """One day of an experiment; the verdict is to date in either window."""
+    """One day of an experiment; the verdict is to date in both windows."""
 
     day: Day
     participants: Count | None
     participants_to_date: Count | None
-    verdict: Annotated[Verdict | None, about("as of the day; null where nothing was judged")]
-    chi_square: Annotated[
-        ChiSquare | None, Field(description="the omnibus test in the window; null where it was not made")
-    ]
+    verdict: Annotated[Verdict | None, about("the verdict as of the day; null without one")]
+    chi_square: Annotated[ChiSquare | None, about("the omnibus test in the window; null without one")]
     variants: Annotated[list[HistoryVariant], about("every arm in the window")]
 
 
 @answer()
 class History(TypedDict):
-    """The series of one experiment, one point per day, oldest first."""
+    """One experiment day by day, oldest first."""
 
     name: Annotated[str, about("the experiment")]
-    window: Annotated[Window, about("what counts and beliefs cover")]
+    window: Annotated[Window, about("the window of counts and estimates")]
     points: Annotated[list[HistoryPoint], about("one per day with data, oldest first")]
     release: FromRelease
 
@@ -185,15 +172,13 @@ class Arm(ArmEstimate):
 
 @answer()
 class Experiment(TypedDict):
-    """What is known of one experiment: days, arms, verdict and declaration."""
+    """One experiment: its days, arms, verdict and declaration."""
 
     name: Annotated[str, about("the experiment")]
     days: Annotated[list[Day], about("the days with data, oldest first")]
-    arms: Annotated[list[Arm], about("to date, on the last day")]
-    verdict: Annotated[Verdict | None, about("the last day's")]
-    registry: Annotated[
-        dict[str, Any] | None, Field(description="what was declared before it started; null if nothing")
-    ]
+    arms: Annotated[list[Arm], about("the arms to date, as of the last day")]
+    verdict: Annotated[Verdict | None, about("the verdict of the last day")]
+    registry: Annotated[dict[str, Any] | None, about("the entry of the registry; null without one")]
     release: FromRelease
 
 
@@ -220,28 +205,28 @@ class Funnel(TypedDict):
 
     name: Annotated[str, about("the experiment")]
     day: Day
-    steps: Annotated[list[FunnelStep], about("the one with most users first")]
+    steps: Annotated[list[FunnelStep], about("the steps, the one with most users first")]
     release: FromRelease
 
 
 @answer()
 class Density(TypedDict):
-    """Points of a probability density, for plotting: a Beta with the posterior's mean and deviation."""
+    """Points of a probability density for a plot: a Beta with the posterior's mean and standard deviation."""
 
-    conversion: Annotated[list[float], about("where: conversions, proportions, in rising order")]
-    density: Annotated[list[float], about("how dense the belief is there")]
+    conversion: Annotated[list[float], about("conversions, proportions in rising order")]
+    density: Annotated[list[float], about("the density at each conversion")]
 
 
 @answer(POSTERIORS)
 class PosteriorVariant(ArmEstimate):
-    """What the model believes of one arm, with how well the computation went."""
+    """The posterior of one arm, with the diagnostics of its computation."""
 
     id: VariantId
     role: ArmRole
     mean: Annotated[float | None, about("posterior mean of the conversion, a proportion")]
     sd: Annotated[float | None, about("posterior standard deviation of the conversion")]
     hdi: Annotated[Interval | None, about("95 % highest-density interval of the conversion")]
-    density: Annotated[Density | None, about("to plot; null when the fit failed")]
+    density: Annotated[Density | None, about("the density for a plot; null if the fit failed")]
     engine: str | None
     status: Annotated[str | None, about("`ok`, `refitted` or `failed`")]
     reason: str | None
@@ -260,6 +245,6 @@ class Posterior(TypedDict):
 
     name: Annotated[str, about("the experiment")]
     day: Day
-    window: Annotated[Window, about("what the beliefs rest on")]
+    window: Annotated[Window, about("the window of the estimates")]
     variants: Annotated[list[PosteriorVariant], about("every arm")]
     release: FromRelease

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from abtest_lib.answers.common import Count, Day, Instant, about, answer
@@ -11,7 +10,7 @@ from abtest_lib.contracts import LAKE_DAILY, RUNS
 
 @answer()
 class TableColumn(TypedDict):
-    """One column, as the contract has it."""
+    """One column of a table."""
 
     name: Annotated[str, about("the column")]
     type: Annotated[str, about("its Spark SQL type")]
@@ -27,11 +26,11 @@ class TableCounts(TypedDict):
 
     layer: Annotated[str, about("the folder: bronze, quarantine, silver, gold or ops")]
     table: Annotated[str, about("its name inside the layer")]
-    grain: Annotated[str, about("what one row is")]
-    version: Annotated[int | None, about("Delta version; null when the table cannot be read")]
-    rows: Annotated[Count | None, about("rows that count; rows marked deleted are not among them")]
-    files: Annotated[Count | None, about("data files")]
-    bytes: Annotated[Count | None, about("their size")]
+    grain: Annotated[str, about("the meaning of one row")]
+    version: Annotated[int | None, about("Delta version; null if the table cannot be read")]
+    rows: Annotated[Count | None, about("number of rows, without deleted ones")]
+    files: Annotated[Count | None, about("number of data files")]
+    bytes: Annotated[Count | None, about("size of the data files")]
 
 
 @answer()
@@ -45,14 +44,14 @@ class TableSummary(TableCounts):
 class TableList(TypedDict):
     """Every table of the lake."""
 
-    tables: Annotated[list[TableSummary], about("from bronze to gold, then ops")]
+    tables: Annotated[list[TableSummary], about("the tables from bronze to gold, then ops")]
 
 
 @answer()
 class Table(TableCounts):
-    """One table with a sample of rows; ids of users are masked."""
+    """One table with a sample of its rows."""
 
-    sample: Annotated[list[dict[str, Any]], about("some rows, by column; people are masked")]
+    sample: Annotated[list[dict[str, Any]], about("some rows by column, with ids of people masked")]
     problem: TableProblem
     columns: Annotated[list[TableColumn], about("every column, in order")]
 
@@ -75,23 +74,23 @@ class Run(TypedDict):
 
 @answer()
 class QuarantineRule(TypedDict):
-    """How many rejected rows broke a rule; a row may break several."""
+    """The number of rejected rows that broke a rule; a row may break several."""
 
     rule: Annotated[str, about("the rule's name")]
-    rows: Annotated[Count, about("rows that broke it")]
+    rows: Annotated[Count, about("number of rows")]
 
 
 @answer()
 class Quarantine(TypedDict):
-    """What was rejected, over all runs."""
+    """The rejected rows of all runs."""
 
-    rows: Annotated[Count | None, about("rejected rows; null when they cannot be counted")]
-    by_rule: Annotated[list[QuarantineRule], about("the rule with most rows first")]
+    rows: Annotated[Count | None, about("number of rejected rows; null if the table cannot be read")]
+    by_rule: Annotated[list[QuarantineRule], about("the number by rule, largest first")]
 
 
 @answer(LAKE_DAILY)
 class StrayDay(TypedDict):
-    """A day that holds too few users to be real: ends and weeks do not count it."""
+    """A day with too few users to be real; planned ends and weeks do not count it."""
 
     day: Day
     users: int
@@ -99,25 +98,21 @@ class StrayDay(TypedDict):
 
 @answer()
 class Freshness(TypedDict):
-    """How old the data is and whether the lake can be reached."""
+    """The age of the data, and whether the lake can be read."""
 
     published_at: Annotated[Instant | None, about("when the release was published, UTC; null without one")]
     data_age_seconds: Annotated[float | None, about("since published_at")]
     last_day: Annotated[Day | None, about("the newest day with data")]
-    checked_at: Annotated[Instant | None, about("when the lake was last looked at")]
-    lake_readable: Annotated[
-        bool, Field(description="whether the last look at the lake went well, and was not long ago")
-    ]
-    problems: Annotated[list[str], about("why answers may be old or incomplete; empty when all is well")]
+    checked_at: Annotated[Instant | None, about("when the lake was last checked")]
+    lake_readable: Annotated[bool, about("whether the last check of the lake succeeded and is recent")]
+    problems: Annotated[list[str], about("why answers may be old or incomplete; empty if all is well")]
 
 
 @answer()
 class Quality(TypedDict):
-    """May the data be trusted today: runs, rejected rows, freshness."""
+    """The quality of the data: runs, rejected rows, freshness."""
 
-    runs: Annotated[list[Run], about("the newest first")]
-    quarantine: Annotated[Quarantine, about("what was rejected")]
-    stray_days: Annotated[
-        list[StrayDay], Field(description="days with too few users to be real, such as of a wrong clock")
-    ]
-    freshness: Annotated[Freshness, about("how old the data is")]
+    runs: Annotated[list[Run], about("the runs, newest first")]
+    quarantine: Annotated[Quarantine, about("the rejected rows")]
+    stray_days: Annotated[list[StrayDay], about("days with too few users to be real, such as those of a wrong clock")]
+    freshness: Annotated[Freshness, about("the age of the data")]

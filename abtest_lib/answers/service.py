@@ -1,8 +1,7 @@
-"""Answers about the service itself, and what goes wrong."""
+"""Answers about the service itself, and errors."""
 
 from typing import Annotated, Literal, NotRequired
 
-from pydantic import Field
 from typing_extensions import TypedDict
 
 from abtest_lib.answers.common import Instant, Release, about, answer
@@ -10,7 +9,7 @@ from abtest_lib.answers.common import Instant, Release, about, answer
 
 @answer()
 class Live(TypedDict):
-    """The process answers."""
+    """The process is alive."""
 
     status: Annotated[Literal["alive"], about("always `alive`")]
 
@@ -20,39 +19,35 @@ class Ready(TypedDict):
     """Whether the answers are current."""
 
     status: Annotated[Literal["ready", "not_ready"], about("`not_ready` comes with status 503")]
-    problems: Annotated[list[str], about("empty when ready")]
-    lake_readable: Annotated[
-        bool, Field(description="whether the last look at the lake went well, and was not long ago")
-    ]
-    table_features_supported: Annotated[
-        bool, Field(description="whether every table of the release can be read by this reader")
-    ]
+    problems: Annotated[list[str], about("why it is not ready; empty if ready")]
+    lake_readable: Annotated[bool, about("whether the last check of the lake succeeded and is recent")]
+    table_features_supported: Annotated[bool, about("whether this version can read every table of the release")]
     warming: Annotated[bool, about("days are still being loaded; a request for one of them waits")]
-    checked_at: Annotated[Instant | None, about("when the lake was last looked at")]
+    checked_at: Annotated[Instant | None, about("when the lake was last checked")]
     release: Annotated[Release | None, about("the release that is served; null without one")]
-    versions: Annotated[dict[str, int], about("table to Delta version of the release that is served")]
+    versions: Annotated[dict[str, int], about("the Delta version of each table of the release")]
 
 
 @answer()
 class Version(TypedDict):
-    """What is running."""
+    """The versions of the running service."""
 
-    version: Annotated[str, about("of the suite")]
-    contract_version: Annotated[int, about("of the table contracts")]
+    version: Annotated[str, about("version of the suite")]
+    contract_version: Annotated[int, about("version of the table contracts")]
 
 
 class Problem(TypedDict):
-    """What went wrong, as RFC 9457 has it; other keys are allowed."""
+    """An error as a problem of RFC 9457; other keys are allowed."""
 
-    type: Annotated[str, about("always `about:blank`: title and status say the kind")]
-    title: Annotated[str, about("the status in words, as RFC 9110 has it")]
+    type: Annotated[str, about("always `about:blank`")]
+    title: Annotated[str, about("the title of the status in RFC 9110")]
     status: Annotated[int, about("the HTTP status")]
     detail: Annotated[str, about("one line for a person")]
-    request_id: NotRequired[Annotated[str, about("the request's id, as the logs have it")]]
+    request_id: NotRequired[Annotated[str, about("the request's id in the logs")]]
 
 
 @answer()
 class NoData(TypedDict):
-    """No such experiment, or nothing on that day."""
+    """There is no such experiment, or no data on that day."""
 
     detail: Annotated[str, about("one line for a person")]

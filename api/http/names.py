@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import overload
 
 ENCODED_SLASH = "\udc2f"
-"""Stands for `%2F` inside a path: a lone surrogate, which no decoded UTF-8 text can hold, so it is never ambiguous."""
+"""Replaces `%2F` inside a path: a lone surrogate, which decoded UTF-8 text never contains."""
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
 

@@ -46,7 +46,7 @@ async def find(service: Service, written: str, day: date | None) -> Found | None
     file = snapshot.days.get(day)
     if file is None:
         return None
-    # A file's read may wait for the disk, which must not hold up the requests that memory can answer.
+    # Reading a file may wait for the disk; requests that memory can answer must not wait for it.
     found = file.read(name) if file.in_memory else await run_in_threadpool(file.read, name)
     return None if found is None or not found.entry.daily_arms else (snapshot, name, day, found)
 

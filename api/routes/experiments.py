@@ -31,7 +31,7 @@ class TextConvertor(PathConvertor):
 register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
 Name = Annotated[PathText, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
-InWindow = Annotated[answers.Window, Query(description="counts and beliefs of the day alone, or to date")]
+InWindow = Annotated[answers.Window, Query(description="counts and estimates of the day alone, or to date")]
 
 
 def _nothing(written: str, day: date | None) -> Response:
@@ -49,7 +49,7 @@ async def _find(request: Request, written: str, day: date | None) -> Found | Non
     responses=documented(answers.ResultAnswer, examples.RESULT, s404=no_data_doc()),
 )
 async def result(request: Request, experiment_name: Name, day: Day = None) -> Response:
-    """People and purchases are the day's; decision, reasons and explanation are to date."""
+    """Users and purchases are those of the day; decision, reasons and explanation are to date."""
     found = await _find(request, experiment_name, day)
     if found is None:
         return _nothing(experiment_name, day)
@@ -62,7 +62,7 @@ async def result(request: Request, experiment_name: Name, day: Day = None) -> Re
     responses=documented(answers.ExperimentList, examples.EXPERIMENTS),
 )
 async def experiments(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
-    """The verdict of a line is that of the experiment's last day."""
+    """Each line has the verdict of the experiment's last day."""
     snapshot = await service_of(request).complete()
     return reply(request, snapshot, await run_in_threadpool(list_experiments, snapshot, query))
 
@@ -114,7 +114,7 @@ async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Re
 
 @router.get(
     "/experiment/{experiment_name:text}/posterior",
-    summary="What the model believes on one day, with densities to plot",
+    summary="The posteriors of one day, with densities to plot",
     responses=documented(answers.Posterior, examples.POSTERIOR, s404=no_data_doc()),
 )
 async def posterior(
@@ -122,7 +122,7 @@ async def posterior(
     experiment_name: Name,
     day: Day = None,
     window: InWindow = Window.TO_DATE.value,
-    points: Annotated[int, Query(ge=10, le=1_000, description="of each density")] = 200,
+    points: Annotated[int, Query(ge=10, le=1_000, description="number of points of each density")] = 200,
 ) -> Response:
     """The density is a Beta with the posterior's mean and standard deviation."""
     found = await _find(request, experiment_name, day)

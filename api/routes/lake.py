@@ -30,7 +30,7 @@ async def _overviews(service: Service) -> tuple[Snapshot, dict[str, Any]]:
     responses=documented(answers.TableList, examples.TABLES),
 )
 async def tables(request: Request) -> Response:
-    """Gold in the versions of the release, the others as they were at the last run."""
+    """Gold tables in the versions of the release, other tables as of the last run."""
     snapshot, content = await _overviews(service_of(request))
     found = [answers.TableSummary(**_counts(row), problem=row["problem"]) for row in content["tables"]]
     return reply(request, snapshot, answers.TableList(tables=found))
@@ -50,7 +50,7 @@ def _counts(row: dict[str, Any]) -> answers.TableCounts:
 
 @router.get(
     "/tables/{layer}/{table}",
-    summary="One table: counts and a sample of rows",
+    summary="One table with a sample of its rows",
     responses=documented(
         answers.Table, examples.TABLE, s404=problem_doc("Not Found", 404, "no table gold/x: see /tables")
     ),
@@ -59,7 +59,7 @@ async def table(
     request: Request,
     layer: Annotated[PathText, Path(description="bronze, quarantine, silver, gold or ops", examples=["gold"])],
     table: Annotated[PathText, Path(description="the table's name inside the layer", examples=["experiment_daily"])],
-    limit: Annotated[int, Query(ge=0, le=100, description="rows of the sample")] = 20,
+    limit: Annotated[int, Query(ge=0, le=100, description="number of rows in the sample")] = 20,
 ) -> Response:
     """Ids of people are replaced by pseudonyms."""
     snapshot, content = await _overviews(service_of(request))
@@ -76,7 +76,7 @@ async def table(
 
 @router.get(
     "/quality",
-    summary="May the data be trusted today: runs, rejected rows, freshness",
+    summary="The quality of the data: runs, rejected rows, freshness",
     responses=documented(answers.Quality, examples.QUALITY, cached=False),
 )
 async def quality(request: Request) -> Response:
@@ -107,23 +107,23 @@ def _checked_at(service: Service) -> str | None:
 @router.get(
     "/health/live",
     tags=["health"],
-    summary="The process answers",
+    summary="Whether the process is alive",
     responses=documented(answers.Live, {"status": "alive"}, cached=False),
 )
 async def live() -> Response:
-    """Restart the process when this fails."""
+    """Restart the process if this fails."""
     return plain_reply(answers.Live(status="alive"))
 
 
 @router.get(
     "/health/ready",
     tags=["health"],
-    summary="The answers are current",
+    summary="Whether the answers are current",
     responses=documented(answers.Ready, examples.READY, cached=False)
     | {503: {"model": answers.Ready, "description": "Answers may be old or incomplete; `problems` says why"}},
 )
 async def ready(request: Request) -> Response:
-    """503 when the lake cannot be read or the release is not whole; the last release is still served."""
+    """503 if the lake cannot be read or the release is incomplete; the last release is still served."""
     service = service_of(request)
     snapshot, problems = service.snapshot, service.problems
     answer = answers.Ready(
@@ -142,15 +142,15 @@ async def ready(request: Request) -> Response:
 @router.get(
     "/version",
     tags=["health"],
-    summary="What is running",
+    summary="The running version",
     responses=documented(answers.Version, examples.VERSION, cached=False),
 )
 async def version() -> Response:
-    """The suite's version and that of its table contracts."""
+    """The version of the suite and of its table contracts."""
     return plain_reply(answers.Version(version=__version__, contract_version=CONTRACT_VERSION))
 
 
-@router.get("/metrics", tags=["health"], summary="For Prometheus", response_class=Response)
+@router.get("/metrics", tags=["health"], summary="Metrics for Prometheus", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Requests, times, age of the data, readiness."""
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -36,15 +36,13 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    search: Annotated[str | None, Field(max_length=500, description="part of the name, in any case")] = None
-    decision: Annotated[answers.Decision | None, Field(description="of the last day")] = None
-    is_valid: Annotated[bool | None, Field(description="of the last day")] = None
-    changed: Annotated[
-        bool | None, Field(description="whether the last day's decision differs from the one on the day before")
-    ] = None
-    sort: Annotated[Sort, Field(description="a minus puts the largest first; ties go by name")] = "name"
-    limit: Annotated[int, Field(ge=1, le=500, description="experiments of a page")] = 50
-    cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
+    search: Annotated[str | None, Field(max_length=500, description="a part of the name, in any case")] = None
+    decision: Annotated[answers.Decision | None, Field(description="the decision on the last day")] = None
+    is_valid: Annotated[bool | None, Field(description="whether the experiment is valid on the last day")] = None
+    changed: Annotated[bool | None, Field(description="whether the decision changed on the last day")] = None
+    sort: Annotated[Sort, Field(description="a minus puts the largest first; ties are sorted by name")] = "name"
+    limit: Annotated[int, Field(ge=1, le=500, description="number of experiments on a page")] = 50
+    cursor: Annotated[str | None, Field(max_length=4_000, description="`next_cursor` of the page before")] = None
 
 
 def list_experiments(snapshot: Snapshot, query: ListQuery) -> answers.ExperimentList:

@@ -30,24 +30,24 @@ class PlanQuery(BaseModel):
 
     baseline: Annotated[Open, Field(description="the control's conversion, a proportion", examples=[0.05])]
     lift: Annotated[float, Field(gt=-1, le=1_000, description="the smallest relative lift worth finding, a ratio")]
-    arms: Annotated[int, Field(ge=2, le=50, description="with the control")] = 2
+    arms: Annotated[int, Field(ge=2, le=50, description="number of arms, including the control")] = 2
     alpha: Annotated[Open, Field(description="two-sided level, shared by the arms")] = 0.05
-    power: Annotated[Open, Field(description="the probability with which the lift is to be found")] = 0.8
-    rule: Annotated[answers.Rule, Field(description="judged once at the end, or daily")] = "fixed"
+    power: Annotated[Open, Field(description="the wanted probability of finding the lift")] = 0.8
+    rule: Annotated[answers.Rule, Field(description="one look at the end, or daily looks")] = "fixed"
     looks: Annotated[int, Field(ge=1, le=60, description="daily looks of the planned and the unplanned rule")] = 28
-    users_per_day: Annotated[float | None, Field(ge=0.01, le=1e12, description="of all arms together")] = None
-    points: Annotated[int, Field(ge=0, le=40, description="points of the power curve")] = 0
+    users_per_day: Annotated[float | None, Field(ge=0.01, le=1e12, description="users per day of all arms")] = None
+    points: Annotated[int, Field(ge=0, le=40, description="number of points of the power curve")] = 0
 
 
 @router.get(
     "/plan",
-    summary="How many users and days an effect needs",
+    summary="The users and days that an effect needs",
     responses=documented(
         answers.Plan, examples.PLAN, cached=False, s429=problem_doc("Too Many Requests", 429, "too many plans at once")
     ),
 )
 async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> Response:
-    """Equally many users in each arm; the level is shared by the arms."""
+    """Every arm gets the same number of users; the arms share the level."""
     per_arm, curve = await service_of(request).planner.compute(_work_out, query)
     total = per_arm * query.arms
     days = None if query.users_per_day is None else math.ceil(total / query.users_per_day)

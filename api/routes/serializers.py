@@ -67,7 +67,7 @@ def iso(day: float | None) -> str | None:
 
 
 def _required(value: T | None) -> T:
-    """Return a value that the contract requires; in a lake that breaks the contract it is null, not an error."""
+    """Return a value that the contract requires; a lake that breaks the contract gives null, not an error."""
     return cast("T", value)
 
 
@@ -175,7 +175,7 @@ def verdict(day: ExperimentDay) -> Verdict | None:
 
 
 def word(words: tuple[T, ...], code: float) -> T | None:
-    """Return the value that a code of the index stands for."""
+    """Return the value of a code in the index."""
     return None if code == ABSENT else words[int(code)]
 
 

@@ -36,7 +36,7 @@ PREAMBLE = struct.Struct("<8sQ")
 FENCE_STEP = 64
 DECISIONS = tuple(decision.value for decision in Decision)
 SRM_STATUSES = tuple(status.value for status in SrmStatus)
-"""The values that the index holds as codes; a code is a position here."""
+"""The values of the codes in the index; a code is a position in the tuple."""
 
 ABSENT = 255
 HEALTH_NUMBERS = ("participants", "participants_to_date")
@@ -44,11 +44,11 @@ VERDICT_NUMBERS = tuple(
     column.name for column in VERDICTS.columns if column.type in {"double", "date"} and column.name not in VERDICTS.key
 )
 NUMBERS = (*HEALTH_NUMBERS, *VERDICT_NUMBERS)
-"""The numbers of the index; another column here needs another `api.store.cache.FORMAT`."""
+"""The numbers in the index; a change here needs a new `api.store.cache.FORMAT`."""
 
 FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
 HIGH, LOW = ".high", ".low"
-LARGEST_EXACT = 2**53  # the largest integer up to which a double holds every one
+LARGEST_EXACT = 2**53  # a double represents every integer up to this one
 HASH = struct.Struct("<Q")
 _POSITIONS = [
     ("hash", "<u8"),

@@ -1,4 +1,4 @@
-"""The pipeline: which rows came in, which were rejected, what the tables hold."""
+"""The pipeline: which rows came in, which were rejected, what the tables contain."""
 
 import json
 from collections.abc import Sequence

@@ -11,6 +11,7 @@ LIBRARY = "abtest_lib"
 ENTRY_POINTS = ("jobs", "abtest_cli", "api", "dashboard")
 ALLOWED = {
     "contracts": {"contracts"},
+    "answers": {"answers", "contracts"},
     "registry": {"registry", "contracts"},
     "stats": {"stats"},
     "bayes": {"bayes", "stats", "contracts"},
