@@ -102,7 +102,7 @@ class NodeReader:
             if not isinstance(key, yaml.ScalarNode) or not key.value.strip():
                 raise self.fail(key, f"a key in {owner} must be a text")
             if key.value in seen:
-                raise self.fail(key, f"key '{key.value}' stands twice in {owner}")
+                raise self.fail(key, f"key '{key.value}' appears twice in {owner}")
             seen.add(key.value)
             yield key, value
 

@@ -9,8 +9,18 @@ from html import escape
 from urllib.parse import urlencode
 
 from abtest_lib import answers
+from abtest_lib.contracts.enums import Decision
 from dashboard import formatting, labels
 from dashboard.columns import Columns
+
+_BADGES: dict[str, tuple[str, str]] = {
+    Decision.SHIP: ("#00573F", "#009E73"),
+    Decision.KEEP_CONTROL: ("#004A75", "#0072B2"),
+    Decision.INCONCLUSIVE: ("#4A4A4A", "#8A8A8A"),
+    Decision.INVALID: ("#8A3A00", "#D55E00"),
+    "null": ("#4A4A4A", "#BBB"),
+}
+"""Colour of text and border of each decision's badge."""
 
 _TABLES = """
 .ab-table {width: 100%; border-collapse: collapse; font-size: .92rem; margin: 0 0 .4rem}
@@ -29,9 +39,6 @@ _TABLES = """
 .ab-scroll td {white-space: nowrap; max-width: 22rem; overflow: hidden; text-overflow: ellipsis}
 .ab-badge {display: inline-block; padding: .1rem .55rem; border-radius: 1rem; white-space: nowrap; font-size: .85rem;
   font-weight: 600; border: 1px solid; background: #fff}
-.ab-ship {color: #00573F; border-color: #009E73} .ab-keep_control {color: #004A75; border-color: #0072B2}
-.ab-inconclusive {color: #4A4A4A; border-color: #8A8A8A} .ab-invalid {color: #8A3A00; border-color: #D55E00}
-.ab-null {color: #4A4A4A; border-color: #BBB}
 .ab-lift {position: relative; display: inline-block; width: 9rem; height: 1.1rem; vertical-align: middle;
   margin-right: .6rem; background: rgba(127,127,127,.12)}
 .ab-lift i {position: absolute; top: .45rem; height: .2rem; background: #0072B2}
@@ -80,7 +87,8 @@ class _TableSize:
 
 
 _SIZES = (_TableSize("ab-few", 4, "26rem"), _TableSize("ab-some", 7, "40rem"), _TableSize("ab-many", 99, "56rem"))
-STYLE = f"<style>{_TABLES}{''.join(size.css for size in _SIZES)}</style>\n"
+_DECISIONS = "".join(f".ab-{name} {{color: {text}; border-color: {line}}}\n" for name, (text, line) in _BADGES.items())
+STYLE = f"<style>{_TABLES}{_DECISIONS}{''.join(size.css for size in _SIZES)}</style>\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Fields(dict[str, Any]):
 
 
 def parse(shape: type, answer: Response) -> Any:
-    """The content of an answer, once it has the declared shape to the last field."""
+    """Return the content of an answer after checking it against its declaration."""
     TypeAdapter(shape).validate_python(answer.json())
     return json.loads(answer.text, object_hook=Fields)
 
