@@ -41,13 +41,13 @@ class Finding:
         check: The name of the check.
         health: Its result.
         found: What the check found.
-        mend: How to fix it; empty if nothing is wrong.
+        fix: How to fix it; empty if nothing is wrong.
     """
 
     check: str
     health: Health
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(settings: Settings, lake: str | None) -> Iterator[Finding]:
@@ -102,10 +102,8 @@ def _spark_and_delta() -> Finding:
     found = f"Spark {spark}, Delta {delta}"
     if _minor(delta) in allowed:
         return Finding("Spark and Delta", Health.OK, found)
-    mend = (
-        f"Spark {_minor(spark)} wants Delta {' or '.join(allowed)}" if allowed else "Spark 3.5, 4.0 and 4.1 are tried"
-    )
-    return Finding("Spark and Delta", Health.FAILED, found, f"{mend}: install from one of the lock files in locks/")
+    fix = f"Spark {_minor(spark)} wants Delta {' or '.join(allowed)}" if allowed else "Spark 3.5, 4.0 and 4.1 are tried"
+    return Finding("Spark and Delta", Health.FAILED, found, f"{fix}: install from one of the lock files in locks/")
 
 
 def _packages() -> Finding:
@@ -132,8 +130,8 @@ def _time_zone(name: str) -> Finding:
         return Finding("time zone", Health.WARNING, f"{found}; {one_line(error)}", "the first run tries it")
     if name in names:
         return Finding("time zone", Health.OK, found)
-    mend = "set reporting_timezone to another, or update the JDK"
-    return Finding("time zone", Health.FAILED, f"{name} is not among the time zones of Java ({release})", mend)
+    fix = "set reporting_timezone to another, or update the JDK"
+    return Finding("time zone", Health.FAILED, f"{name} is not among the time zones of Java ({release})", fix)
 
 
 def _memory(driver_memory: str | None) -> Finding:
@@ -150,8 +148,8 @@ def _hadoop() -> Finding:
 
     wanted = hadoop_version()
     if wanted == "unknown":
-        mend = "hadoop-aws must be of Spark's own Hadoop version: see the distribution's documentation"
-        return Finding("Hadoop", Health.WARNING, "Spark's jars were not found next to pyspark", mend)
+        fix = "hadoop-aws must be of Spark's own Hadoop version: see the distribution's documentation"
+        return Finding("Hadoop", Health.WARNING, "Spark's jars were not found next to pyspark", fix)
     where = "here" if jars_are_fetched(uses_s3=True) else "to be fetched by the first run (560 MB)"
     return Finding("Hadoop", Health.OK, f"{wanted}; hadoop-aws {wanted} is {where}")
 
@@ -161,7 +159,7 @@ def _storage(lake: str) -> Iterator[Finding]:
     from abtest_lib.lake.compare_and_swap import compare_and_swap_file  # noqa: PLC0415
 
     name = f"_doctor_{uuid.uuid4().hex}.txt"
-    mend = "give the run the right to list, read, write and delete there" + (
+    fix = "give the run the right to list, read, write and delete there" + (
         " (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)" if is_s3(lake) else ""
     )
     try:
@@ -169,10 +167,10 @@ def _storage(lake: str) -> Iterator[Finding]:
         tag = file.create("first")
         read = file.read()
     except AbtestError as error:
-        yield Finding("storage", Health.FAILED, one_line(error), mend)
+        yield Finding("storage", Health.FAILED, one_line(error), fix)
         return
     if tag is None or read is None or read[0] != "first":
-        yield Finding("storage", Health.FAILED, "what was written cannot be read back", mend)
+        yield Finding("storage", Health.FAILED, "a written file cannot be read back", fix)
         return
     yield Finding("storage", Health.OK, "can be listed, read and written")
     try:
@@ -186,15 +184,15 @@ def _storage(lake: str) -> Iterator[Finding]:
     if folder is not None:
         free = shutil.disk_usage(folder).free
         is_enough = free >= _LEAST_FREE
-        mend = "" if is_enough else "free some space: a run needs about three times the size of its input"
-        yield Finding("disk", Health.OK if is_enough else Health.WARNING, f"{free / 2**30:.0f} GiB free", mend)
+        fix = "" if is_enough else "free some space: a run needs about three times the size of its input"
+        yield Finding("disk", Health.OK if is_enough else Health.WARNING, f"{free / 2**30:.0f} GiB free", fix)
 
 
 def _conditional(is_kept: bool) -> Finding:  # noqa: FBT001  the outcome of a try
     if is_kept:
         return Finding("conditional write", Health.OK, "a second writer is refused")
-    mend = "this store overwrites what another has just written: nothing keeps two pipelines apart there; use another"
-    return Finding("conditional write", Health.FAILED, "a second writer was let in", mend)
+    fix = "this store overwrites the file of another writer: nothing keeps two pipelines apart there; use another store"
+    return Finding("conditional write", Health.FAILED, "a second writer was accepted", fix)
 
 
 def _clock(lake: str, name: str) -> Finding:
@@ -227,8 +225,8 @@ def _table(contract: TableContract, lake: str) -> Finding:
     except TableNotFoundError:
         return Finding(check, Health.WARNING, "not there yet", "abtest run makes it")
     except Exception as error:  # noqa: BLE001  after any error of delta-rs the table is unreadable
-        mend = "its log is damaged or out of reach: restore the file from a copy, or rebuild with --full-refresh"
-        return Finding(check, Health.FAILED, one_line(error, 160), mend)
+        fix = "its log is damaged or cannot be read: restore the file from a copy, or rebuild with --full-refresh"
+        return Finding(check, Health.FAILED, one_line(error, 160), fix)
     return _features(check, contract, table.version(), set(table.protocol().reader_features or ()))
 
 
@@ -237,8 +235,8 @@ def _features(check: str, contract: TableContract, number: int, features: set[st
     wrong = sorted(features & (_FORBIDDEN - ({"deletionVectors"} if allows else set())))
     if not wrong:
         return Finding(check, Health.OK, f"version {number}")
-    mend = f"ALTER TABLE … DROP FEATURE {wrong[0]}, or rebuild with --full-refresh: readers without a JVM fail on it"
-    return Finding(check, Health.FAILED, f"version {number} needs {', '.join(wrong)}", mend)
+    fix = f"ALTER TABLE … DROP FEATURE {wrong[0]}, or rebuild with --full-refresh: readers without a JVM fail on it"
+    return Finding(check, Health.FAILED, f"version {number} needs {', '.join(wrong)}", fix)
 
 
 def _installed(name: str) -> str | None:

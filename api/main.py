@@ -17,10 +17,10 @@ from starlette.responses import RedirectResponse, Response
 
 from abtest_lib import __version__, answers
 from api.http import errors
+from api.http.fast_result import FastResultMiddleware
 from api.http.logs import configure_logs
 from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
-from api.http.result_lane import ResultLane
 from api.routes import experiments, lake, plan
 from api.settings import ApiSettings, load_api_settings
 from api.store.service import Service
@@ -75,7 +75,7 @@ async def _to_docs(request: Request) -> Response:
 def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
     """Add the middleware; the last one added is the outermost."""
     route = next(route for route in experiments.router.routes if route.name == "result")  # type: ignore[attr-defined]
-    app.add_middleware(ResultLane, service=app.state.service, route=route)
+    app.add_middleware(FastResultMiddleware, service=app.state.service, route=route)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4)
     app.add_middleware(RequestMiddleware, settings=settings, metrics=app.state.metrics)
     if settings.cors_origins:

@@ -15,8 +15,8 @@ from abtest_lib.errors import UsageError
 from abtest_lib.registry import Experiment as Declared
 from api import examples
 from api.http.errors import no_data
+from api.http.fast_result import Found, find, result_reply
 from api.http.responses import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
-from api.http.result_lane import Found, find, result_reply
 from api.routes import serializers
 from api.routes.density import posterior_variant
 from api.routes.listing import ListQuery, list_experiments

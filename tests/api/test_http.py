@@ -48,7 +48,7 @@ def test_another_registry_gives_other_entity_tags(lake: Path, tmp_path: Path) ->
 @pytest.mark.parametrize("path", ["search|ranking", "search%2Franking", "lonely", "nothing", "%00"])
 @pytest.mark.parametrize("query", ["", "day=2021-08-01", "day=2021-08-02", "day=2021-02-31"])
 def test_the_fast_lane_answers_like_the_route(client: TestClient, path: str, query: str) -> None:
-    """An additional unknown parameter sends a request to the route instead of the lane."""
+    """An additional unknown parameter sends a request to the route instead of the middleware."""
     answers = [client.get(f"/experiment/{path}/result?{given}") for given in (query, query + "&further=1")]
     contents = [answer.json() for answer in answers]
     for content in contents:

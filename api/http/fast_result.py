@@ -1,7 +1,7 @@
 """Look up what a client asks for, and answer requests for results before they reach FastAPI.
 
-FastAPI spends more on routing, dependencies and wrappers than the answer itself costs. `ResultLane` answers well-formed
-requests for a result; every other request goes on to the routes, which give the same answers.
+FastAPI spends more on routing, dependencies and wrappers than the answer itself costs. `FastResultMiddleware`
+answers well-formed requests for a result; every other request goes on to the routes, which give the same answers.
 """
 
 import re
@@ -58,7 +58,7 @@ def result_reply(request: Request, written: str, found: Found) -> Response:
     return reply(request, snapshot, result(written, day, content, version, snapshot.release()))
 
 
-class ResultLane:
+class FastResultMiddleware:
     """Middleware that answers requests for results; see the module.
 
     Args:
