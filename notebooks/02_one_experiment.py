@@ -13,7 +13,7 @@ import numpy as np
 from deltalake import DeltaTable
 
 from abtest_lib.bayes.export import conversion_draws
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.plots import lift_figure, posterior_figure
 from abtest_lib.bayes.priors import prior_by_name
@@ -109,7 +109,7 @@ print(f"chi-square: p = {float(independence(purchases[0], users[0]).p_value):.4g
 
 arm_counts = tuple(Arm(row["variant_id"], row["users"], row["purchases"]) for row in arms)
 group = Group("to_date", day.isoformat(), name, "purchase", arm_counts, control_id=verdict["control_id"])
-draws = conversion_draws(group, Plan("exact", prior_by_name("exponential"), seed=1))
+draws = conversion_draws(group, FitConfig("exact", prior_by_name("exponential"), seed=1))
 best = np.argmax(np.stack([draws[arm] for arm in names]), axis=0)
 for place, arm in enumerate(names):
     print(f"{arm}: best with probability {(best == place).mean():.1%}")

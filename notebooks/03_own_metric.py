@@ -14,7 +14,7 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.config import load_settings
@@ -75,7 +75,7 @@ groups = [
     )
     for name, rows in ordered.items()
 ]  # fmt: skip
-for posterior in fit_groups(groups, Plan("exact", prior_by_name("exponential"), seed=1)):
+for posterior in fit_groups(groups, FitConfig("exact", prior_by_name("exponential"), seed=1)):
     rows = ordered[posterior.group.experiment_name]
     users, converted = (np.array([[getattr(row, key) for row in rows]], dtype=float) for key in ("users", "converted"))
     compared = compare_arms(users, converted, np.array([0]))

@@ -1,8 +1,8 @@
-"""Did the chains mix? Rank-normalised split R-hat, bulk and tail effective sample size, for many quantities at once.
+"""Convergence of chains: rank-normalised split R-hat, bulk and tail effective sample size, many quantities at once.
 
 Definitions: Vehtari, Gelman, Simpson, Carpenter and Bürkner, "Rank-normalization, folding, and localization: an
 improved R-hat for assessing convergence of MCMC", Bayesian Analysis 16 (2021). ArviZ computes the same numbers one
-quantity at a time; here every array has the shape (quantities, chains, draws), and ArviZ is the tests' oracle.
+quantity at a time; here every array has the shape (quantities, chains, draws), and the tests compare with ArviZ.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Diagnostics:
 
     @property
     def problem(self) -> str | None:
-        """What disqualifies the draws, or None.
+        """Why the draws cannot be used, or None.
 
         Examples:
             >>> Diagnostics(r_hat=1.2, ess_bulk=900.0, ess_tail=800.0, divergences=0, chains=4).problem
@@ -80,9 +80,9 @@ def split_chains(draws: Floats) -> Floats:
 
 
 def order_of(draws: Floats) -> NDArray[np.int64]:
-    """The positions of each quantity's draws over all chains, ascending, shape (quantities, chains * draws).
+    """Return the order of each quantity's draws over all chains, shape (quantities, chains * draws).
 
-    `argsort` takes eight times as long as `sort`. So the positions ride along in the lowest bits of the numbers,
+    `argsort` takes eight times as long as `sort`. So the positions are stored in the lowest bits of the numbers,
     where they can only reorder draws that agree to some twelve digits.
     """
     flat = np.ascontiguousarray(draws.reshape(draws.shape[0], -1))
@@ -98,7 +98,7 @@ def rank_normalise(draws: Floats, order: NDArray[np.int64]) -> Floats:
 
     Args:
         draws: Shape (quantities, chains, draws).
-        order: What `order_of` gives for them.
+        order: The result of `order_of` for them.
 
     Returns:
         The scores, of the shape of `draws`.
@@ -118,7 +118,7 @@ def rank_normalise(draws: Floats, order: NDArray[np.int64]) -> Floats:
 
 @lru_cache(maxsize=8)
 def _normal_scores(count: int) -> Floats:
-    """Normal scores by twice the rank counted from zero, because an average rank may end in a half."""
+    """Return normal scores by twice the rank, counted from zero: an average rank can end in a half."""
     ranks = 1.0 + np.arange(2 * count - 1) / 2.0
     return np.asarray(special.ndtri((ranks - 0.375) / (count + 0.25)), dtype=np.float64)
 
@@ -129,7 +129,7 @@ def _folded(halves: Floats, order: NDArray[np.int64]) -> Floats:
 
 
 def _quantile(halves: Floats, order: NDArray[np.int64], probability: float) -> Floats:
-    """A linearly interpolated quantile of every quantity, shape (quantities,)."""
+    """Interpolate a quantile linearly, one per quantity, shape (quantities,)."""
     position = probability * (order.shape[1] - 1)
     below = int(position)
     flat = halves.reshape(halves.shape[0], -1)
@@ -138,7 +138,7 @@ def _quantile(halves: Floats, order: NDArray[np.int64], probability: float) -> F
 
 
 def plain_r_hat(chains: Floats) -> Floats:
-    """Gelman and Rubin's ratio of the pooled to the within-chain standard deviation, shape (quantities,)."""
+    """Return Gelman and Rubin's ratio of pooled to within-chain standard deviation, shape (quantities,)."""
     count = chains.shape[-1]
     within = chains.var(axis=-1, ddof=1).mean(axis=1)
     between = count * chains.mean(axis=-1).var(axis=1, ddof=1)
@@ -146,7 +146,7 @@ def plain_r_hat(chains: Floats) -> Floats:
 
 
 def effective_sample_size(chains: Floats) -> Floats:
-    """Effective sample size by Geyer's initial monotone sequence.
+    """Estimate effective sample sizes by Geyer's initial monotone sequence.
 
     Args:
         chains: Shape (quantities, chains, draws), chains already split.
@@ -158,7 +158,7 @@ def effective_sample_size(chains: Floats) -> Floats:
     total = chain_count * count
     autocorrelation = _autocorrelation(chains)
     pairs = autocorrelation[:, 0 : count - count % 2 : 2] + autocorrelation[:, 1::2][:, : count // 2]
-    # As ArviZ and Stan: the last three lags stand on too few draws.
+    # As ArviZ and Stan: the last three lags rest on too few draws.
     pairs = pairs[:, : max((count - 3) // 2, 1)]
     alive = np.minimum.accumulate(pairs > 0.0, axis=1)
     alive[:, 0] = True
@@ -171,7 +171,7 @@ def effective_sample_size(chains: Floats) -> Floats:
 
 
 def _autocorrelation(chains: Floats) -> Floats:
-    """The combined autocorrelation of all chains, shape (quantities, draws)."""
+    """Return the combined autocorrelation of all chains, shape (quantities, draws)."""
     count = chains.shape[-1]
     centred = chains - chains.mean(axis=-1, keepdims=True)
     size = fft.next_fast_len(2 * count, real=True)

@@ -2,7 +2,7 @@
 
 NumPy's gamma generator is some thirty times faster on a CPU than `jax.random.beta`. A Beta variable is a ratio of
 gammas, and the logarithms of the two are kept: with no purchases among twenty million users θ underflows and arms
-would tie at zero, while log θ still tells them apart.
+would tie at zero, while log θ still distinguishes them.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class ConversionDraws:
     """Joint posterior draws of the conversions of one group.
 
     Attributes:
-        log_odds: Logarithm of θ / (1 - θ), shape (arms, draws); tells apart what rounds to 0 or 1 as a proportion.
+        log_odds: Logarithm of θ / (1 - θ), shape (arms, draws); distinguishes proportions that round to 0 or 1.
     """
 
     log_odds: Floats
@@ -61,7 +61,7 @@ def draw_conversions(
 
 
 def _log_gamma_draws(shape: Floats, generator: np.random.Generator) -> Floats:
-    """Logarithms of Gamma(shape, 1) draws. Below one, Gamma(a) = Gamma(a + 1) · U^(1/a), which cannot underflow."""
+    """Draw logarithms of Gamma(shape, 1). Below one, Gamma(a) = Gamma(a + 1) · U^(1/a) cannot underflow."""
     is_small = shape < 1.0
     if not is_small.any():
         return np.asarray(np.log(generator.standard_gamma(shape)), dtype=np.float64)

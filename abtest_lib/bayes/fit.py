@@ -1,4 +1,4 @@
-"""Fit groups: validate, draw with the configured engine, check, refit what failed with the other one, summarise."""
+"""Fit groups: validate, draw with the configured engine, check, refit failures with the other engine, summarise."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -10,7 +10,7 @@ from abtest_lib.bayes.draws import ConversionDraws, draw_conversions
 from abtest_lib.bayes.engines.engine import ENGINE_NAMES, Counts, Engine, HyperDraws, Nodes, other_engine
 from abtest_lib.bayes.engines.exact import DRAWS, ExactEngine
 from abtest_lib.bayes.engines.mcmc import McmcEngine
-from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
+from abtest_lib.bayes.fit_config import FitConfig, GroupDraws, counts_of
 from abtest_lib.bayes.groups import Group
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import FixedPrior
@@ -18,88 +18,89 @@ from abtest_lib.bayes.results import failed, posterior_of
 from abtest_lib.errors import one_line
 
 _GROUPS_AT_ONCE = 256
-"""Bounds memory: some 100 MB of draws of the hyperparameters are held at a time, however many groups there are."""
+"""Limits memory to some 100 MB of hyperparameter draws, however many groups there are."""
 
 
-def fit_groups(groups: Iterable[Group], plan: Plan) -> Iterator[GroupPosterior]:
+def fit_groups(groups: Iterable[Group], config: FitConfig) -> Iterator[GroupPosterior]:
     """Fit any number of groups, some hundreds at a time.
 
     Args:
-        groups: What to fit; one that cannot be fitted is marked and the others finish.
-        plan: How.
+        groups: The groups; one that cannot be fitted is marked as failed and the others finish.
+        config: How to fit.
 
     Yields:
-        One result for each group, in the order of the groups. A result depends on the group, the plan and the model's
+        One result for each group, in the order of the groups. A result depends on the group, `config` and the model's
         version, not on the other groups.
 
     Examples:
         >>> from abtest_lib.bayes.groups import Arm
-        >>> from abtest_lib.bayes.fit_config import Plan
+        >>> from abtest_lib.bayes.fit_config import FitConfig
         >>> from abtest_lib.bayes.priors import prior_by_name
         >>> arms = (Arm("A", users=1000, purchases=100), Arm("B", users=1000, purchases=150))
         >>> group = Group("to_date", "2021-08-01", "search/x", "purchase", arms, control_id="A")
-        >>> (result,) = fit_groups([group], Plan("exact", prior_by_name("flat"), seed=1))
+        >>> (result,) = fit_groups([group], FitConfig("exact", prior_by_name("flat"), seed=1))
         >>> result.status, round(result.arms[1].numbers.conversion_mean, 6)
         ('ok', 0.150699)
     """
     pending = iter(groups)
     while chunk := list(islice(pending, _GROUPS_AT_ONCE)):
-        yield from _fit_chunk(chunk, plan)
+        yield from _fit_chunk(chunk, config)
 
 
-def _fit_chunk(groups: list[Group], plan: Plan) -> list[GroupPosterior]:
+def _fit_chunk(groups: list[Group], config: FitConfig) -> list[GroupPosterior]:
     results = {
-        position: failed(group, plan, reason) for position, group in enumerate(groups) if (reason := group.problem)
+        position: failed(group, config, reason) for position, group in enumerate(groups) if (reason := group.problem)
     }
     positions = [position for position in range(len(groups)) if position not in results]
     valid = [groups[position] for position in positions]
-    results |= zip(positions, _fit_valid(valid, plan), strict=True)
+    results |= zip(positions, _fit_valid(valid, config), strict=True)
     return [results[position] for position in range(len(groups))]
 
 
-def _fit_valid(groups: list[Group], plan: Plan) -> list[GroupPosterior]:
-    first = draw_groups(groups, plan)
+def _fit_valid(groups: list[Group], config: FitConfig) -> list[GroupPosterior]:
+    first = draw_groups(groups, config)
     again = [row for row, draws in enumerate(first) if _problem(draws)]
-    second = dict.fromkeys(again, "") | _refit(groups, again, plan)
+    second = dict.fromkeys(again, "") | _refit(groups, again, config)
     return [
-        _result(group, plan, draws, second.get(row))
+        _result(group, config, draws, second.get(row))
         for row, (group, draws) in enumerate(zip(groups, first, strict=True))
     ]
 
 
-def _refit(groups: list[Group], rows: list[int], plan: Plan) -> dict[int, GroupDraws | str]:
-    if not rows or isinstance(plan.prior, FixedPrior):
+def _refit(groups: list[Group], rows: list[int], config: FitConfig) -> dict[int, GroupDraws | str]:
+    if not rows or isinstance(config.prior, FixedPrior):
         return {}
-    other = Plan(other_engine(plan.engine), plan.prior, plan.seed)
+    other = FitConfig(other_engine(config.engine), config.prior, config.seed)
     return dict(zip(rows, draw_groups([groups[row] for row in rows], other), strict=True))
 
 
-def draw_groups(groups: list[Group], plan: Plan) -> list[GroupDraws | str]:
+def draw_groups(groups: list[Group], config: FitConfig) -> list[GroupDraws | str]:
     """Draw the posterior of valid groups with one engine.
 
     Args:
         groups: Groups without a `problem`.
-        plan: How.
+        config: How to fit.
 
     Returns:
         The draws of every group, or the text of the error that it caused.
     """
-    counts = [counts_of(group, plan.seed) for group in groups]
+    counts = [counts_of(group, config.seed) for group in groups]
     return [
-        _draws(group, hyper, plan.effective_engine) for group, hyper in zip(counts, _hyper(counts, plan), strict=True)
+        _draws(group, hyper, config.effective_engine)
+        for group, hyper in zip(counts, _hyper(counts, config), strict=True)
     ]
 
 
-def _hyper(counts: list[Counts], plan: Plan) -> list[HyperDraws | str]:
-    if isinstance(plan.prior, FixedPrior):
-        return [_fixed(plan.prior)] * len(counts)
-    engine: Engine = McmcEngine() if plan.engine == "mcmc" else ExactEngine()
+def _hyper(counts: list[Counts], config: FitConfig) -> list[HyperDraws | str]:
+    if isinstance(config.prior, FixedPrior):
+        return [_fixed(config.prior)] * len(counts)
+    engine: Engine = McmcEngine() if config.engine == "mcmc" else ExactEngine()
     try:
-        return list(engine.draw(counts, plan.prior))
-    except Exception as error:  # noqa: BLE001  whatever one group does to its batch, the others must finish
+        return list(engine.draw(counts, config.prior))
+    except Exception as error:  # noqa: BLE001  one group must not stop the others of its batch
         if len(counts) == 1:
             return [f"the engine failed with {one_line(error)}"]
-        return [draws for group in counts for draws in _hyper([group], plan)]
+        return [draws for group in counts for draws in _hyper([group], config)]
 
 
 def _fixed(prior: FixedPrior) -> HyperDraws:
@@ -110,7 +111,7 @@ def _fixed(prior: FixedPrior) -> HyperDraws:
 def _draws(counts: Counts, hyper: HyperDraws | str, engine: str) -> GroupDraws | str:
     if isinstance(hyper, str):
         return hyper
-    # Engines get different streams: with the same one they would seem to agree better than they do.
+    # The engines use different random streams: with the same one they would seem to agree better than they do.
     generator = np.random.default_rng((counts.seed, 2 + ENGINE_NAMES.index(engine)))
     try:
         conversions = draw_conversions(
@@ -134,12 +135,14 @@ def _problem(draws: GroupDraws | str) -> str | None:
     return draws if isinstance(draws, str) else draws.problem
 
 
-def _result(group: Group, plan: Plan, first: GroupDraws | str, second: GroupDraws | str | None) -> GroupPosterior:
+def _result(
+    group: Group, config: FitConfig, first: GroupDraws | str, second: GroupDraws | str | None
+) -> GroupPosterior:
     problem = _problem(first)
     if isinstance(first, GroupDraws) and problem is None:
-        return posterior_of(group, plan, first)
-    reason = f"{plan.effective_engine}: {problem}"
+        return posterior_of(group, config, first)
+    reason = f"{config.effective_engine}: {problem}"
     if isinstance(second, GroupDraws) and second.problem is None:
-        return posterior_of(group, plan, second, reason=f"{reason}; fitted again by {second.engine}")
-    other = f"; {other_engine(plan.engine)}: {_problem(second)}" if second else ""
-    return failed(group, plan, reason + other)
+        return posterior_of(group, config, second, reason=f"{reason}; fitted again by {second.engine}")
+    other = f"; {other_engine(config.engine)}: {_problem(second)}" if second else ""
+    return failed(group, config, reason + other)

@@ -1,4 +1,4 @@
-"""How a fit is to be made, and what it draws."""
+"""The settings of a fit, and the draws it makes."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ from abtest_lib.bayes.priors import FixedPrior, Prior
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How to fit.
+class FitConfig:
+    """The settings of a fit.
 
     Attributes:
         engine: `mcmc` or `exact`; ignored by a fixed prior, which leaves nothing to integrate.
         prior: The prior.
-        seed: The configured seed; every group's own is derived from it.
+        seed: The configured seed; the seed of every group is derived from it.
     """
 
     engine: str
@@ -31,19 +31,19 @@ class Plan:
 
     @property
     def effective_engine(self) -> str:
-        """The engine that will be named in results: with a fixed prior every posterior is exact."""
+        """The engine named in results: with a fixed prior every posterior is exact."""
         return "exact" if isinstance(self.prior, FixedPrior) else self.engine
 
 
 @dataclass(frozen=True, slots=True)
 class GroupDraws:
-    """Everything that was drawn for one group, arms in the order of `Group.fitted_arms`.
+    """The draws of one group, arms in the order of `Group.fitted_arms`.
 
     Attributes:
         hyper: Draws of (α, β).
-        conversions: Draws of θ, one for each of (α, β).
+        conversions: Draws of θ, one per draw of (α, β).
         diagnostics: How the chains mixed; None where draws are independent.
-        engine: The engine that drew.
+        engine: The engine that made them.
     """
 
     hyper: HyperDraws
@@ -53,7 +53,7 @@ class GroupDraws:
 
     @property
     def problem(self) -> str | None:
-        """Why the draws must not be believed, or None."""
+        """Why the draws cannot be used, or None."""
         if self.hyper.problem is not None:
             return self.hyper.problem
         if not np.isfinite(self.conversions.log_odds).all():
@@ -62,7 +62,7 @@ class GroupDraws:
 
 
 def counts_of(group: Group, seed: int) -> Counts:
-    """The counts of a valid group's fitted arms as arrays, with the seed that the configured one gives the group."""
+    """Return the counts of a valid group's fitted arms as arrays, with the seed of the group."""
     arms = group.fitted_arms
     purchases, users = ([getattr(arm, name) for arm in arms] for name in ("purchases", "users"))
     return Counts(np.array(purchases, dtype=np.float64), np.array(users, dtype=np.float64), group.seed(seed))

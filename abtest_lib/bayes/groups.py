@@ -1,4 +1,4 @@
-"""What a fit is asked for: the counts of one group, its identity, its seed, and whether it can be fitted at all."""
+"""Groups to fit: counts, identity and seed, and whether they can be fitted."""
 
 import hashlib
 from collections import Counter
@@ -10,7 +10,7 @@ from abtest_lib.errors import one_line
 
 MIN_ARMS = 2
 MAX_ARMS = 128
-"""More arms than any real experiment; a thousand is a mistake in the input and would cost minutes."""
+"""More than any real experiment has; a thousand arms are a mistake in the input and would take minutes."""
 
 SEED_DIGITS = 15
 """Hexadecimal digits of the hash that make a seed: the most that fit a signed 64-bit integer."""
@@ -21,7 +21,7 @@ MAX_COUNT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """The counts of one arm, as they came.
+    """The counts of one arm, not yet validated.
 
     Attributes:
         variant_id: The variant, any text.
@@ -55,7 +55,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Group:
-    """One experiment on one day: what is fitted together.
+    """One experiment on one day; its arms are fitted together.
 
     Attributes:
         window: `day` or `to_date`.
@@ -63,7 +63,7 @@ class Group:
         experiment_name: The experiment, any text.
         metric: `purchase`.
         arms: The arms in any order, without fallback variants.
-        control_id: The variant compared with; None, or a variant without users, where there is nothing to compare with.
+        control_id: The control; None, or a variant without users, where there is nothing to compare with.
     """
 
     window: str
@@ -75,7 +75,7 @@ class Group:
 
     @cached_property
     def fitted_arms(self) -> tuple[Arm, ...]:
-        """The arms with users, by counts and only then by name: relabelling the arms relabels the result."""
+        """The arms with users, ordered by counts, then by name: relabelling the arms relabels the result."""
         with_users = (arm for arm in self.arms if arm.users)
         return tuple(sorted(with_users, key=lambda arm: (arm.users, arm.purchases, arm.variant_id)))
 
@@ -99,13 +99,13 @@ class Group:
         return None
 
     def seed(self, base: int) -> int:
-        """The group's own seed: a hash of its identity, so that batches, partitions and executors change nothing.
+        """Return the group's seed, a hash of its identity: batches, partitions and executors change nothing.
 
         Args:
             base: The configured seed.
 
         Returns:
-            A number below 2⁶⁰. The pipeline computes the same in SQL to see which groups it need not fit again.
+            A number below 2⁶⁰. The pipeline computes the same in SQL to find the groups that need no new fit.
 
         Examples:
             >>> 0 <= Group("day", "2021-08-01", "search/x", "purchase", ()).seed(7) < 2**60

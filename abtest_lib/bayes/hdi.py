@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 
 
 def highest_density_interval(sorted_draws: Floats, mass: float = 0.95) -> tuple[Floats, Floats]:
-    """The narrowest interval that holds a share of the draws (Hyndman 1996; ArviZ gives the same, one at a time).
+    """Find the narrowest interval that holds a share of the draws (Hyndman 1996; ArviZ gives the same).
 
     Args:
         sorted_draws: Shape (quantities, draws), ascending.

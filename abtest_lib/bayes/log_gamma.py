@@ -1,4 +1,4 @@
-"""The logarithm of the rising factorial, with its derivative: all that a Beta-Binomial likelihood needs.
+"""The logarithm of the rising factorial and its derivative, as a Beta-Binomial likelihood needs them.
 
 `jax.scipy.special.gammaln` evaluates several branches, reflection included, for every element, and its derivative
 as many again. Arguments here are positive, so one shifted Stirling series gives value and derivative together
@@ -20,7 +20,7 @@ _DIGAMMA_SERIES = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1
 
 
 def log_gamma_and_digamma(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The log-gamma function and its derivative at positive numbers.
+    """Compute the log-gamma function and its derivative at positive numbers.
 
     Args:
         x: Positive numbers of any shape, float64.
@@ -51,7 +51,7 @@ def _horner(coefficients: tuple[float, ...], x: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def log_rising(x: jax.Array, n: jax.Array) -> jax.Array:
-    """The logarithm of the rising factorial x (x + 1) ⋯ (x + n - 1) = Γ(x + n) / Γ(x).
+    """Compute the logarithm of the rising factorial x (x + 1) ⋯ (x + n - 1) = Γ(x + n) / Γ(x).
 
     Args:
         x: Positive numbers, float64.

@@ -1,4 +1,4 @@
-"""Where the posterior of (logit mean, log concentration) peaks and how wide it is, for many groups at once.
+"""Mode and scale of the posterior of (logit mean, log concentration), for many groups at once.
 
 The same density as `models.conversion_model`, written a second time with its first and second derivatives: engine
 `exact` shares no code with the sampler, so that their agreement means something. Writing α = κm, β = κ(1 - m),
@@ -21,11 +21,11 @@ _STEPS = 60
 _LONGEST_STEP = 2.0
 _CONVERGED = 1e-6
 _MIN_PRECISION = 0.02
-"""Flat or convex directions are treated as if their standard deviation were seven."""
+"""Flat or convex directions get a standard deviation of seven."""
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
+class PosteriorMode:
     """Mode and scale of each group's posterior.
 
     Attributes:
@@ -38,8 +38,8 @@ class Peak:
     scale: Floats
 
 
-def find_peaks(purchases: Floats, users: Floats, rate: float) -> Peak:
-    """Climb to the mode by damped Newton steps.
+def find_modes(purchases: Floats, users: Floats, rate: float) -> PosteriorMode:
+    """Find the modes by damped Newton steps.
 
     Args:
         purchases: Shape (groups, arms).
@@ -47,19 +47,19 @@ def find_peaks(purchases: Floats, users: Floats, rate: float) -> Peak:
         rate: The rate of the exponential priors.
 
     Returns:
-        Modes and scales. A group's do not depend on the other groups.
+        Modes and scales; those of a group do not depend on the other groups.
     """
     pooled = (purchases.sum(axis=1) + 0.5) / (users.sum(axis=1) + 1.0)
     position = np.stack([np.log(pooled) - np.log1p(-pooled), np.full(len(pooled), np.log(2.0 / rate))], axis=1)
-    climbing = np.arange(len(position))
+    unfinished = np.arange(len(position))
     for _ in range(_STEPS):
-        moved = _step(position[climbing], purchases[climbing], users[climbing], rate)
-        distance = np.abs(moved - position[climbing]).max(axis=1)
-        position[climbing] = moved
-        climbing = climbing[distance > _CONVERGED]
-        if not climbing.size:
+        moved = _step(position[unfinished], purchases[unfinished], users[unfinished], rate)
+        distance = np.abs(moved - position[unfinished]).max(axis=1)
+        position[unfinished] = moved
+        unfinished = unfinished[distance > _CONVERGED]
+        if not unfinished.size:
             break
-    return Peak(position, _scale(_derivatives(position, purchases, users, rate)[1]))
+    return PosteriorMode(position, _scale(_derivatives(position, purchases, users, rate)[1]))
 
 
 def _step(position: Floats, purchases: Floats, users: Floats, rate: float) -> Floats:
@@ -83,19 +83,19 @@ def _density(position: Floats, purchases: Floats, users: Floats, rate: float) ->
 
 
 def log_rising(a: Floats, n: Floats) -> Floats:
-    """R(a, n) = log Γ(a + n) - log Γ(a), broadcast."""
+    """Compute R(a, n) = log Γ(a + n) - log Γ(a), broadcast."""
     return np.asarray(gammaln(a + n) - gammaln(a), dtype=np.float64)
 
 
 def log_prior(t: Floats, s: Floats, rate: float) -> Floats:
-    """The log prior density of logit mean `t` and log concentration `s`, up to a constant, broadcast."""
+    """Compute the log prior density of logit mean `t` and log concentration `s`, up to a constant, broadcast."""
     size = np.abs(t)
     log_spread = -size - 2.0 * np.log1p(np.exp(-size))  # log m + log(1 - m), the same for t and -t
     return np.asarray(2.0 * s - rate * np.exp(s) + log_spread, dtype=np.float64)
 
 
 def _derivatives(position: Floats, purchases: Floats, users: Floats, rate: float) -> tuple[Floats, Floats]:
-    """Gradient, shape (groups, 2), and Hessian as its entries tt, ts, ss, shape (groups, 3)."""
+    """Compute the gradient, shape (groups, 2), and the Hessian as its entries tt, ts, ss, shape (groups, 3)."""
     t, s = position[:, 0], position[:, 1]
     kappa, m = np.exp(s), expit(t)
     alpha, beta = kappa * m, kappa * expit(-t)
@@ -113,7 +113,7 @@ def _derivatives(position: Floats, purchases: Floats, users: Floats, rate: float
 
 
 def _slopes(a: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """First and second derivative of Σ_v R(a, n_v) in a; the trigamma function is Hurwitz's ζ(2, a)."""
+    """Compute the first and second derivative of Σ_v R(a, n_v) in a; the trigamma function is Hurwitz's ζ(2, a)."""
     column = a[:, None]
     first = digamma(column + n) - digamma(column)
     second = zeta(2.0, column + n) - zeta(2.0, column)
@@ -121,7 +121,7 @@ def _slopes(a: Floats, n: Floats) -> tuple[Floats, Floats]:
 
 
 def _scale(hessian: Floats) -> Floats:
-    """A triangular root of the inverse precision; precisions below the floor are raised to it."""
+    """Return a triangular root of the inverse precision; precisions below the floor are raised to it."""
     tt, ts, ss = -hessian.T
     tt = np.maximum(tt, _MIN_PRECISION)
     # Eliminating t leaves the marginal precision of s; a root in this order keeps log κ a function of one coordinate.

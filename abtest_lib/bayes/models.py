@@ -1,6 +1,6 @@
 """The model of one experiment's conversions.
 
-    α, β         ~  Exponential(rate)                      what arms of this experiment have in common
+    α, β         ~  Exponential(rate)                      shared by the arms of this experiment
     θ_v          ~  Beta(α, β)                             conversion of arm v
     purchases_v  ~  Binomial(users_v, θ_v)                 what was counted
 
@@ -30,17 +30,17 @@ class BetaBinomial(dist.BetaBinomial):  # type: ignore[misc]  # numpyro has no t
     """NumPyro's Beta-Binomial without the binomial coefficient, a constant, and with cheaper special functions."""
 
     def log_prob(self, value: jax.Array) -> jax.Array:
-        """The log-likelihood of `value` successes, up to a constant; zero where there were no trials."""
+        """Compute the log-likelihood of `value` successes, up to a constant; zero without trials."""
         alpha, beta, trials = self.concentration1, self.concentration0, self.total_count
         successes, failures = log_rising(alpha, value), log_rising(beta, trials - value)
         return successes + failures - log_rising(alpha + beta, trials)
 
 
 def conversion_model(purchases: jax.Array, users: jax.Array, rate: jax.Array) -> None:
-    """The model above as a NumPyro program.
+    """Define the model above as a NumPyro program.
 
     Args:
-        purchases: Purchases by arm, shape (arms,), float64. An arm that only fills up a shape has zero in both.
+        purchases: Purchases by arm, shape (arms,), float64. An arm that only pads the shape has zero in both.
         users: Users by arm, shape (arms,), float64.
         rate: The rate of the exponential priors, a scalar.
     """
@@ -53,7 +53,7 @@ def conversion_model(purchases: jax.Array, users: jax.Array, rate: jax.Array) ->
 
 
 def beta_parameters(logit_mean: jax.Array, log_concentration: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The Beta parameters (α, β) of a mean and a concentration.
+    """Return the Beta parameters (α, β) of a mean and a concentration.
 
     Args:
         logit_mean: The logarithm of the mean's odds, any shape.
@@ -67,7 +67,7 @@ def beta_parameters(logit_mean: jax.Array, log_concentration: jax.Array) -> tupl
 
 
 def log_posterior(position: dict[str, jax.Array], purchases: jax.Array, users: jax.Array, rate: jax.Array) -> jax.Array:
-    """The unnormalised log posterior density of (logit mean, log concentration), what both engines work on.
+    """Compute the unnormalised log posterior density of (logit mean, log concentration).
 
     Args:
         position: `logit_mean` and `log_concentration`, scalars.

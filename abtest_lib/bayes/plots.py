@@ -13,16 +13,16 @@ from abtest_lib.errors import StatisticsError, one_line
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Okabe and Ito's colours, which people with any kind of colour vision tell apart.
+# Okabe and Ito's colours, which people with any kind of colour vision can distinguish.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 _POINTS = 256
 
 
 def posterior_figure(draws: Mapping[str, Floats], title: str = "Conversion") -> "Figure":
-    """The posterior density of every arm's conversion, with its 95 % highest-density interval below.
+    """Draw the posterior density of every arm's conversion, with its 95 % highest-density interval below.
 
     Args:
-        draws: Variant to draws of its conversion, a proportion, as `explore.conversion_draws` gives them.
+        draws: Variant to draws of its conversion, a proportion, as from `export.conversion_draws`.
         title: The figure's title.
 
     Returns:
@@ -35,7 +35,7 @@ def posterior_figure(draws: Mapping[str, Floats], title: str = "Conversion") -> 
 
 
 def lift_figure(draws: Mapping[str, Floats], control: str, title: str = "Lift over control") -> "Figure":
-    """The posterior density of every other arm's relative lift over control.
+    """Draw the posterior density of every other arm's relative lift over control.
 
     Args:
         draws: As in `posterior_figure`.
@@ -91,7 +91,7 @@ def _densities(draws: Mapping[str, Floats], title: str, axis: str, *, zero_line:
 
 
 def _density(values: Floats) -> tuple[Floats, Floats]:
-    """A kernel density over the central 99.8 % of the draws; a spike where all draws are equal."""
+    """Estimate a kernel density over the central 99.8 % of the draws; a spike where all draws are equal."""
     low, high = np.quantile(values, [0.001, 0.999])
     if not high > low:
         return np.array([low, low]), np.array([0.0, 1.0])

@@ -12,7 +12,7 @@ Status = Literal["ok", "refitted", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmNumbers:
-    """What is believed of one arm; None where it cannot be said.
+    """The posterior of one arm in numbers; None where there is no number.
 
     Attributes:
         conversion_mean: Posterior mean of the conversion, a proportion.
@@ -23,7 +23,7 @@ class ArmNumbers:
         hdi_upper: Its upper end.
         probability_best: P(the arm converts best); the arms' sum to one.
         probability_beats_control: P(the arm converts better than control); None for the control.
-        expected_loss: Expected conversion given up by choosing the arm, a proportion.
+        expected_loss: Expected conversion lost by choosing the arm, a proportion.
         lift_median: Posterior median of conversion over control's minus one, a ratio: 0.02 is 2 %.
         lift_lower: Its 2.5 % quantile.
         lift_upper: Its 97.5 % quantile.
@@ -45,7 +45,7 @@ class ArmNumbers:
 
 @dataclass(frozen=True, slots=True)
 class ArmPosterior:
-    """One arm: its counts as they came, the numbers, and why there are none where there are none."""
+    """One arm: its counts, its numbers, and why there are none if so."""
 
     arm: Arm
     numbers: ArmNumbers = field(default_factory=ArmNumbers)
@@ -59,8 +59,8 @@ class GroupPosterior:
     Attributes:
         group: What was fitted.
         arms: One entry for each arm, in the order of `group.arms`.
-        status: `ok`; `refitted` when the configured engine's diagnostics failed and the other engine's did not;
-            `failed` when there is nothing to be believed.
+        status: `ok`; `refitted` when only the other engine's diagnostics passed;
+            `failed` when there are no numbers.
         reason: Why the status is not `ok`.
         engine: The engine that produced the numbers; the configured one for a failed group.
         r_hat: Largest rank-normalised split R-hat over logit mean, log concentration and the arms' conversions; None
@@ -87,7 +87,7 @@ class GroupPosterior:
     model_version: str = MODEL_VERSION
 
     def rows(self) -> Iterator[dict[str, object]]:
-        """One mapping per arm with the columns of `gold/posteriors`; `day` is ISO 8601 text."""
+        """Make one mapping per arm with the columns of `gold/posteriors`; `day` is ISO 8601 text."""
         for arm in self.arms:
             yield {
                 "window": self.group.window,

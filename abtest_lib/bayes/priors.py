@@ -1,8 +1,8 @@
-"""What is believed of conversion before any user is seen, by name.
+"""Prior distributions of conversion, by name.
 
 A hierarchical prior lets the arms of an experiment inform each other: their conversions come from one Beta
 distribution whose parameters are unknown. A fixed prior gives every arm the same known Beta distribution, so that
-the arms are independent; it serves for comparison with published results and for prior knowledge.
+the arms are independent; it is for comparison with published results and for prior knowledge.
 """
 
 import re
@@ -14,7 +14,7 @@ _NUMBER = r"\s*([0-9.eE+-]+)\s*"
 _EXPONENTIAL = re.compile(rf"exponential\({_NUMBER}\)")
 _BETA = re.compile(rf"beta\({_NUMBER},{_NUMBER}\)")
 
-# Beyond these a prior is a point or nothing at all, and arithmetic gives up.
+# Beyond these a prior is a point or improper, and arithmetic fails.
 _SMALLEST, _LARGEST = 1e-6, 1e9
 
 
@@ -26,7 +26,7 @@ class ExponentialPrior:
 
     Attributes:
         rate: The rate of both exponentials; 1/3 is a mean of 3 imagined users for each of α and β.
-        name: How settings and results name the prior.
+        name: The name of the prior in settings and results.
     """
 
     rate: float = 1.0 / 3.0
@@ -40,7 +40,7 @@ class FixedPrior:
     Attributes:
         alpha: Imagined purchases; positive.
         beta: Imagined users without a purchase; positive.
-        name: How settings and results name the prior.
+        name: The name of the prior in settings and results.
     """
 
     alpha: float

@@ -1,8 +1,8 @@
 """Adaptive quadrature over (logit mean, log concentration) of one group.
 
-The trapezoidal rule converges exponentially fast for smooth functions that vanish at the edges. Three things are
-adapted to each group: the coordinates (centred at the mode, scaled by the curvature there), the box (a coarse first
-pass finds where the mass is, the second pass fills that box), and its size (grown until nothing is left outside).
+The trapezoidal rule converges exponentially fast for smooth functions that vanish at the edges. Three things
+adapt to each group: the coordinates (centred at the mode, scaled by the curvature there), the box (a coarse first
+pass finds the mass, the second pass fills that box), and its size (grown until nothing is left outside).
 """
 
 import math
@@ -18,7 +18,7 @@ from abtest_lib.bayes.mode import Floats, log_prior, log_rising
 
 NODES = 48
 EDGE_MASS = 1e-8
-"""The most mass that may lie on the outermost nodes."""
+"""Largest mass allowed on the outermost nodes."""
 
 _STIRLING_FROM = 16.0
 _HALF_LOG_TWO_PI = 0.5 * math.log(2.0 * math.pi)
@@ -71,7 +71,7 @@ class LogDensity(Protocol):
     """Logit mean, shape (rows, columns), and log concentration, shape (columns,), to log density by node."""
 
     def __call__(self, t: Floats, s: Floats) -> Floats:
-        """The log posterior density up to a constant."""
+        """Compute the log posterior density up to a constant."""
 
 
 def integrate(purchases: Floats, users: Floats, rate: float, frame: Frame) -> Grid:
@@ -84,9 +84,9 @@ def integrate(purchases: Floats, users: Floats, rate: float, frame: Frame) -> Gr
         frame: Mode and scale.
 
     Returns:
-        Nodes and weights; judge them by `edge_mass` and `coarsening_error`.
+        Nodes and weights; check their `edge_mass` and `coarsening_error`.
     """
-    density = partial(log_density, counts=Distinct.of(purchases, users), rate=rate)
+    density = partial(log_density, counts=DistinctCounts.of(purchases, users), rate=rate)
     box = _coarse_box(density, frame)
     grid = _fill(density, frame, box)
     for _ in range(_GROWTHS):
@@ -99,32 +99,32 @@ def integrate(purchases: Floats, users: Floats, rate: float, frame: Frame) -> Gr
 
 
 @dataclass(frozen=True, slots=True)
-class Distinct:
-    """The counts of one group, each value once, because arms with equal counts cost no more than one.
+class DistinctCounts:
+    """The counts of one group, each value once, so that equal arms are evaluated once.
 
     Attributes:
         users: Shape (arms,).
-        purchases: Every positive number of purchases, and of how many arms it is.
-        others: Every positive number of users without a purchase, and of how many arms it is.
+        purchases: Every positive number of purchases, and the number of arms that have it.
+        non_purchases: Every positive number of users without a purchase, and the number of arms that have it.
     """
 
     users: Floats
     purchases: Counter[float]
-    others: Counter[float]
+    non_purchases: Counter[float]
 
     @classmethod
-    def of(cls, purchases: Floats, users: Floats) -> "Distinct":
+    def of(cls, purchases: Floats, users: Floats) -> "DistinctCounts":
         """Count the values; both arrays have the shape (arms,)."""
         positive = (values[values > 0.0].tolist() for values in (purchases, users - purchases))
         return cls(users, *map(Counter, positive))
 
 
-def log_density(t: Floats, s: Floats, *, counts: Distinct, rate: float) -> Floats:
-    """The log posterior of `mode.py` on a grid whose columns share one log concentration."""
+def log_density(t: Floats, s: Floats, *, counts: DistinctCounts, rate: float) -> Floats:
+    """Compute the log posterior of `mode.py` on a grid whose columns share one log concentration."""
     kappa = np.exp(s)
     alpha, beta = kappa * expit(t), kappa * expit(-t)
     total = log_prior(t, s, rate) - log_rising(kappa[:, None], counts.users).sum(axis=1)
-    for shape, values in ((alpha, counts.purchases), (beta, counts.others)):
+    for shape, values in ((alpha, counts.purchases), (beta, counts.non_purchases)):
         for value, times in values.items():
             total += times * _log_gamma(shape, value)
         if values:
@@ -133,7 +133,7 @@ def log_density(t: Floats, s: Floats, *, counts: Distinct, rate: float) -> Float
 
 
 def _log_gamma(shape: Floats, count: float) -> Floats:
-    """Compute log Γ(shape + count); from 16 on by Stirling's series, at half the price of the general function.
+    """Compute log Γ(shape + count); from 16 on by Stirling's series, in half the time of the general function.
 
     The first term left out, 691 / 360360 / x^11, is below 2e-16 there.
     """
@@ -155,7 +155,7 @@ def _on_grid(density: LogDensity, frame: Frame, u: Floats, w: Floats) -> tuple[F
 
 
 def _coarse_box(density: LogDensity, frame: Frame) -> Box:
-    """The first pass: where a wide coarse grid has mass, and one coarse cell more."""
+    """Find the box in which a wide coarse grid has mass, and one coarse cell more."""
     axis = np.linspace(-_COARSE_REACH, _COARSE_REACH, _COARSE_NODES)
     cell = axis[1] - axis[0]
     mass = _on_grid(density, frame, axis, axis)[2]
@@ -164,7 +164,7 @@ def _coarse_box(density: LogDensity, frame: Frame) -> Box:
 
 
 def _fill(density: LogDensity, frame: Frame, box: Box) -> Grid:
-    """The second pass: fill a box with nodes."""
+    """Fill a box with nodes."""
     u, w = np.linspace(box.u_low, box.u_high, NODES), np.linspace(box.w_low, box.w_high, NODES)
     t, s, weight = _on_grid(density, frame, u, w)
     edge = 1.0 - weight[1:-1, 1:-1].sum()

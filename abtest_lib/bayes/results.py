@@ -1,16 +1,16 @@
-"""From draws to results: every arm's numbers, or why there are none."""
+"""From draws to results: the numbers of every arm, or why there are none."""
 
 import numpy as np
 
 from abtest_lib.bayes.engines.engine import Floats
-from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
+from abtest_lib.bayes.fit_config import FitConfig, GroupDraws, counts_of
 from abtest_lib.bayes.groups import Group
 from abtest_lib.bayes.posterior import ArmNumbers, ArmPosterior, GroupPosterior
 from abtest_lib.bayes.summaries import Summary, conditional_moments, summarise
 
 
-def posterior_of(group: Group, plan: Plan, draws: GroupDraws, *, reason: str | None = None) -> GroupPosterior:
-    """The result of a group whose draws are to be believed; `reason` says why they come from the other engine."""
+def posterior_of(group: Group, config: FitConfig, draws: GroupDraws, *, reason: str | None = None) -> GroupPosterior:
+    """Make the result of a group with usable draws; `reason` says why they come from the other engine."""
     diagnostics = draws.diagnostics
     return GroupPosterior(
         group=group,
@@ -18,8 +18,8 @@ def posterior_of(group: Group, plan: Plan, draws: GroupDraws, *, reason: str | N
         status="ok" if reason is None else "refitted",
         reason=reason,
         engine=draws.engine,
-        prior=plan.prior.name,
-        seed=group.seed(plan.seed),
+        prior=config.prior.name,
+        seed=group.seed(config.seed),
         r_hat=diagnostics.r_hat if diagnostics else None,
         ess_bulk=diagnostics.ess_bulk if diagnostics else None,
         ess_tail=diagnostics.ess_tail if diagnostics else None,
@@ -27,16 +27,16 @@ def posterior_of(group: Group, plan: Plan, draws: GroupDraws, *, reason: str | N
     )
 
 
-def failed(group: Group, plan: Plan, reason: str) -> GroupPosterior:
-    """The result of a group that cannot be fitted: its counts as they came, and why there are no numbers."""
+def failed(group: Group, config: FitConfig, reason: str) -> GroupPosterior:
+    """Make the result of a group that cannot be fitted: its counts, and why there are no numbers."""
     return GroupPosterior(
         group=group,
         arms=tuple(ArmPosterior(arm) for arm in group.arms),
         status="failed",
         reason=reason,
-        engine=plan.effective_engine,
-        prior=plan.prior.name,
-        seed=group.seed(plan.seed),
+        engine=config.effective_engine,
+        prior=config.prior.name,
+        seed=group.seed(config.seed),
     )
 
 
@@ -72,9 +72,9 @@ def _columns(summary: Summary) -> dict[str, Floats]:
         "probability_best": summary.probability_best,
         "expected_loss": summary.expected_loss,
     }
-    if summary.against is not None:
+    if summary.comparison is not None:
         for name in ("probability_beats_control", "lift_median", "lift_lower", "lift_upper"):
-            columns[name] = getattr(summary.against, name)
+            columns[name] = getattr(summary.comparison, name)
     return columns
 
 

@@ -1,4 +1,4 @@
-"""How JAX runs here: in double precision, on the CPU, with compiled programs kept on disk."""
+"""Set JAX up: double precision, and compiled programs cached on disk."""
 
 import os
 import tempfile
@@ -14,7 +14,7 @@ def prepare_jax() -> None:
     """Switch JAX to float64 and to a persistent compilation cache; repeated calls do nothing.
 
     float32 errs by whole nats at twenty million users. `JAX_COMPILATION_CACHE_DIR` names another folder for the
-    cache, which may be shared by all the workers of a machine and be deleted at any time.
+    cache, which the workers of a machine can share and which can be deleted at any time.
     """
     import jax  # noqa: PLC0415  this module is imported where JAX is not installed
 
@@ -23,12 +23,12 @@ def prepare_jax() -> None:
     if config.jax_compilation_cache_dir is None:
         config.update("jax_compilation_cache_dir", str(_cache_folder()))
     config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
-    # A cache that cannot be written, or an entry cut short by a crash, costs time and must not cost the group.
+    # A cache that cannot be written, or an entry cut short by a crash, must cost time only, not the group.
     config.update("jax_raise_persistent_cache_errors", False)
 
 
 def _cache_folder() -> Path:
-    """The user's cache folder, or a temporary one where there is none."""
+    """Return the user's cache folder, or a temporary one where there is none."""
     kept = cache_folder("xla")
     if kept is not None:
         return kept

@@ -34,12 +34,12 @@ class Sampler(Protocol):
     """(seeds, purchases, users, rate) to draws; shapes (groups,), (groups, arms), (groups, arms), ()."""
 
     def __call__(self, seeds: ArrayLike, purchases: ArrayLike, users: ArrayLike, rate: ArrayLike) -> Trace:
-        """Sample every group; compiled anew for every shape, never for other data."""
+        """Sample every group; compiled once per shape."""
 
 
 @cache
 def compiled_sampler() -> Sampler:
-    """The sampler; one per process, so that a worker compiles every shape once."""
+    """Return the sampler; one per process, so that a worker compiles every shape once."""
     prepare_jax()
     sampler: Sampler = jax.jit(jax.vmap(_sample_group, in_axes=(0, 0, 0, None)))
     return sampler
@@ -67,7 +67,7 @@ def _sample_chain(key: jax.Array, purchases: jax.Array, users: jax.Array, rate: 
 
 
 def _transition(kernel: HMC, state: Any, scale: jax.Array) -> tuple[Any, Trace]:  # noqa: ANN401  NumPyro has no types
-    """One HMC transition with the step size scaled for this transition alone."""
+    """Make one HMC transition with the step size scaled for this transition only."""
     adapted = state.adapt_state
     scaled = adapted._replace(step_size=adapted.step_size * scale)
     new = kernel.sample(state._replace(adapt_state=scaled), (), {})
@@ -78,8 +78,9 @@ def _transition(kernel: HMC, state: Any, scale: jax.Array) -> tuple[Any, Trace]:
 
 
 def _step_scales() -> jax.Array:
-    """1 in warm-up, then varying evenly: at one fixed length, trajectories close to half a period leave spread unmixed.
+    """Return 1 for every step of the warm-up, then evenly varying scales.
 
+    With one fixed length, trajectories close to half a period do not mix the spread.
     The lengths do not depend on the chain's state, so the posterior stays invariant (Neal 2011, section 5.4.2.2).
     """
     varying = _SHORTEST + (_LONGEST - _SHORTEST) * (np.arange(1, DRAWS + 1) * _GOLDEN_RATIO % 1.0)
@@ -87,7 +88,7 @@ def _step_scales() -> jax.Array:
 
 
 def _start(key: jax.Array, purchases: jax.Array, users: jax.Array) -> dict[str, jax.Array]:
-    """A start spread around the pooled conversion and the prior's concentration, different in every chain."""
+    """Draw a start around the pooled conversion and the prior's concentration, different in every chain."""
     pooled = (purchases.sum() + 0.5) / (users.sum() + 1.0)
     offsets = jax.random.normal(key, (2,))
     logit = jnp.log(pooled) - jnp.log1p(-pooled)

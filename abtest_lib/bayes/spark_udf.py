@@ -1,4 +1,4 @@
-"""What runs on an executor: Arrow batches of groups in, Arrow batches of posteriors out."""
+"""The function that runs on an executor: Arrow batches of groups in, batches of posteriors out."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 
@@ -18,24 +18,24 @@ _TEXTS = ("window", "metric", "experiment_name", "variant_id", "engine", "status
 _COUNTS = ("users", "purchases", "divergences", "seed")
 
 
-def fit_partition(batches: Iterator[pa.RecordBatch], plan: Plan) -> Iterator[pa.RecordBatch]:
-    """Fit the groups of one partition, a few hundred at a time, so that memory stays flat.
+def fit_partition(batches: Iterator[pa.RecordBatch], config: FitConfig) -> Iterator[pa.RecordBatch]:
+    """Fit the groups of one partition, a few hundred at a time to limit memory.
 
     Args:
         batches: One row per group: window, metric, day, experiment_name, control_id and arms, a list of structs of
             variant_id, users and purchases.
-        plan: How to fit.
+        config: How to fit.
 
     Yields:
         Rows of `gold/posteriors`, one per arm.
     """
-    results = fit_groups(_groups(batches), plan)
+    results = fit_groups(_groups(batches), config)
     while some := list(islice(results, _GROUPS_PER_BATCH)):
         yield as_record_batch(some)
 
 
 def as_record_batch(results: Iterable[GroupPosterior]) -> pa.RecordBatch:
-    """Results as an Arrow batch with the columns of `gold/posteriors`."""
+    """Convert results to an Arrow batch with the columns of `gold/posteriors`."""
     rows = [{**row, "day": date.fromisoformat(str(row["day"]))} for result in results for row in result.rows()]
     names = list(rows[0])
     arrays = [pa.array([row[name] for row in rows], type=_type(name)) for name in names]

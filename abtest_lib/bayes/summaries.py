@@ -1,4 +1,4 @@
-"""What a posterior says in numbers: one vectorised pass over the draws of a group."""
+"""Posterior summaries: one vectorised pass over the draws of a group."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Moments:
 
 
 def conditional_moments(support: Nodes, purchases: Floats, users: Floats) -> Moments:
-    """Moments of θ, averaged over (α, β) analytically instead of over draws of θ (Rao-Blackwell).
+    """Compute the moments of θ, averaged over (α, β) analytically, not over draws of θ (Rao-Blackwell).
 
     Args:
         support: Weighted points of (α, β).
@@ -50,7 +50,7 @@ def conditional_moments(support: Nodes, purchases: Floats, users: Floats) -> Mom
 
 
 @dataclass(frozen=True, slots=True)
-class Against:
+class ControlComparison:
     """Every arm compared with the control; NaN for the control itself.
 
     Attributes:
@@ -78,8 +78,8 @@ class Summary:
         hdi_lower: Lower end of the narrowest interval with 95 % of the mass.
         hdi_upper: Its upper end.
         probability_best: P(θ_v is the largest); sums to one.
-        expected_loss: E[largest θ - θ_v]: what choosing the arm gives up, a proportion.
-        against: Comparison with the control; None when there is none.
+        expected_loss: E[largest θ - θ_v]: the conversion lost by choosing the arm, a proportion.
+        comparison: Comparison with the control; None when there is none.
     """
 
     moments: Moments
@@ -89,7 +89,7 @@ class Summary:
     hdi_upper: Floats
     probability_best: Floats
     expected_loss: Floats
-    against: Against | None
+    comparison: ControlComparison | None
 
 
 def summarise(draws: ConversionDraws, moments: Moments, purchases: Floats, control: int | None) -> Summary:
@@ -97,7 +97,7 @@ def summarise(draws: ConversionDraws, moments: Moments, purchases: Floats, contr
 
     Args:
         draws: The joint draws.
-        moments: What `conditional_moments` gives.
+        moments: The result of `conditional_moments`.
         purchases: Shape (arms,).
         control: The control's position among the arms; None when there is none.
 
@@ -111,11 +111,11 @@ def summarise(draws: ConversionDraws, moments: Moments, purchases: Floats, contr
     winners = draws.log_odds.argmax(axis=0)
     best = np.bincount(winners, minlength=len(purchases)) / winners.size
     loss = conversion.max(axis=0).mean() - conversion.mean(axis=1)
-    against = None if control is None else _against(draws, control, has_lift=bool(purchases[control] > 0))
-    return Summary(moments, lower, upper, hdi_lower, hdi_upper, best, np.maximum(loss, 0.0), against)
+    comparison = None if control is None else _compare(draws, control, has_lift=bool(purchases[control] > 0))
+    return Summary(moments, lower, upper, hdi_lower, hdi_upper, best, np.maximum(loss, 0.0), comparison)
 
 
-def _against(draws: ConversionDraws, control: int, *, has_lift: bool) -> Against:
+def _compare(draws: ConversionDraws, control: int, *, has_lift: bool) -> ControlComparison:
     beats = (draws.log_odds > draws.log_odds[control]).mean(axis=1)
     beats[control] = np.nan
     median, lower, upper = np.full((3, len(beats)), np.nan)
@@ -125,11 +125,11 @@ def _against(draws: ConversionDraws, control: int, *, has_lift: bool) -> Against
         lifts = np.expm1(quantiles_of_sorted(log_ratio, ((1.0 - MASS) / 2.0, 0.5, (1.0 + MASS) / 2.0)))
         lifts[:, control] = np.nan
         lower, median, upper = lifts
-    return Against(beats, median, lower, upper)
+    return ControlComparison(beats, median, lower, upper)
 
 
 def quantiles_of_sorted(ascending: Floats, probabilities: tuple[float, ...]) -> Floats:
-    """Linearly interpolated quantiles along the last axis of sorted draws, as `np.quantile` gives them.
+    """Interpolate quantiles linearly along the last axis of sorted draws, as `np.quantile` does.
 
     Args:
         ascending: Shape (quantities, draws), ascending.

@@ -30,9 +30,9 @@ from abtest_lib.spark.frame_cache import persisted
 from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.verdict.panel import Context
+from abtest_lib.verdict.rows import Verdict, absent_verdicts
 from abtest_lib.verdict.rules import METRIC, RULES_VERSION, Rules
 from abtest_lib.verdict.spark_udf import COMPARISON, VERDICT, judge_partition, output_ddl
-from abtest_lib.verdict.verdicts import Verdict, absent_verdicts
 
 DECLARED = "declarations"
 """The name under which ops/runs remembers a fingerprint of the registry, the settings and the rules."""

@@ -8,7 +8,7 @@ from functools import partial
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import SEED_DIGITS
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.spark_udf import fit_partition
@@ -39,8 +39,8 @@ def _inputs(run: Run) -> Inputs:
     return {contract.full_name: _version(run, contract) for contract in _COUNTS} | {BELIEFS: _fingerprint(run)}
 
 
-def _config(run: Run) -> Plan:
-    return Plan(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
+def _config(run: Run) -> FitConfig:
+    return FitConfig(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:
@@ -104,7 +104,7 @@ def _control(run: Run, experiment: str, seen: list[str]) -> str | None:
     return choose_control(declared_first(seen, declared), None, run.settings.control_names).variant_id
 
 
-def _compare(groups: DataFrame, stored: DataFrame, plan: Plan) -> DataFrame:
+def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame:
     """Hold what should be against what is stored: `is_changed` must be fitted, `is_gone` has no counts any more."""
     is_control = F.coalesce(F.col("variant_id") == F.col("control_id"), F.lit(False)).alias("is_control")
     arm = F.struct("variant_id", "users", "purchases", is_control)
@@ -125,7 +125,7 @@ def _compare(groups: DataFrame, stored: DataFrame, plan: Plan) -> DataFrame:
     )
 
 
-def _is_current(plan: Plan) -> Column:
+def _is_current(plan: FitConfig) -> Column:
     """Whether a group's stored rows come from this plan's prior, engine, seed and model; an aggregate."""
     engine, other = F.lit(plan.effective_engine), F.lit(_OTHER_ENGINE[plan.effective_engine])
     wanted_engine = F.when(F.bool_or(F.col("status") == "refitted"), other).otherwise(engine)
@@ -142,11 +142,11 @@ def _seed(base: int) -> Column:
     return F.conv(digits, 16, 10).cast("bigint")
 
 
-def _fit(groups: DataFrame, count: int, plan: Plan) -> DataFrame:
+def _fit(groups: DataFrame, count: int, plan: FitConfig) -> DataFrame:
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(count / _GROUPS_PER_TASK))
     spread = groups.repartition(tasks, *_GROUP)
-    return spread.mapInArrow(partial(fit_partition, plan=plan), POSTERIORS.ddl)
+    return spread.mapInArrow(partial(fit_partition, config=plan), POSTERIORS.ddl)
 
 
 def _version(run: Run, contract: TableContract) -> int:

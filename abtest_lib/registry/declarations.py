@@ -1,4 +1,4 @@
-"""What may be declared about an experiment before it starts."""
+"""What can be declared about an experiment before it starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ class Allocation:
     """One declared split of traffic.
 
     Attributes:
-        starts: The first day of the split; None for the experiment's first day, whenever that is.
+        starts: The first day of the split; None for the experiment's first day.
         entries: Arm and its share of new users, a proportion; the shares sum to one.
     """
 
@@ -39,7 +39,7 @@ class Experiment:
         end: The last day of the plan.
         planned_users: Users of all arms together at which the plan ends.
         minimum_effect: The smallest relative lift worth acting on, a ratio.
-        fallback_variants: Variants that mean "not assigned", besides those of the settings.
+        fallback_variants: Variants that mean "not assigned", in addition to those of the settings.
         allocations: The declared splits, in order of their dates.
     """
 
@@ -68,12 +68,12 @@ class Experiment:
         )
 
     def period_start(self, day: date) -> date | None:
-        """The first day of the declared period that `day` belongs to; None when no declared period has begun."""
+        """Return the first day of the declared period that `day` belongs to; None before the first period."""
         begun = [starts for starts in self.period_starts if starts <= day]
         return begun[-1] if begun else None
 
     def allocation_on(self, day: date) -> Allocation | None:
-        """The split declared for `day`; None when none is."""
+        """Return the split declared for `day`; None without one."""
         begun = [split for split in self.allocations if split.starts is None or split.starts <= day]
         return begun[-1] if begun else None
 
@@ -85,5 +85,5 @@ class Registry:
     experiments: Mapping[str, Experiment] = field(default_factory=dict)
 
     def get(self, name: str) -> Experiment | None:
-        """The declaration of an experiment; None when there is none."""
+        """Return the declaration of an experiment; None without one."""
         return self.experiments.get(name)

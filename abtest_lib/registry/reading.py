@@ -1,4 +1,4 @@
-"""The registry's YAML file, read node by node, because every error must name the line on which it stands."""
+"""Read the registry's YAML file node by node, so that every error names its line."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -73,7 +73,7 @@ def parse_registry(text: str, place: str = "the registry") -> Registry:
 
 
 class _Reader(NodeReader):
-    """Turns nodes into declarations."""
+    """Make declarations from nodes."""
 
     def registry(self, root: yaml.Node | None) -> Registry:
         if root is None or is_null(root):

@@ -1,4 +1,4 @@
-"""The always-valid rule: a boundary that may be looked at on any day, for ever."""
+"""The always-valid rule: a boundary for any number of looks on any days."""
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ TAU = 75.0
 
 
 def mixture_boundary(information: npt.ArrayLike, alpha: npt.ArrayLike, tau: float = TAU) -> Floats:
-    """The |z| that rejects at a given information, whenever one looks.
+    """Return the |z| that rejects at a given information, whenever one looks.
 
     Args:
         information: Information of the pair in events; above 0.

@@ -1,4 +1,4 @@
-"""Array types and the vectorised root finder that the intervals stand on."""
+"""Array types, and the vectorised root finder of the intervals."""
 
 from collections.abc import Callable
 
@@ -82,7 +82,7 @@ def find_roots(
 
 
 def _next_step(a: Floats, b: Floats, c: Floats, fa: Floats, fb: Floats, fc: Floats) -> Floats:
-    """Inverse quadratic interpolation where it is safe, else the middle; as a share of the way from a to b."""
+    """Interpolate inversely where that is safe, else take the middle; as a share of the way from a to b."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
         is_safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi)

@@ -1,7 +1,7 @@
-"""Which days hold a real share of the users, and which hold only strays: events of clocks that were wrong.
+"""Which days hold a real share of the users, and which only events of wrong clocks.
 
 A day is real when it has at least a share of the users of a typical day, the day on which the average user-day falls:
-Σu²/Σu over the days so far. One busy day does not make the others stray, and many strays do not become typical.
+Σu²/Σu over the days so far. One busy day does not make the others stray, and many stray days do not become typical.
 """
 
 import numpy as np
@@ -35,7 +35,7 @@ def last_real_day(users: Floats, share: float = REAL_SHARE) -> Ints:
 
 
 def stray_days(users: Floats, share: float = REAL_SHARE) -> Bools:
-    """Tell which days hold too few users to be real, seen from the last day.
+    """Find the days with too few users to be real, as of the last day.
 
     Args:
         users: Users of each day, (T,), in order of the days.
@@ -77,7 +77,7 @@ def first_real_day(users: Floats, is_first: Bools, share: float = REAL_SHARE) ->
 
 
 def _typical(users: Floats, period: Ints | None = None) -> Floats:
-    """Users of a typical day so far, (E, T); within a period where these are given."""
+    """Return the users of a typical day so far, (E, T); within a period where periods are given."""
     sums, squares = np.cumsum(users, axis=1), np.cumsum(users**2, axis=1)
     if period is not None:
         before_sums, before_squares = sums - users, squares - users**2

@@ -11,7 +11,7 @@ from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 MINIMUM_EXPECTED_USERS = 10.0
 """A sample-ratio test needs this many expected users in every arm."""
 
-MINIMUM_EXPECTED_SWITCHERS = 5.0
+MINIMUM_EXPECTED_OF_A_KIND = 5.0
 """A test of balance needs this many expected users of both kinds in every arm."""
 
 
@@ -31,7 +31,7 @@ class ChiSquare:
 
 
 def independence(purchases: npt.ArrayLike, users: npt.ArrayLike) -> ChiSquare:
-    """Whether the conversion is the same in all arms: Pearson's omnibus test without continuity correction.
+    """Test that conversion is the same in all arms: Pearson's omnibus test without continuity correction.
 
     Args:
         purchases: Conversions, shape (..., arms).
@@ -53,7 +53,7 @@ def independence(purchases: npt.ArrayLike, users: npt.ArrayLike) -> ChiSquare:
 
 
 def sample_ratio(users: npt.ArrayLike, shares: npt.ArrayLike) -> ChiSquare:
-    """Whether users arrived in the expected proportions: the sample-ratio-mismatch test.
+    """Test that users arrived in the expected proportions: the sample-ratio-mismatch test.
 
     Args:
         users: Users, shape (..., arms).
@@ -76,11 +76,11 @@ def sample_ratio(users: npt.ArrayLike, shares: npt.ArrayLike) -> ChiSquare:
     return _finish(np.nansum(terms, axis=-1), arms - 1, usable=(arms > 1) & enough)
 
 
-def balance(some: npt.ArrayLike, users: npt.ArrayLike) -> ChiSquare:
-    """Whether a part of the users (those who saw several arms) is spread evenly over the arms.
+def balance(part: npt.ArrayLike, users: npt.ArrayLike) -> ChiSquare:
+    """Test that a part of the users, such as those who saw several arms, is spread evenly over the arms.
 
     Args:
-        some: Users of that part, shape (..., arms).
+        part: Users of that part, shape (..., arms).
         users: All users, same shape; an arm of zero users is left out.
 
     Returns:
@@ -90,24 +90,24 @@ def balance(some: npt.ArrayLike, users: npt.ArrayLike) -> ChiSquare:
         >>> bool(balance([400, 600], [10_000, 10_000]).p_value < 0.001)
         True
     """
-    x, n = np.asarray(some, dtype=np.float64), np.asarray(users, dtype=np.float64)
+    x, n = np.asarray(part, dtype=np.float64), np.asarray(users, dtype=np.float64)
     test = independence(x, n)
     share = divide(x.sum(axis=-1), n.sum(axis=-1))
     smallest = np.where(n > 0, n, np.inf).min(axis=-1, initial=np.inf)
     rarer = np.nan_to_num(np.minimum(share, 1 - share))
-    enough = np.where(np.isinf(smallest), 0.0, smallest) * rarer >= MINIMUM_EXPECTED_SWITCHERS
+    enough = np.where(np.isinf(smallest), 0.0, smallest) * rarer >= MINIMUM_EXPECTED_OF_A_KIND
     return _finish(test.statistic, test.degrees, usable=enough & (test.degrees > 0))
 
 
 def constancy(new_users: npt.ArrayLike, restarts: npt.ArrayLike | None = None) -> ChiSquare:
-    """Whether new users were split in the same proportions on all days so far, seen from every day.
+    """Test, as of every day, that new users were split in the same proportions on all days so far.
 
-    Days with few users are put together until an arm of an equal split would expect 10, so that the test holds for
-    small experiments; the days after the last full block wait for the next.
+    Days with few users are joined into blocks until an arm of an equal split would expect 10, so that the test is
+    valid for small experiments; the days after the last full block are not tested yet.
 
     Args:
         new_users: Users who entered, shape (..., days, arms), in the order of days.
-        restarts: Days on which the count starts anew, shape (..., days); none by default.
+        restarts: Days on which the count starts again, shape (..., days); none by default.
 
     Returns:
         Tests of shape (..., days); the one of a day uses that day and those before it.

@@ -1,7 +1,7 @@
 """Score intervals for the difference and the ratio of two conversions.
 
 Both invert the score test of `proportions.score_statistic`: an interval excludes "no effect" exactly when the test
-rejects at the same critical value. They hold for small and for zero counts. Sources: Mee (1984), Biometrics 40,
+rejects at the same critical value. They are valid for small and for zero counts. Sources: Mee (1984), Biometrics 40,
 1175-1176, which is Miettinen and Nurminen (1985), Statistics in Medicine 4, 213-226, without their factor N/(N-1);
 Koopman (1984), Biometrics 40, 513-517.
 """
@@ -33,7 +33,7 @@ def difference_intervals(
     control_users: npt.ArrayLike,
     critical: npt.ArrayLike,
 ) -> Intervals:
-    """The score interval for conversion minus control's conversion.
+    """Compute the score interval for conversion minus control's conversion.
 
     Args:
         purchases: Conversions of the arm.
@@ -62,7 +62,7 @@ def ratio_intervals(
     control_users: npt.ArrayLike,
     critical: npt.ArrayLike,
 ) -> Intervals:
-    """The score interval for the arm's conversion over the control's.
+    """Compute the score interval for the arm's conversion over the control's.
 
     Args:
         purchases: As in `difference_intervals`.
@@ -72,8 +72,8 @@ def ratio_intervals(
         critical: The |z| up to which a ratio is kept; finite.
 
     Returns:
-        Ends as ratios (1 is no effect); NaN where an arm has no users or the control no conversions, for then the
-        upper end is infinite.
+        Ends as ratios (1 is no effect); NaN where an arm has no users or the control no conversions, as the
+        upper end is then infinite.
 
     Examples:
         >>> ends = ratio_intervals(30, 100, 20, 100, 1.959964)
@@ -134,7 +134,7 @@ def _tighten(
 
 
 def _wilson_reach(p: Floats, n: Floats, z: Floats, sign: float, p0: Floats, n0: Floats) -> Floats:
-    """How far Newcombe's hybrid interval reaches below the estimate; close to the score interval, in closed form."""
+    """Return how far Newcombe's hybrid interval reaches below the estimate: near the score interval, and closed."""
     z = np.minimum(z, 1e6)
     low = (p + sign * z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) + z**2 / (2 * n)) / (1 + z**2 / n)
     high = (p0 - sign * z * np.sqrt(p0 * (1 - p0) / n0 + z**2 / (4 * n0**2)) + z**2 / (2 * n0)) / (1 + z**2 / n0)
@@ -142,7 +142,7 @@ def _wilson_reach(p: Floats, n: Floats, z: Floats, sign: float, p0: Floats, n0: 
 
 
 def _difference_excess(delta: Floats, p: Floats, n: Floats, p0: Floats, n0: Floats, z: Floats) -> Floats:
-    """How much the score exceeds z standard errors under a true difference `delta`; falls as delta grows."""
+    """Compute the score minus z standard errors under a true difference `delta`; falls as delta grows."""
     q = _restricted_conversion(delta, p, n, p0, n0)
     q0 = np.clip(q - delta, 0.0, 1.0)
     error = np.sqrt(q * (1 - q) / n + q0 * (1 - q0) / n0)
@@ -152,7 +152,7 @@ def _difference_excess(delta: Floats, p: Floats, n: Floats, p0: Floats, n0: Floa
 
 
 def _restricted_conversion(delta: Floats, p: Floats, n: Floats, p0: Floats, n0: Floats) -> Floats:
-    """The arm's conversion that is most likely if the difference were `delta`.
+    """Find the arm's most likely conversion if the difference were `delta`.
 
     The middle root of the cubic of Farrington and Manning (1990), Statistics in Medicine 9, 1447-1454; one Newton step
     takes back what the trigonometric solution loses at conversions near zero.
@@ -177,7 +177,7 @@ def _restricted_conversion(delta: Floats, p: Floats, n: Floats, p0: Floats, n0: 
 
 
 def _ratio_end(x: Floats, n: Floats, x0: Floats, n0: Floats, z: Floats) -> Floats:
-    """The ratio at which the score is z (signed): the lower end for positive z, the upper for negative."""
+    """Find the ratio at which the score is z (signed): the lower end for positive z, the upper for negative."""
     centre = np.log((x + 0.5) / (n + 1)) - np.log((x0 + 0.5) / (n0 + 1))
     reach = np.abs(z) * np.sqrt(1 / (x + 0.5) + 1 / (x0 + 0.5))
     guess = np.clip(centre - np.sign(z) * reach, -_MAX_LOG_RATIO, _MAX_LOG_RATIO)
@@ -191,7 +191,7 @@ def _ratio_end(x: Floats, n: Floats, x0: Floats, n0: Floats, z: Floats) -> Float
 
 
 def _ratio_excess(log_ratio: Floats, x: Floats, n: Floats, x0: Floats, n0: Floats, z: Floats) -> Floats:
-    """The score minus z under a true ratio; falls as the ratio grows."""
+    """Compute the score minus z under a true ratio; falls as the ratio grows."""
     ratio = np.exp(log_ratio)
     events = x + x0
     linear = ratio * (n + x0) + x + n0

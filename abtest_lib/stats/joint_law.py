@@ -1,6 +1,6 @@
-"""The joint law of the looks: Z at successive looks, followed by numerical integration.
+"""The joint law of Z at successive looks, by numerical integration.
 
-Source: Armitage, McPherson and Rowe (1969), JRSS A 132, 235-244; here many schedules are followed at once.
+Source: Armitage, McPherson and Rowe (1969), JRSS A 132, 235-244; here for many schedules at once.
 """
 
 from functools import cache
@@ -17,11 +17,11 @@ _TOLERANCE = 1e-5  # of the last step; Newton's error after it is of the order o
 _REACH = 8.0
 _CHUNK = 512
 _NODES = 64
-"""The same for every schedule: were it for its narrowest step, earlier boundaries would hang on looks to come."""
+"""The same for every schedule: otherwise earlier boundaries would depend on later looks."""
 
 
 def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:
-    """The boundaries of looks at which Z has Corr(Z_s, Z_t) = √(I_s/I_t), so that each look spends what it may.
+    """Find boundaries that spend the given errors at looks with Corr(Z_s, Z_t) = √(I_s/I_t).
 
     Args:
         ratios: Information of the look before over that of the look, shape (schedules, looks), at most 0.99; the
@@ -35,11 +35,11 @@ def joint_boundaries(ratios: Floats, spends: Floats) -> Floats:
         Nothing; a spend too small for a boundary below 8 is spent against the marginal law, which is no more.
     """
     parts = [slice(start, start + _CHUNK) for start in range(0, len(spends), _CHUNK)]
-    return np.concatenate([_follow(ratios[part], spends[part]) for part in parts]) if parts else spends.copy()
+    return np.concatenate([_boundaries(ratios[part], spends[part]) for part in parts]) if parts else spends.copy()
 
 
 def crossing_probability(information: Floats, boundary: Floats, drift: float) -> float:
-    """The probability that Z, whose mean at the last look is `drift`, ever reaches the upper boundary.
+    """Compute the probability that Z, with mean `drift` at the last look, ever reaches the upper boundary.
 
     Args:
         information: Information of the looks, shape (looks,), rising.
@@ -63,8 +63,8 @@ def crossing_probability(information: Floats, boundary: Floats, drift: float) ->
     return probability
 
 
-def _follow(ratios: Floats, spends: Floats) -> Floats:
-    """The recursion: the density of Z among schedules not yet stopped, on nodes of the half line, look by look."""
+def _boundaries(ratios: Floats, spends: Floats) -> Floats:
+    """Compute look by look the density of Z, if not yet stopped, on nodes of the half line, and the boundaries."""
     unit_nodes, unit_weights = _half_line_rule(_NODES)
     boundaries = np.full_like(spends, np.nan)
     active = np.flatnonzero(np.isfinite(spends[:, 0]))
@@ -83,20 +83,20 @@ def _follow(ratios: Floats, spends: Floats) -> Floats:
         boundaries[active, look] = boundary
         edge = np.minimum(boundary, _FARTHEST)[:, None]
         new = edge * unit_nodes
-        mass = edge * unit_weights * _move(slope * nodes, mass, spread, new)
+        mass = edge * unit_weights * _propagate(slope * nodes, mass, spread, new)
         nodes = new
     return boundaries
 
 
 def _half_line_rule(size: int) -> tuple[Floats, Floats]:
-    """Gauss-Legendre nodes and weights on (0, 1)."""
+    """Return Gauss-Legendre nodes and weights on (0, 1)."""
     points, weights = _legendre(size)
     return (points + 1) / 2, weights / 2
 
 
 @cache
 def _legendre(size: int) -> tuple[Floats, Floats]:
-    """Gauss-Legendre nodes and weights on (-1, 1); finding them takes longer than using them."""
+    """Return Gauss-Legendre nodes and weights on (-1, 1); cached, as finding them takes longer than using them."""
     points, weights = np.polynomial.legendre.leggauss(size)
     return points, weights
 
@@ -105,8 +105,8 @@ def _normal(z: Floats) -> Floats:
     return np.asarray(np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
 
 
-def _move(means: Floats, mass: Floats, spread: Floats, points: Floats) -> Floats:
-    """The density at the new points; by symmetry a node stands for its mirror image too."""
+def _propagate(means: Floats, mass: Floats, spread: Floats, points: Floats) -> Floats:
+    """Compute the density at the new points; by symmetry a node counts for its mirror image too."""
     # Single precision is enough for the kernel, and three times as fast: it errs by 1e-7 of the density.
     scaled = (means / spread).astype(np.float32)[:, None, :]
     target = (points / spread).astype(np.float32)[:, :, None]
@@ -117,10 +117,10 @@ def _move(means: Floats, mass: Floats, spread: Floats, points: Floats) -> Floats
 
 
 def _solve_boundary(means: Floats, mass: Floats, spread: Floats, spend: Floats, start: Floats) -> Floats:
-    """Newton on the logarithm of the crossing probability, which falls and is concave in the boundary.
+    """Find boundaries by Newton's method on the logarithm of the crossing probability.
 
-    So the first step may pass the root, and all others approach it from above. No boundary lies above the one of the
-    marginal law.
+    It falls and is concave in the boundary: the first step can pass the root, and all others approach it from above.
+    No boundary lies above the one of the marginal law.
     """
     highest = -ndtri(spend / 2)
     boundary = np.minimum(start, highest)
@@ -139,7 +139,7 @@ def _solve_boundary(means: Floats, mass: Floats, spread: Floats, spend: Floats, 
 
 
 def _crossing(means: Floats, mass: Floats, spread: Floats, boundary: Floats) -> tuple[Floats, Floats]:
-    """The probability of reaching the boundary on either side, and how fast it falls."""
+    """Compute the probability of reaching the boundary on either side, and how fast it falls."""
     above = (boundary[:, None] - means) / spread
     probability, density = mass * ndtr(-above), mass * _normal(above)
     crossing, slope = probability.sum(axis=1), density.sum(axis=1)

@@ -7,7 +7,7 @@ from abtest_lib.stats.arrays import Floats
 
 
 def bonferroni(p_values: npt.ArrayLike, comparisons: npt.ArrayLike | None = None) -> Floats:
-    """Bonferroni-adjusted p-values; the verdict's intervals use the same correction.
+    """Adjust p-values by Bonferroni's correction, which the verdict's intervals use too.
 
     Args:
         p_values: Shape (..., arms); NaN entries are no comparisons and do not count.
@@ -26,7 +26,7 @@ def bonferroni(p_values: npt.ArrayLike, comparisons: npt.ArrayLike | None = None
 
 
 def holm(p_values: npt.ArrayLike) -> Floats:
-    """Holm's step-down adjusted p-values; arguments and result as `bonferroni`'s.
+    """Adjust p-values by Holm's step-down method; arguments and result as for `bonferroni`.
 
     Examples:
         >>> holm([0.01, 0.04, 0.03, 0.005, 0.55, 0.6]).round(9).tolist()
@@ -40,7 +40,7 @@ def holm(p_values: npt.ArrayLike) -> Floats:
 
 
 def benjamini_hochberg(p_values: npt.ArrayLike) -> Floats:
-    """Benjamini and Hochberg's adjusted p-values (1995); arguments and result as `bonferroni`'s.
+    """Adjust p-values by Benjamini and Hochberg (1995); arguments and result as for `bonferroni`.
 
     Examples:
         >>> benjamini_hochberg([0.01, 0.02, 0.03]).round(9).tolist()

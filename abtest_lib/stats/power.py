@@ -1,4 +1,4 @@
-"""Planning: how many users an effect needs, and which effect a number of users can find."""
+"""Plan experiments: the users that an effect needs, and the effect that a number of users can find."""
 
 import math
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from abtest_lib.stats.spending import plan_looks
 
 _LARGEST_USERS = 1e12
 _RARE = 1e-6
-"""The closest to 0 or 1 that a rate may come: beyond it a plan is beyond what double precision can tell."""
+"""The closest to 0 or 1 that a rate can come; beyond it double precision is not enough."""
 _MOST_ARMS, _MOST_LOOKS = 1_000, 3_650
 _LARGEST_LIFT_STEP = 1e-9
 _ROUNDING = 1e-9
-"""Users by which a computed number may lie above a whole one."""
+"""Users by which a computed number can exceed a whole one."""
 
 
 class Rule(StrEnum):
@@ -35,7 +35,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What an experiment is to find.
+    """The effect that an experiment should find.
 
     Attributes:
         baseline: The control's conversion, a proportion.
@@ -54,7 +54,7 @@ class Design:
     looks: int = 28
 
     def __post_init__(self) -> None:
-        """Refuse impossible numbers."""
+        """Reject impossible numbers."""
         for name, value in (("baseline", self.baseline), ("power", self.power), ("alpha", self.alpha)):
             if not _RARE <= value <= 1 - _RARE:
                 raise StatisticsError(f"{name} is {value}: must be between {_RARE:.6f} and {1 - _RARE:.6f}")
@@ -71,7 +71,7 @@ class Design:
 
 
 def find_power(design: Design, lift: float, users: float) -> float:
-    """The probability that one arm is found to differ, on the right side, by the end.
+    """Compute the probability that one arm is found to differ, on the right side, by the end.
 
     Args:
         design: The experiment; its power is not used.
@@ -94,7 +94,7 @@ def find_power(design: Design, lift: float, users: float) -> float:
 
 
 def users_per_arm(design: Design, lift: float) -> int:
-    """The users that each arm needs.
+    """Compute the users that each arm needs.
 
     Args:
         design: The experiment.
@@ -117,7 +117,7 @@ def users_per_arm(design: Design, lift: float) -> int:
     """
     p, q = _conversions(design, lift)
     if p == q:
-        raise StatisticsError(f"the effect is {lift}: must not be 0, for no number of users finds nothing")
+        raise StatisticsError(f"the effect is {lift}: must not be 0, as no number of users can find it")
     wanted = max(_fixed_users(design, p, q), _tested_users(p, q))
     fixed = float(_checked(math.ceil(wanted - _ROUNDING), lift))
     if design.rule is Rule.FIXED:
@@ -131,15 +131,15 @@ def users_per_arm(design: Design, lift: float) -> int:
 
 
 def detectable_lift(design: Design, users: float) -> float | None:
-    """The smallest positive lift that so many users find with the design's power.
+    """Compute the smallest positive lift that so many users find with the design's power.
 
     Args:
         design: The experiment.
         users: Users of each arm at the end.
 
     Returns:
-        A ratio; None when no lift up to a conversion of 100 % would be found. As `users_per_arm` it counts only where
-        a test is made.
+        A ratio; None when no lift up to a conversion of 100 % would be found. As in `users_per_arm`, only where a
+        test is made.
 
     Raises:
         StatisticsError: There are no users.
@@ -170,7 +170,7 @@ def _conversions(design: Design, lift: float) -> tuple[float, float]:
 
 
 def _errors(p: float, q: float, users: float) -> tuple[float, float]:
-    """Standard errors of the difference, with the true conversions and with the pooled one."""
+    """Compute the standard errors of the difference, with the true conversions and with the pooled one."""
     pooled = (p + q) / 2
     return math.sqrt((p * (1 - p) + q * (1 - q)) / users), math.sqrt(2 * pooled * (1 - pooled) / users)
 
@@ -182,19 +182,19 @@ def _fixed_users(design: Design, p: float, q: float) -> float:
 
 
 def _tested_users(p: float, q: float) -> float:
-    """Users of each arm below which the rules make no test."""
+    """Return the users of each arm below which the rules make no test."""
     pooled = (p + q) / 2
     return MINIMUM_EXPECTED_EVENTS / min(pooled, 1 - pooled)
 
 
 def _tested_lifts(design: Design, users: float) -> tuple[float, float]:
-    """The lifts between which so many users are enough for a test."""
+    """Return the lifts between which so many users are enough for a test."""
     least = MINIMUM_EXPECTED_EVENTS / users
     return 2 * least / design.baseline - 2, 2 * (1 - least) / design.baseline - 2
 
 
 def _looks(design: Design, p: float, q: float, users: float) -> tuple[Floats, Floats]:
-    """Information and critical |z| of every look, users entering evenly."""
+    """Return information and critical |z| of every look, users entering evenly."""
     if design.rule is Rule.FIXED:
         return np.ones(1), np.array([-ndtri(design.arm_alpha / 2)])
     passed = np.arange(1, design.looks + 1) / design.looks
@@ -208,7 +208,7 @@ def _looks(design: Design, p: float, q: float, users: float) -> tuple[Floats, Fl
 
 @lru_cache(maxsize=1_024)
 def _planned_path(looks: int, alpha: float) -> tuple[Bools, Floats]:
-    """Which evenly spaced looks are made, and their boundaries: only ratios of information matter, not users."""
+    """Find the evenly spaced looks and their boundaries; only ratios of information matter, not users."""
     passed = np.arange(1, looks + 1) / looks
     found = plan_looks(passed[None], passed[None], np.array([[alpha]]), np.ones((1, looks), dtype=bool))
     return found.is_look[0], found.boundary[found.is_look]

@@ -13,7 +13,7 @@ MINIMUM_EXPECTED_EVENTS = 10.0
 def pooled_conversion(
     purchases: npt.ArrayLike, users: npt.ArrayLike, control_purchases: npt.ArrayLike, control_users: npt.ArrayLike
 ) -> Floats:
-    """The conversion of both arms together, a proportion; NaN without users."""
+    """Compute the conversion of both arms together, a proportion; NaN without users."""
     x, n, x0, n0 = as_floats(purchases, users, control_purchases, control_users)
     return divide(x + x0, n + n0)
 
@@ -21,7 +21,7 @@ def pooled_conversion(
 def score_statistic(
     purchases: npt.ArrayLike, users: npt.ArrayLike, control_purchases: npt.ArrayLike, control_users: npt.ArrayLike
 ) -> Floats:
-    """The two-sample score z statistic with pooled variance and without continuity correction.
+    """Compute the two-sample score z statistic with pooled variance, without continuity correction.
 
     Args:
         purchases: Conversions of the arm.
@@ -44,12 +44,12 @@ def score_statistic(
 
 
 def two_sided_p_value(statistic: npt.ArrayLike) -> Floats:
-    """The two-sided p-value of a z statistic; NaN stays NaN."""
+    """Compute the two-sided p-value of a z statistic; NaN stays NaN."""
     return np.asarray(2 * ndtr(-np.abs(np.asarray(statistic, dtype=np.float64))))
 
 
 def critical_value(alpha: npt.ArrayLike) -> Floats:
-    """The |z| that a two-sided test at level `alpha` rejects at.
+    """Return the |z| at which a two-sided test at level `alpha` rejects.
 
     Examples:
         >>> round(float(critical_value(0.05)), 6)
@@ -61,7 +61,7 @@ def critical_value(alpha: npt.ArrayLike) -> Floats:
 def pair_information(
     purchases: npt.ArrayLike, users: npt.ArrayLike, control_purchases: npt.ArrayLike, control_users: npt.ArrayLike
 ) -> Floats:
-    """The information of a pair in events, n_h·p/(1-p) with 1/n_h = 1/n_v + 1/n_c and p pooled.
+    """Compute the information of a pair in events, n_h·p/(1-p) with 1/n_h = 1/n_v + 1/n_c and p pooled.
 
     Returns:
         The information, 0 without conversions or users; infinite where everybody converted.
@@ -78,9 +78,13 @@ def pair_information(
 
 
 def has_enough_conversions(
-    purchases: npt.ArrayLike, users: npt.ArrayLike, control_purchases: npt.ArrayLike, control_users: npt.ArrayLike
+    purchases: npt.ArrayLike,
+    users: npt.ArrayLike,
+    control_purchases: npt.ArrayLike,
+    control_users: npt.ArrayLike,
+    minimum: float = MINIMUM_EXPECTED_EVENTS,
 ) -> Bools:
-    """Whether a pair may be tested: n·min(p, 1-p) is at least 10 in the smaller arm, with p pooled.
+    """Check that a pair can be tested: n·min(p, 1-p) reaches the minimum in the smaller arm, with p pooled.
 
     Examples:
         >>> has_enough_conversions([10, 9], 200, [10, 10], 200).tolist()
@@ -88,5 +92,5 @@ def has_enough_conversions(
     """
     x, n, x0, n0 = as_floats(purchases, users, control_purchases, control_users)
     pooled = np.nan_to_num(pooled_conversion(x, n, x0, n0))
-    # Rounding must not turn an exact 10 away.
-    return np.asarray(np.minimum(n, n0) * np.minimum(pooled, 1 - pooled) >= MINIMUM_EXPECTED_EVENTS * (1 - 1e-12))
+    # Rounding must not reject an exact minimum.
+    return np.asarray(np.minimum(n, n0) * np.minimum(pooled, 1 - pooled) >= minimum * (1 - 1e-12))

@@ -14,7 +14,7 @@ from abtest_lib.stats.arrays import Bools, Floats
 from abtest_lib.stats.joint_law import joint_boundaries
 
 SMALLEST_SPEND = 1e-7
-"""A look that would spend less is not made: its boundary lies beyond |z| = 5.3."""
+"""A look that would spend less is not made; its boundary lies beyond |z| = 5.3."""
 
 LARGEST_RATIO = 0.99
 """A look is made when the information has grown by 1 % since the last; the last look is always made."""
@@ -23,7 +23,7 @@ _SMALLEST_ALPHA = 1e-12
 
 
 def obrien_fleming_spending(fraction: npt.ArrayLike, alpha: npt.ArrayLike) -> Floats:
-    """The two-sided error probability that may be spent by an information fraction.
+    """Return the two-sided error probability that can be spent by an information fraction.
 
     Args:
         fraction: Between 0 and 1.
@@ -60,7 +60,7 @@ class Looks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
-    """Users and conversions of both arms together, (schedules, days): what a delay of conversions can be read from."""
+    """Users and conversions of both arms together, (schedules, days); they show how late conversions come."""
 
     users: Floats
     events: Floats
@@ -72,15 +72,15 @@ def plan_looks(
     """Choose the days on which a test is made, and their boundaries.
 
     Args:
-        information: Information of every day, shape (schedules, days), above 0 where a test may be made. It never
-            falls: a day on which it would is given the highest so far.
+        information: Information of every day, shape (schedules, days), above 0 where a test can be made. A day on
+            which it would fall gets the highest so far.
         fraction: Share of the plan that has passed, same shape. The first testable day at 1 spends the rest and is
             the last look.
-        alpha: Two-sided level of each schedule, shape (schedules, days) or broadcastable to it; it may fall when arms
+        alpha: Two-sided level of each schedule, shape (schedules, days) or broadcastable to it; it can fall when arms
             are added, and must not rise.
-        may_test: Whether there are conversions enough, same shape as information.
-        counts: With them the correlation of two looks is the smallest that any delay of conversions leaves; without
-            them conversions come at once.
+        may_test: Whether there are enough conversions, same shape as information.
+        counts: With counts, the correlation of two looks is the smallest that any delay of conversions allows; without
+            them, conversions come at once.
 
     Returns:
         The looks.
@@ -111,7 +111,7 @@ def plan_looks(
 
 
 def _boundaries(information: Floats, spent: Floats, looks: Bools, counts: Counts | None) -> Floats:
-    """Squeeze the days without a look out, follow each distinct schedule once, and put the boundaries back."""
+    """Remove the days without a look, compute each distinct schedule once, and put the boundaries back."""
     number = looks.sum(axis=1)
     width = int(number.max(initial=0))
     result = np.full(information.shape, np.nan)
@@ -133,12 +133,12 @@ def _boundaries(information: Floats, spent: Floats, looks: Bools, counts: Counts
         ratios[:, 1:] *= _least_retained(pack(counts.users), pack(counts.events))
     ratios = np.minimum(ratios, LARGEST_RATIO)
     spends = np.diff(packed_spent, axis=1, prepend=0.0)
-    result[rows, days] = _PATHS.boundaries(ratios, spends)[rows, columns]
+    result[rows, days] = _CACHE.boundaries(ratios, spends)[rows, columns]
     return result
 
 
 def _least_retained(users: Floats, events: Floats) -> Floats:
-    """How much smaller than I_s/I_t the squared correlation of consecutive looks may be.
+    """Return the factor by which the squared correlation of consecutive looks can be smaller than I_s/I_t.
 
     Cov(Z_s, Z_t) holds 1 - q, with q the share of the earlier users who have converted by the later look. Where
     conversions come at once, q is the conversion of all and I_s/I_t is exact; where they come late, earlier users are
@@ -151,8 +151,8 @@ def _least_retained(users: Floats, events: Floats) -> Floats:
 
 
 @dataclass(slots=True)
-class _Paths:
-    """Boundary paths that were computed before, by schedule; the oldest leave when there are too many."""
+class _BoundaryCache:
+    """A cache of boundaries by schedule; the oldest are dropped when there are too many."""
 
     limit: int = 50_000
     known: OrderedDict[bytes, Floats] = field(default_factory=OrderedDict)
@@ -171,4 +171,4 @@ class _Paths:
         return np.stack([found[key] for key in keys])
 
 
-_PATHS = _Paths()
+_CACHE = _BoundaryCache()

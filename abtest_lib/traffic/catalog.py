@@ -1,4 +1,4 @@
-"""The experiments that synthetic traffic carries, with their true effects."""
+"""The experiments in synthetic traffic, with their true effects."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class Arm:
 
     Attributes:
         variant_id: The variant's id.
-        share: The share of users that really get it; the shares of an experiment are scaled to sum to one.
+        share: The share of users that really get the arm; the shares of an experiment are scaled to sum to one.
         lift: The relative change of a session's chance to go on to the checkout (for an experiment on the checkout:
             to buy there), a ratio: 0.1 is ten percent more.
         declared: The share that was declared; None when it is the real one.
@@ -37,12 +37,12 @@ class Experiment:
         name: The experiment's name.
         pages: The pages that show it: search, product, checkout.
         arms: The arms, control first; none at all means that every session gets the fallback.
-        reach: On how many of the four kinds of a page it stands.
-        cross_exposed: The share of users who are assigned anew in every session.
+        reach: How many of the four kinds of a page show it.
+        cross_exposed: The share of users who are assigned again in every session.
         fallback: The share of sessions that get the fallback instead of an arm.
-        starts: When it starts, as a share of the whole time.
+        starts: Its start, as a share of the whole time.
         planned: Whether its allocation and its end are declared beforehand.
-        note: What it is meant to show.
+        note: What it demonstrates.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Sessions become events: what, when, where, and with which experiments."""
+"""Make events from sessions: name, item, time, site and experiments."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Traffic:
         start: The first day.
         timezone: The time zone of the users' clocks, an IANA name.
         experiments: The experiments with their true effects.
-        dirty: The share of rows that are spoilt or unusual.
+        dirty: The share of rows that are corrupted or unusual.
     """
 
     users: int
@@ -61,7 +61,7 @@ class Rows:
 
 
 class EventSource:
-    """Draws the events of a traffic, day by day and block by block."""
+    """Draw events day by day and block by block."""
 
     def __init__(self, traffic: Traffic) -> None:
         self.traffic = traffic
@@ -75,7 +75,7 @@ class EventSource:
             day: The day's number, from 0.
 
         Yields:
-            The block's random numbers, to be used for what is still to be drawn, and its rows.
+            The block's random generator, for later draws, and its rows.
         """
         traffic = self.traffic
         for block, first in enumerate(range(0, traffic.users, USERS_PER_BLOCK)):
@@ -88,15 +88,15 @@ class EventSource:
     def _rows(self, rng: np.random.Generator, sessions: Sessions, day: int) -> Rows:
         of_session = np.repeat(np.arange(len(sessions.users)), sessions.lengths)
         kinds = _event_kinds(rng, sessions, of_session)
-        moments = _moments(rng, sessions, of_session)
-        order = np.argsort(moments, kind="stable")
-        of_session, kinds, moments = of_session[order], kinds[order], moments[order]
+        times = _times(rng, sessions, of_session)
+        order = np.argsort(times, kind="stable")
+        of_session, kinds, times = of_session[order], kinds[order], times[order]
         users = sessions.users[of_session]
         site_of = np.searchsorted(SITE_BOUNDS, uniforms(stream_key(self.traffic.seed, "site"), users), side="right")
         return Rows(
             event_name=[EVENT_NAMES[kind] for kind in kinds.tolist()],
             item_id=_items(rng, len(sessions.users), of_session, kinds),
-            timestamp=self._timestamps(day, moments),
+            timestamp=self._timestamps(day, times),
             site=[SITES[site] for site in site_of.tolist()],
             experiments=self._experiments(rng, sessions, of_session, kinds),
             user_id=[str(user) for user in (users + 1).tolist()],
@@ -124,11 +124,11 @@ class EventSource:
             self._texts[page, key] = experiments_text(shown, key)
         return self._texts[page, key]
 
-    def _timestamps(self, day: int, moments: Integers) -> list[str | None]:
-        """ISO 8601 with milliseconds and the offset of the zone, also on the days when clocks change."""
+    def _timestamps(self, day: int, times: Integers) -> list[str | None]:
+        """Write ISO 8601 with milliseconds and the offset of the zone, also on days when clocks change."""
         midnight = self._instant(day)
         length_ms = int((self._instant(day + 1) - midnight).total_seconds() * 1000)
-        elapsed = moments * length_ms // _DAY_MS
+        elapsed = times * length_ms // _DAY_MS
         hours = [(midnight + timedelta(hours=hour)).astimezone(self._zone) for hour in range(26)]
         offsets = [moment.utcoffset() or timedelta() for moment in hours]
         offset_of_hour = np.array([round(offset.total_seconds()) for offset in offsets])
@@ -172,7 +172,7 @@ def experiments_text(shown: Sequence[Experiment], key: int) -> str:
 
 
 def _event_kinds(rng: np.random.Generator, sessions: Sessions, of_session: Integers) -> Integers:
-    """Searches and products, then the steps of the checkout, of which the last is the purchase."""
+    """Draw searches and products, then the steps of the checkout, the last of which is the purchase."""
     starts = np.cumsum(sessions.lengths) - sessions.lengths
     position = np.arange(len(of_session)) - starts[of_session]
     is_product = rng.random(len(of_session)) < np.where(position == 0, 0.15, 0.5)
@@ -180,8 +180,8 @@ def _event_kinds(rng: np.random.Generator, sessions: Sessions, of_session: Integ
     return np.where(step >= 0, CHECKOUT + step, is_product).astype(np.int64)
 
 
-def _moments(rng: np.random.Generator, sessions: Sessions, of_session: Integers) -> Integers:
-    """Milliseconds since midnight; a session that would pass midnight is hurried so that it ends before."""
+def _times(rng: np.random.Generator, sessions: Sessions, of_session: Integers) -> Integers:
+    """Draw milliseconds since midnight; a session that would pass midnight is shortened to end before it."""
     hour = rng.choice(24, len(sessions.users), p=_HOURS / _HOURS.sum())
     began = (hour + rng.random(len(sessions.users))) * 3_600_000 * 0.995
     gaps: Floats = 1000 + rng.standard_exponential(len(of_session)) * 28_000
@@ -189,13 +189,13 @@ def _moments(rng: np.random.Generator, sessions: Sessions, of_session: Integers)
     running = np.cumsum(gaps)
     before = np.concatenate([[0.0], running[ends[:-1] - 1]])
     passed, lasted = running - before[of_session], running[ends - 1] - before
-    hurry = np.minimum(1.0, (_DAY_MS - 1 - began) / lasted)
-    moments: Integers = (began[of_session] + passed * hurry[of_session]).astype(np.int64)
-    return moments
+    scale = np.minimum(1.0, (_DAY_MS - 1 - began) / lasted)
+    times: Integers = (began[of_session] + passed * scale[of_session]).astype(np.int64)
+    return times
 
 
 def _items(rng: np.random.Generator, sessions: int, of_session: Integers, kinds: Integers) -> list[str | None]:
-    """A search has no item; a checkout is about one item of its session; some items are far more popular."""
+    """Draw items: none for a search, one per session for its checkout; some items are far more popular."""
     popular = 1e8 + 9e8 * rng.random(len(kinds)) ** 3
     wanted = 1e8 + 9e8 * rng.random(sessions) ** 3
     items = np.where(kinds >= CHECKOUT, wanted[of_session], popular).astype(np.int64)

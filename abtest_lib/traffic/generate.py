@@ -1,4 +1,4 @@
-"""Write a whole traffic to disk, in memory that does not grow with it."""
+"""Write synthetic traffic to disk in constant memory."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,29 +8,29 @@ from datetime import timedelta
 from pathlib import Path
 
 from abtest_lib.errors import MachineError, UsageError, one_line
-from abtest_lib.traffic.dirt import spoil
+from abtest_lib.traffic.corruption import corrupt_rows
 from abtest_lib.traffic.events import EventSource, Traffic
-from abtest_lib.traffic.truth import write_beside
+from abtest_lib.traffic.truth import write_truth
 from abtest_lib.traffic.writers import SUFFIXES, OutputFile, suffix_of
 
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """What was written.
+    """The files that were written.
 
     Attributes:
         rows: Rows in all files, duplicates and broken ones included, headers not.
         files: The files with events, in the order of the days.
         truth: The file with the true effects.
         registry: The file with the experiments as they were declared.
-        dirt: How often each kind of dirt was used.
+        corruptions: How often each kind of corruption was used.
     """
 
     rows: int
     files: tuple[Path, ...]
     truth: Path
     registry: Path
-    dirt: dict[str, int]
+    corruptions: dict[str, int]
 
 
 def generate_traffic(
@@ -39,13 +39,13 @@ def generate_traffic(
     folder_suffix: str = ".csv",
     on_day: Callable[[int, int], None] = lambda _day, _rows: None,
 ) -> Generated:
-    """Generate events day by day and write them, with their truth beside them.
+    """Generate events day by day, and write them and the truth about them.
 
     Args:
         traffic: What to generate.
         out: A file whose suffix names the format, or a folder that gets one file per day.
         folder_suffix: The format of the files of a folder.
-        on_day: Told the days done and the rows written after each day.
+        on_day: Called after each day with the days done and the rows written.
 
     Returns:
         What was written.
@@ -68,28 +68,28 @@ def _generate(
     traffic: Traffic, out: Path, suffix: str, folder_suffix: str, on_day: Callable[[int, int], None]
 ) -> Generated:
     (out.parent if suffix else out).mkdir(parents=True, exist_ok=True)
-    source, rows, dirt, files = EventSource(traffic), 0, Counter[str](), []
+    source, rows, corruptions, files = EventSource(traffic), 0, Counter[str](), []
     whole: AbstractContextManager[OutputFile | None] = OutputFile(out) if suffix else nullcontext()
     with whole as single:
         for day in range(traffic.days):
             if single is not None:
-                rows += _write_day(source, day, single, dirt)
+                rows += _write_day(source, day, single, corruptions)
             else:
                 files.append(_day_path(traffic, out, day, folder_suffix))
                 with OutputFile(files[-1]) as daily:
-                    rows += _write_day(source, day, daily, dirt)
+                    rows += _write_day(source, day, daily, corruptions)
             on_day(day + 1, rows)
     stem = out.with_name(out.name[: len(out.name) - len(suffix)])
-    truth, registry = write_beside(traffic, stem)
-    return Generated(rows, tuple(files) or (out,), truth, registry, dict(dirt))
+    truth, registry = write_truth(traffic, stem)
+    return Generated(rows, tuple(files) or (out,), truth, registry, dict(corruptions))
 
 
-def _write_day(source: EventSource, day: int, file: OutputFile, dirt: Counter[str]) -> int:
+def _write_day(source: EventSource, day: int, file: OutputFile, corruptions: Counter[str]) -> int:
     written = 0
     for rng, rows in source.blocks(day):
-        spoilt = spoil(rng, rows, source.traffic.dirty, every_kind=not dirt)
-        dirt.update(spoilt.counts)
-        file.write(rows, spoilt)
+        corrupted = corrupt_rows(rng, rows, source.traffic.dirty, every_kind=not corruptions)
+        corruptions.update(corrupted.counts)
+        file.write(rows, corrupted)
         written += len(rows)
     return written
 

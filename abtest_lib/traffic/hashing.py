@@ -1,4 +1,4 @@
-"""Random numbers that belong to a user: the same user gets the same ones wherever they are asked for."""
+"""Random numbers per user: the same user always gets the same numbers."""
 
 import hashlib
 from typing import Any
@@ -13,7 +13,7 @@ _STEP = 0x9E3779B97F4A7C15
 
 
 def stream_key(seed: int, *names: object) -> int:
-    """A 64-bit number for a named stream of random numbers.
+    """Return a 64-bit number for a named stream of random numbers.
 
     Examples:
         >>> stream_key(1, "arm") == stream_key(1, "arm") != stream_key(2, "arm")
@@ -24,7 +24,7 @@ def stream_key(seed: int, *names: object) -> int:
 
 
 def uniforms(key: int, users: NDArray[Any]) -> Floats:
-    """One uniform number in [0, 1) per user.
+    """Draw one uniform number in [0, 1) per user.
 
     SplitMix64 (Steele, Lea and Flood, 2014) of the user's number in the stream, so that nothing about users has to
     be kept in memory between days.
@@ -49,7 +49,7 @@ def uniforms(key: int, users: NDArray[Any]) -> Floats:
 
 
 def normals(key: int, users: NDArray[Any]) -> Floats:
-    """One standard normal number per user, by Box and Muller's transformation."""
+    """Draw one standard normal number per user, by Box and Muller's transformation."""
     radius = np.sqrt(-2.0 * np.log1p(-uniforms(key, users)))
     angle: Floats = 2.0 * np.pi * uniforms(key ^ 0x5DEECE66D, users)
     return radius * np.cos(angle)

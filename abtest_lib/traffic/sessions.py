@@ -1,4 +1,4 @@
-"""Who comes on a day, in how many sessions, and what each session does."""
+"""Sessions of a day: users, assignments, and lengths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,8 @@ class Sessions:
     Attributes:
         users: The user of each session, shape (sessions,).
         activity: How active that user is, about one on average.
-        assigned: What each session gets, shape (sessions, experiments): 0 absent, 1… the arm, one more the fallback.
+        assigned: The assignment of each session, shape (sessions, experiments): 0 is absent, 1… an arm,
+            the number of arms plus 1 the fallback.
         browsing: Searches and product pages of each session.
         steps: Checkout events of each session: 0 to 3 when it was not reached or was left, 4 with a purchase.
     """
@@ -52,7 +53,7 @@ def draw_sessions(
 
     Args:
         rng: The random numbers of this day and block.
-        seed: The seed of everything that belongs to a user.
+        seed: The seed of all random numbers per user.
         users: The users' numbers.
         day: The day's number, from 0.
         days: The days of the whole traffic.
@@ -87,14 +88,14 @@ def _present(
 
 
 def _assign(rng: np.random.Generator, seed: int, users: Integers, experiment: Experiment) -> Integers:
-    """The digit of each session: 1… for an arm, one more for the fallback."""
+    """Assign an arm, 1…, or the fallback, the number of arms plus 1, to each session."""
     fallback = len(experiment.arms) + 1
     if not experiment.arms:
         return np.full(len(users), fallback, np.int64)
     place = uniforms(stream_key(seed, "arm", experiment.name), users)
     if experiment.cross_exposed:
-        wanders = uniforms(stream_key(seed, "cross", experiment.name), users) < experiment.cross_exposed
-        place = np.where(wanders, rng.random(len(users)), place)
+        is_reassigned = uniforms(stream_key(seed, "cross", experiment.name), users) < experiment.cross_exposed
+        place = np.where(is_reassigned, rng.random(len(users)), place)
     bounds = np.cumsum(experiment.shares)[:-1]
     digits = 1 + np.searchsorted(bounds, place, side="right").astype(np.int64)
     if experiment.fallback:
@@ -105,9 +106,9 @@ def _assign(rng: np.random.Generator, seed: int, users: Integers, experiment: Ex
 def _checkout(
     rng: np.random.Generator, seed: int, users: Integers, assigned: Integers, experiments: Sequence[Experiment]
 ) -> Integers:
-    """How many steps of the checkout each session takes.
+    """Draw how many steps of the checkout each session takes.
 
-    An experiment of the checkout acts on who buys, not on who arrives: else its arms would differ in size.
+    An experiment on the checkout changes who buys, not who arrives; otherwise its arms would differ in size.
     """
     likes_to_buy = np.exp(0.5 * normals(stream_key(seed, "propensity"), users) - 0.125)
     arrives, buys = CHECKOUT_RATE * likes_to_buy, np.full(len(users), BUY_RATE)
@@ -122,7 +123,7 @@ def _checkout(
 
 
 def page_keys(sessions: Sessions, experiments: Sequence[Experiment]) -> Integers:
-    """A number for what each session would show on each kind of each page.
+    """Encode the experiments that each session would see on each kind of each page.
 
     Args:
         sessions: The sessions.
@@ -144,5 +145,5 @@ def page_keys(sessions: Sessions, experiments: Sequence[Experiment]) -> Integers
 
 
 def is_shown(experiment: Experiment, page: str, kind: int) -> bool:
-    """Whether an experiment stands on this kind of this page."""
+    """Check whether this kind of page shows an experiment."""
     return page in experiment.pages and kind < experiment.reach

@@ -1,4 +1,4 @@
-"""The truth beside the traffic: what was put in, and what an owner would have declared beforehand."""
+"""The truth about synthetic traffic: its true effects, and the registry of its planned experiments."""
 
 import math
 from collections.abc import Mapping
@@ -21,15 +21,15 @@ _SHARES = ("cross_exposed", "fallback", "starts")
 
 
 class _NoAliases(yaml.SafeDumper):
-    """Writes a date twice instead of referring to its first appearance."""
+    """Write a repeated value again, not a reference to the first."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  the signature is PyYAML's
-        """Never refer back."""
+        """Return that no value gets a reference."""
         return True
 
 
 def describe(traffic: Traffic) -> dict[str, Any]:
-    """The truth as plain data; `read_effects` reads it back."""
+    """Return the truth as plain data, which `read_effects` can read."""
     return {
         "users": traffic.users,
         "days": traffic.days,
@@ -55,7 +55,7 @@ def _describe(experiment: Experiment) -> dict[str, Any]:
 
 
 def registry(traffic: Traffic) -> dict[str, Any]:
-    """The experiment registry that an owner of the planned experiments would have written."""
+    """Return the experiment registry of the planned experiments."""
     planned = [experiment for experiment in traffic.experiments if experiment.planned]
     return {"experiments": {experiment.name: _declare(experiment, traffic) for experiment in planned}}
 
@@ -79,7 +79,7 @@ def _last_day(traffic: Traffic) -> date:
     return traffic.start + timedelta(days=traffic.days - 1)
 
 
-def write_beside(traffic: Traffic, stem: Path) -> tuple[Path, Path]:
+def write_truth(traffic: Traffic, stem: Path) -> tuple[Path, Path]:
     """Write `<stem>.truth.yaml` and `<stem>.registry.yaml`.
 
     Returns:
@@ -111,12 +111,12 @@ def read_effects(path: Path) -> tuple[Experiment, ...]:
     """
     content = read_texts(read_user_file(path, "the effects"), str(path))
     if not isinstance(content, dict):
-        held = "a list" if isinstance(content, list) else f"'{one_line(content, 40)}'"
-        raise UsageError(f"{path} must hold `experiment: {{variant: lift}}` lines, but holds {held}")
+        found = "a list" if isinstance(content, list) else f"'{one_line(content, 40)}'"
+        raise UsageError(f"{path} must hold `experiment: {{variant: lift}}` lines, but holds {found}")
     named = _mapping(content.get("experiments", {} if "replace" in content else content), f"experiments in {path}")
     known = (
         {}
-        if _truth(content.get("replace"), f"replace in {path}")
+        if _boolean(content.get("replace"), f"replace in {path}")
         else {experiment.name: experiment for experiment in DEFAULT_EXPERIMENTS}
     )
     for name, entry in named.items():
@@ -150,7 +150,7 @@ def _experiment(name: str, entry: Mapping[Any, Any], known: Experiment | None) -
 
 
 def _checked(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with numbers for the texts that a file gives."""
+    """Check the settings of an experiment and convert texts to numbers."""
     pages = settings["pages"]
     if not isinstance(pages, (list, tuple)) or not pages or set(pages) - set(PAGES):
         raise UsageError(f"pages of experiment '{name}' = {pages!r}: must be some of {', '.join(PAGES)}")
@@ -162,7 +162,7 @@ def _checked(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     reach = _number(settings.get("reach", PAGE_KINDS), f"reach of experiment '{name}'", 1, PAGE_KINDS)
     if reach != int(reach):
         raise UsageError(f"reach of experiment '{name}' = {reach:g}: must be a whole number")
-    planned = _truth(settings.get("planned"), f"planned of experiment '{name}'")
+    planned = _boolean(settings.get("planned"), f"planned of experiment '{name}'")
     return {**settings, **shares, "reach": int(reach), "planned": planned}
 
 
@@ -194,7 +194,7 @@ def _number(value: object, place: str, low: float, high: float) -> float:
     return number
 
 
-def _truth(value: object, place: str) -> bool:
+def _boolean(value: object, place: str) -> bool:
     if value not in {None, True, False, "true", "false"}:
         raise UsageError(f"{place} = {one_line(value)}: must be true or false")
     return value in {True, "true"}

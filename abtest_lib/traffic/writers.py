@@ -1,4 +1,4 @@
-"""Rows to bytes: CSV, JSON lines or Parquet, plain or compressed, by the file's suffix."""
+"""Write rows as CSV, JSON lines or Parquet, plain or compressed, by the file's suffix."""
 
 import json
 import zlib
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from abtest_lib.errors import MachineError, UsageError
-from abtest_lib.traffic.dirt import FIELDS, INVALID_BYTE, Spoilt
+from abtest_lib.traffic.corruption import FIELDS, INVALID_BYTE, CorruptedRows
 from abtest_lib.traffic.events import Rows
 
 SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".parquet")
@@ -17,9 +17,9 @@ _GZIP_LEVEL = 1  # the text repeats itself so much that higher levels only cost 
 
 
 class Writer(Protocol):
-    """Appends blocks of rows to one file."""
+    """A writer that appends blocks of rows to one file."""
 
-    def write(self, rows: Rows, spoilt: Spoilt) -> None:
+    def write(self, rows: Rows, corrupted: CorruptedRows) -> None:
         """Append a block."""
 
     def close(self) -> None:
@@ -33,18 +33,18 @@ class OutputFile:
         self._path, self._part = path, path.with_name(path.name + ".part")
         self._writer = _writer(self._part, suffix_of(path))
 
-    def write(self, rows: Rows, spoilt: Spoilt) -> None:
+    def write(self, rows: Rows, corrupted: CorruptedRows) -> None:
         """Append a block of rows."""
-        self._writer.write(rows, spoilt)
+        self._writer.write(rows, corrupted)
 
     def __enter__(self) -> Self:
-        """The file itself."""
+        """Return the file."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Publish the file, or remove what was begun."""
+        """Publish the file, or remove it after an error."""
         self._writer.close()
         if kind is None:
             self._part.replace(self._path)
@@ -53,10 +53,10 @@ class OutputFile:
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that decides on the format, or an empty text for a folder.
+    """Return the suffix that determines the format, or an empty text for a folder.
 
     Raises:
-        UsageError: The suffix is none that can be written.
+        UsageError: The suffix is not supported.
 
     Examples:
         >>> suffix_of(Path("events.csv.gz"))
@@ -79,39 +79,39 @@ def _writer(path: Path, suffix: str) -> Writer:
 
 class _TextWriter:
     def __init__(
-        self, path: Path, encode: Callable[[Rows, Spoilt], list[str]], header: str, *, compressed: bool
+        self, path: Path, encode: Callable[[Rows, CorruptedRows], list[str]], header: str, *, compressed: bool
     ) -> None:
         self._encode = encode
         self._file: BinaryIO = path.open("wb")
         # Unlike the gzip module this leaves the time out of the header, so that equal seeds give equal bytes.
-        self._squeeze = zlib.compressobj(_GZIP_LEVEL, wbits=31) if compressed else None
+        self._compressor = zlib.compressobj(_GZIP_LEVEL, wbits=31) if compressed else None
         self._put(header)
 
-    def write(self, rows: Rows, spoilt: Spoilt) -> None:
-        self._put("".join(self._encode(rows, spoilt)))
+    def write(self, rows: Rows, corrupted: CorruptedRows) -> None:
+        self._put("".join(self._encode(rows, corrupted)))
 
     def close(self) -> None:
-        if self._squeeze is not None:
-            self._file.write(self._squeeze.flush())
+        if self._compressor is not None:
+            self._file.write(self._compressor.flush())
         self._file.close()
 
     def _put(self, text: str) -> None:
         data = text.encode("utf-8", "surrogateescape")
-        self._file.write(self._squeeze.compress(data) if self._squeeze is not None else data)
+        self._file.write(self._compressor.compress(data) if self._compressor is not None else data)
 
 
 def _columns(rows: Rows) -> Iterable[tuple[str | None, ...]]:
     return zip(*(getattr(rows, name) for name in FIELDS), strict=True)
 
 
-def _csv_lines(rows: Rows, spoilt: Spoilt) -> list[str]:
+def _csv_lines(rows: Rows, corrupted: CorruptedRows) -> list[str]:
     lines = [
         f'{event},{item or ""},{moment},{site},"{experiments}",{user}\n'
         for event, item, moment, site, experiments, user in _columns(rows)
     ]
-    for index in spoilt.careful:
+    for index in corrupted.careful:
         fields = [_csv_field(getattr(rows, name)[index]) for name in FIELDS]
-        width = len(FIELDS) + spoilt.extra.get(index, 0)
+        width = len(FIELDS) + corrupted.extra.get(index, 0)
         lines[index] = ",".join([*fields, "more", "columns"][:width]) + "\n"
     return lines
 
@@ -123,18 +123,18 @@ def _csv_field(value: str | None) -> str:
     return value if plain else '"' + value.replace('"', '""') + '"'
 
 
-def _json_lines(rows: Rows, spoilt: Spoilt) -> list[str]:
+def _json_lines(rows: Rows, corrupted: CorruptedRows) -> list[str]:
     texts = {text: json.dumps(text, ensure_ascii=False) for text in set(rows.experiments)}
     lines = [
         f'{{"event_name": "{event}", {_ITEM % item if item else ""}"timestamp": "{moment}", "site": "{site}", '
         f'"experiments": {texts[experiments]}, "user_id": "{user}"}}\n'
         for event, item, moment, site, experiments, user in _columns(rows)
     ]
-    for index in spoilt.careful:
-        # An absent value is left out; broken columns have no meaning here, so such a line breaks off instead.
+    for index in corrupted.careful:
+        # An absent value is left out; broken columns have no meaning here, so such a line is cut short instead.
         values = ((name, getattr(rows, name)[index]) for name in FIELDS)
         line = json.dumps({name: value for name, value in values if value is not None}, ensure_ascii=False)
-        lines[index] = (line[: len(line) // 2] if index in spoilt.extra else line) + "\n"
+        lines[index] = (line[: len(line) // 2] if index in corrupted.extra else line) + "\n"
     return lines
 
 
@@ -149,9 +149,9 @@ class _ParquetWriter:
         self._schema = pa.schema([(name, pa.string()) for name in FIELDS])
         self._file = parquet.ParquetWriter(path, self._schema)
 
-    def write(self, rows: Rows, spoilt: Spoilt) -> None:
-        """A Parquet file has no broken lines and no broken text: those rows get what a reader would make of them."""
-        keep = [index for index in range(len(rows)) if index not in spoilt.extra]
+    def write(self, rows: Rows, corrupted: CorruptedRows) -> None:
+        """Append a block as a reader would read it: Parquet has no broken lines and no broken text."""
+        keep = [index for index in range(len(rows)) if index not in corrupted.extra]
         columns = {name: getattr(rows, name) for name in FIELDS}
         table = {
             name: [value and value.replace(INVALID_BYTE, "\ufffd") for value in (column[index] for index in keep)]

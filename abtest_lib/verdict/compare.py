@@ -1,4 +1,4 @@
-"""Each arm against the control on one day's counts: estimates, simultaneous intervals, corrected p-values."""
+"""Comparisons of arms with the control on one day's counts: estimates, simultaneous intervals, p-values."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ class Comparisons:
     Attributes:
         is_compared: Whether arm and control have users, (N, K); never for the control.
         difference: Conversion minus control's, a proportion, (N, K) like all that follow.
-        difference_lower: Lower end of its score interval; the arms of a group hold together with level 1 - alpha.
+        difference_lower: Lower end of its score interval; simultaneous over the arms of a group at level 1 - alpha.
         difference_upper: Upper end of it.
         lift: Conversion over control's minus one, a ratio; NaN when the control has no conversions.
         lift_lower: Lower end of its interval.

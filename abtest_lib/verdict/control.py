@@ -1,4 +1,4 @@
-"""Which arm the others are compared with."""
+"""The choice of the control."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class ControlChoice:
     """The control of an experiment.
 
     Attributes:
-        variant_id: The control; None when there is none to compare with.
-        source: Where it comes from; an assumed one is worth a warning, a missing one ends the analysis.
+        variant_id: The control; None when there is none.
+        source: Where it comes from; an assumed one gives a warning, a missing one invalidates.
     """
 
     variant_id: str | None
@@ -30,7 +30,7 @@ class ControlChoice:
 
 
 def arm_order(variant_id: str) -> tuple[bool, int, str, str]:
-    """A sort key that puts numbers before texts, and numbers in the order of their value.
+    """Return a sort key that puts numbers before texts, and orders numbers by value.
 
     Examples:
         >>> sorted(["B", "10", "9", "A"], key=arm_order)
@@ -72,7 +72,7 @@ def choose_control(arms: Collection[str], registered: str | None, control_names:
 def fix_control(
     arms_by_day: Iterable[Collection[str]], registered: str | None, control_names: Iterable[str] = ()
 ) -> ControlChoice:
-    """Choose the control once for a whole experiment, so that an arm which starts later never takes its place.
+    """Choose the control once for a whole experiment, so that no later arm replaces it.
 
     Args:
         arms_by_day: The arms seen so far, day by day in order, without fallback variants; every day contains the
@@ -97,7 +97,7 @@ def fix_control(
 
 
 def declared_first(arms: Sequence[str], item: Experiment | None) -> Sequence[str]:
-    """Leave out arms to which the registry never gives a share, unless it gives one to none of them.
+    """Remove arms to which the registry never gives a share, unless none of the arms has one.
 
     Args:
         arms: The arms that have users.

@@ -1,4 +1,4 @@
-"""What the looks so far prove: boundaries, and intervals intersected over looks."""
+"""What the looks prove so far: boundaries, and intervals intersected over looks."""
 
 from dataclasses import dataclass, fields
 
@@ -42,7 +42,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence(Schedule):
-    """What the looks so far prove, beside the looks themselves.
+    """The looks, and what they prove so far.
 
     Attributes:
         lower: Lower end of the interval for the difference, intersected over the period's looks, (E, T, K); NaN
@@ -53,9 +53,19 @@ class Evidence(Schedule):
     lower: Floats
     upper: Floats
 
+    @property
+    def is_gain(self) -> Bools:
+        """Whether an arm is proven better than the control, (E, T, K)."""
+        return np.asarray((self.lower > 0) & self.is_compared)
+
+    @property
+    def has_gain(self) -> Bools:
+        """Whether any arm is proven better than the control, (E, T)."""
+        return np.asarray(self.is_gain.any(axis=2))
+
 
 def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
-    """Find the looks and their boundaries, of every day knowing nothing that came later.
+    """Find the looks and boundaries of every day, using nothing that came later.
 
     Args:
         panel: The histories.
@@ -66,7 +76,7 @@ def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
     """
     x, n, x0, n0 = _pairs(panel)
     is_compared = panel.is_active & ~panel.is_control & (n0 > 0)
-    may_test = is_compared & has_enough_conversions(x, n, x0, n0)
+    may_test = is_compared & has_enough_conversions(x, n, x0, n0, rules.minimum_conversions)
     information = np.where(is_compared, pair_information(x, n, x0, n0), np.nan)
     fraction = plan_fraction(panel)
     known = np.nan_to_num(information, posinf=0.0)
@@ -86,7 +96,7 @@ def schedule_looks(panel: Panel, rules: Rules) -> Schedule:
 
 
 def gather_evidence(panel: Panel, rules: Rules) -> Evidence:
-    """Look at every day of every experiment, and intersect what the looks prove.
+    """Find the looks of every experiment, and intersect their intervals.
 
     Args:
         panel: The histories.
@@ -118,7 +128,7 @@ def _all_pairs(flags: Bools, is_compared: Bools) -> Bools:
 
 
 def plan_fraction(panel: Panel) -> Floats:
-    """The share of the plan that has passed: by users, by days, or 1 once the registered end is reached.
+    """Return the share of the plan that has passed, by users or by days; 1 from the registered end on.
 
     Returns:
         Shape (E, T), between 0 and 1; NaN without a plan.
@@ -139,7 +149,7 @@ def _first_planned_day(item: Experiment) -> np.datetime64 | None:
 
 
 def _fraction_of(item: Experiment, day: Days, users: Floats, first: Days) -> Floats:
-    """The share of one plan that has passed by each calendar day."""
+    """Return the share of one plan that has passed by each calendar day."""
     fraction = np.zeros(day.shape)
     if item.planned_users is not None:
         fraction = users / item.planned_users
@@ -174,13 +184,13 @@ def _boundaries(
 
 
 def _number_of_arms(panel: Panel) -> Floats:
-    """Arms among which the level is divided, (E, T): those with a share or users; within a period it never falls."""
+    """Count the arms with a share or users, (E, T), which share the level; within a period the number never falls."""
     number = ((panel.shares > 0) | panel.is_active).sum(axis=2).astype(np.float64)
     return accumulate_within(number, panel.is_first, np.maximum)
 
 
 def _periods(item: Experiment | None) -> int:
-    """How many periods the unplanned rule must divide its level among."""
+    """Count the periods among which the unplanned rule divides its level."""
     return 1 if item is None else 1 + sum(day != item.start for day in item.period_starts)
 
 
@@ -193,7 +203,7 @@ def _planned_boundaries(
     counts: tuple[Floats, Floats],
     level: float,
 ) -> tuple[Floats, Bools, Bools]:
-    """Boundaries of planned experiments; what one period has spent, on whichever arm, the next no longer has."""
+    """Return the boundaries of planned experiments; a period has only the level that earlier ones have left."""
     arms = may_test.shape[2]
     period = np.cumsum(is_first, axis=1)
 

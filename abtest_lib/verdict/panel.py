@@ -1,6 +1,6 @@
 """Many experiments as padded arrays: experiment × day × arm.
 
-A panel is what the rules work on, so that a hundred thousand experiments cost a few array operations.
+The rules work on panels, so that a hundred thousand experiments take a few array operations.
 """
 
 import math
@@ -15,26 +15,24 @@ import numpy.typing as npt
 
 from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import Experiment, Registry
-from abtest_lib.stats.arrays import Bools, Floats, Ints
+from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.stats.calendar import first_real_day
-from abtest_lib.verdict.control import ControlChoice
-from abtest_lib.verdict.rules import most_stray_users
+from abtest_lib.verdict.control import ControlChoice, ControlSource
+from abtest_lib.verdict.rules import FEWEST_ARMS, most_stray_users
 
 A = TypeVar("A", bound=np.generic)
 Days = npt.NDArray[np.datetime64]
 
-FEWEST_ARMS = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is declared for the whole lake.
+    """The settings and declarations of a lake.
 
     Attributes:
         registry: The declared experiments.
         control_names: Variants that are a control wherever they appear.
         fallback_variants: Variants that mean "not assigned" in every experiment.
-        policy: What happened to users who saw several arms.
+        policy: How users who saw several arms were counted.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
     """
 
@@ -53,7 +51,7 @@ class Panel:
         names: The experiments, E.
         arms: Their arms in order of id, E tuples of up to K; fallback variants are no arms.
         controls: Their controls, E.
-        declared: What the registry says, E; None where it says nothing.
+        declared: The registry's declarations, E; None where there is none.
         policy: The cross-exposure policy of the counts.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
         day: The as-of day, (E, T); later days follow earlier ones, padding is NaT.
@@ -103,17 +101,53 @@ class Panel:
     is_declared: Bools
     control: Ints
 
-    @property
+    @cached_property
     def is_active(self) -> Bools:
         """Whether an arm has users to date and takes part, (E, T, K)."""
         return np.asarray((self.users > 0) & ~self.is_stray)
 
-    @property
+    @cached_property
     def is_stray(self) -> Bools:
-        """Whether an arm that the registry gives no share has some few users, testers' as a rule, (E, T, K)."""
-        everybody = self.users.sum(axis=2, keepdims=True)
-        undeclared = self.is_declared[:, :, None] & (self.shares == 0)
-        return np.asarray(undeclared & (self.users > 0) & (self.users <= most_stray_users(everybody)))
+        """Whether an arm without a share has only a few users, usually testers, (E, T, K)."""
+        return self.is_stray_among(self.users)
+
+    @property
+    def has_stray_arm(self) -> Bools:
+        """Whether an arm is stray, (E, T)."""
+        return np.asarray(self.is_stray.any(axis=2))
+
+    @cached_property
+    def is_stray_before_exclusion(self) -> Bools:
+        """Whether an arm is stray with or without the users whom the policy excludes, (E, T, K)."""
+        return self.is_stray | self.is_stray_among(self.with_first_policy("users"))
+
+    def is_stray_among(self, users: Floats) -> Bools:
+        """Whether an arm without a share has only a few of these users, (E, T, K)."""
+        everybody = users.sum(axis=2, keepdims=True)
+        return np.asarray(self.has_no_share & (users > 0) & (users <= most_stray_users(everybody)))
+
+    @property
+    def has_no_share(self) -> Bools:
+        """Whether the registry declares a split and gives the arm no share, (E, T, K)."""
+        return np.asarray(self.is_declared[:, :, None] & (self.shares == 0))
+
+    @property
+    def is_registered(self) -> Bools:
+        """Whether the registry names the experiment, (E, T)."""
+        return self._by_experiment([item is not None for item in self.declared])
+
+    @property
+    def is_control_assumed(self) -> Bools:
+        """Whether the control is a guess, (E, T)."""
+        return self._by_experiment([choice.source is ControlSource.ASSUMED for choice in self.controls])
+
+    @property
+    def is_control_registered(self) -> Bools:
+        """Whether the registry names the control, (E, T)."""
+        return self._by_experiment([choice.source is ControlSource.REGISTERED for choice in self.controls])
+
+    def _by_experiment(self, values: list[bool]) -> Bools:
+        return np.broadcast_to(np.array(values, dtype=bool)[:, None], self.day.shape)
 
     @cached_property
     def start(self) -> Days:
@@ -129,11 +163,11 @@ class Panel:
 
     @property
     def has_strays(self) -> Bools:
-        """Whether days so far hold too few users to be counted: before the start, or after the calendar, (E, T)."""
+        """Whether some days so far have too few users to count: before the start, or after the calendar, (E, T)."""
         return np.asarray((self.start > self.first_day) | (self.calendar < self.day))
 
     def stray_days(self, experiment: int, day: int) -> list[date]:
-        """The days so far that hold too few users to be counted, of one experiment as of one day."""
+        """Return the days of one experiment, as of one day, that have too few users to count."""
         so_far = self.day[experiment, : day + 1]
         start, last = self.start[experiment, day], self.calendar[experiment, day]
         is_stray = (so_far >= self.first_day[experiment, day]) & ((so_far < start) | (so_far > last))
@@ -160,25 +194,29 @@ class Panel:
 
     @property
     def is_control_known(self) -> Bools:
-        """Whether two arms have been seen by the day, the control among them, (E, T); before that it is a guess."""
+        """Whether two arms have been seen by the day, including the control, (E, T); before that it is a guess."""
         is_pair = self.is_seen.sum(axis=2) >= FEWEST_ARMS
         has_control = (self.is_seen & self.is_control).any(axis=2)
         known = np.logical_or.accumulate(is_pair, axis=1) & np.logical_or.accumulate(has_control, axis=1)
         return np.asarray(known)
 
     def of_control(self, values: Floats) -> Floats:
-        """The control's values of an (E, T, K) array, as (E, T, 1); 0 without a control."""
+        """Return the control's values of an (E, T, K) array, as (E, T, 1); 0 without a control."""
         index = np.maximum(self.control, 0)[:, None, None]
         taken = np.take_along_axis(values, np.broadcast_to(index, (*values.shape[:2], 1)), axis=2)
         return np.where(self.control[:, None, None] >= 0, taken, 0.0)
 
+    def difference(self, users: Floats, purchases: Floats) -> Floats:
+        """Compute conversion minus that of the control, a proportion, (E, T, K); NaN without users."""
+        return divide(purchases, users) - divide(self.of_control(purchases), self.of_control(users))
+
     def with_first_policy(self, name: str) -> Floats:
-        """Counts as if nobody had been excluded, `users` or `purchases`, (E, T, K)."""
+        """Return `users` or `purchases` as if nobody had been excluded, (E, T, K)."""
         moved = getattr(self, f"cross_exposed_{name}") if self.policy is CrossExposed.EXCLUDE else 0.0
         return np.asarray(getattr(self, name) + moved)
 
     def with_other_policy(self, name: str) -> Floats:
-        """Counts under the policy that the verdict must agree with: `exclude`, or `first` for `exclude`."""
+        """Return counts under the policy with which the verdict must agree: `exclude`, or `first` for `exclude`."""
         if self.policy is CrossExposed.EXCLUDE:
             return self.with_first_policy(name)
         return np.asarray(np.maximum(getattr(self, name) - getattr(self, f"cross_exposed_{name}"), 0.0))
@@ -187,7 +225,7 @@ class Panel:
 def accumulate_within(
     values: npt.NDArray[A], restarts: Bools, combine: Callable[..., npt.NDArray[A]]
 ) -> npt.NDArray[A]:
-    """Accumulate along days, anew from every restart.
+    """Accumulate along days and start again at every restart.
 
     Args:
         values: Shape (E, T, ...).

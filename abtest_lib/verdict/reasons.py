@@ -1,159 +1,267 @@
-"""Reasons: what a reader of a verdict must know, as codes with a sentence for people."""
+"""Every reason of a verdict: its effect, code, sentence and condition."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from functools import cache, partial
 from types import MappingProxyType
 
+import numpy as np
 
-class Weight(IntEnum):
-    """What a reason does to the verdict; the heaviest first."""
+from abtest_lib.verdict.reason import Detail, Effect, Reason, if_compared, if_decided, if_validity
+from abtest_lib.verdict.rules import FEWEST_ARMS, Rules
 
-    INVALIDATES = 0
-    WITHHOLDS = 1
-    DECIDES = 2
-    EXPLAINS = 3
-    WARNS = 4
-    INFORMS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One reason.
-
-    Attributes:
-        code: Stands in gold/verdicts.
-        weight: INVALIDATES makes the verdict `invalid`; WITHHOLDS makes it `inconclusive` whatever the numbers say;
-            DECIDES is why a decision was taken, EXPLAINS why none was; WARNS and INFORMS change nothing.
-        sentence: For a person.
-    """
-
-    code: str
-    weight: Weight
-    sentence: str
-
+_invalidates, _withholds, _decides, _explains, _warns, _informs = (partial(Reason, effect) for effect in Effect)
 
 _ALL = (
-    Reason("no_data", Weight.INVALIDATES, "The experiment is registered, but nobody has been exposed to it."),
-    Reason("too_few_arms", Weight.INVALIDATES, "Fewer than two arms have users, so there is nothing to compare."),
-    Reason("control_missing", Weight.INVALIDATES, "The control has no users, and nothing takes its place."),
-    Reason("undeclared_arm", Weight.INVALIDATES, "Users saw an arm that the registry gives no share."),
-    Reason(
+    _invalidates("no_data", "The experiment is registered, but nobody has been exposed to it."),
+    _invalidates(
+        "too_few_arms",
+        "Fewer than two arms have users, so there is nothing to compare.",
+        if_validity(lambda v: v.active_arms < FEWEST_ARMS),
+    ),
+    _invalidates(
+        "control_missing",
+        "The control has no users, and nothing takes its place.",
+        if_validity(lambda v: v.is_control_missing),
+    ),
+    _invalidates(
+        "undeclared_arm",
+        "Users saw an arm that the registry gives no share.",
+        if_validity(lambda v: v.has_undeclared_arm),
+    ),
+    _invalidates(
         "sample_ratio_mismatch",
-        Weight.INVALIDATES,
         "Users did not arrive in the declared proportions, so the arms are not comparable.",
+        if_validity(lambda v: v.panel.is_declared & (v.ratio_p_after < v.rules.validity_alpha)),
+        Detail.EXPECTED_USERS,
     ),
-    Reason(
+    _invalidates(
         "sample_ratio_mismatch_before_exclusion",
-        Weight.INVALIDATES,
         "Before users who saw several arms were excluded, users did not arrive in the declared proportions.",
+        if_validity(lambda v: v.panel.is_declared & v.is_mismatch & ~(v.ratio_p_after < v.rules.validity_alpha)),
+        Detail.EXPECTED_USERS,
     ),
-    Reason(
+    _invalidates(
         "cross_exposure_imbalanced",
-        Weight.INVALIDATES,
         "Users who saw several arms are spread unevenly over the arms, which can fake an effect.",
+        if_validity(lambda v: v.cross_exposure_p < v.rules.validity_alpha),
+        Detail.CROSS_EXPOSED_SHARE,
     ),
-    Reason("cross_exposure_too_high", Weight.INVALIDATES, "More than 10 % of the users saw several arms."),
-    Reason("not_started", Weight.WITHHOLDS, "The day lies before the registered start."),
-    Reason(
+    _invalidates(
+        "cross_exposure_too_high",
+        "More than {cross_exposed_limit} of the users saw several arms.",
+        if_validity(lambda v: v.cross_exposed_share > v.rules.cross_exposed_limit),
+        Detail.CROSS_EXPOSED_SHARE,
+    ),
+    _withholds(
+        "not_started", "The day lies before the registered start.", if_validity(lambda v: v.panel.is_before_start)
+    ),
+    _withholds(
         "allocation_undeclared",
-        Weight.WITHHOLDS,
         "The arms are of unequal size and no split is registered, so a fault cannot be told from an intention.",
+        if_validity(lambda v: ~v.panel.is_declared & v.is_mismatch),
+        Detail.EXPECTED_USERS,
     ),
-    Reason(
+    _withholds(
         "allocation_changed",
-        Weight.WITHHOLDS,
         "The split of new users changed from day to day without being registered.",
+        if_validity(lambda v: v.daily_split_p < v.rules.validity_alpha),
     ),
-    Reason("arm_started_late", Weight.WITHHOLDS, "An arm started after the others, so their users are not comparable."),
-    Reason(
-        "effect_unstable", Weight.WITHHOLDS, "The looks so far contradict each other: the effect changed on the way."
+    _withholds(
+        "arm_started_late",
+        "An arm started after the others, so their users are not comparable.",
+        if_validity(lambda v: v.late_arm_p < v.rules.validity_alpha),
     ),
-    Reason("proven_gain", Weight.DECIDES, "An arm is proven better than the control."),
-    Reason("proven_loss", Weight.DECIDES, "Every other arm is proven worse than the control."),
-    Reason("futility", Weight.DECIDES, "The planned end was reached and no arm was proven better."),
-    Reason("decided_in_earlier_period", Weight.DECIDES, "The decision was taken before the split last changed."),
-    Reason(
+    _withholds(
+        "effect_unstable",
+        "The looks so far contradict each other: the effect changed on the way.",
+        if_decided(lambda j: j.decisions.is_unstable),
+    ),
+    _decides("proven_gain", "An arm is proven better than the control.", if_decided(lambda j: j.decisions.is_gain)),
+    _decides(
+        "proven_loss", "Every other arm is proven worse than the control.", if_decided(lambda j: j.decisions.is_loss)
+    ),
+    _decides(
+        "futility",
+        "The planned end was reached and no arm was proven better.",
+        if_decided(lambda j: j.decisions.is_futile),
+    ),
+    _decides(
+        "decided_in_earlier_period",
+        "The decision was taken before the split last changed.",
+        if_decided(lambda j: j.is_of_earlier_period),
+    ),
+    _explains(
         "too_few_conversions",
-        Weight.EXPLAINS,
-        "An arm has too few conversions for a test: at least 10 are needed (and 10 users who did not convert).",
+        "An arm has too few conversions for a test: at least {minimum_conversions} are needed "
+        "(and {minimum_conversions} users who did not convert).",
+        if_decided(lambda j: j.has_untested_arm),
     ),
-    Reason("too_early", Weight.EXPLAINS, "So early in the plan no test is made yet."),
-    Reason("level_spent", Weight.EXPLAINS, "Earlier periods have used up the level of the test, so none is left."),
-    Reason("posterior_missing", Weight.EXPLAINS, "There is no posterior for this day, and shipping needs one."),
-    Reason(
+    _explains(
+        "too_early",
+        "So early in the plan no test is made yet.",
+        if_decided(lambda j: j.waits_for_look & ~j.evidence.is_spent),
+    ),
+    _explains(
+        "level_spent",
+        "Earlier periods have used up the level of the test, so none is left.",
+        if_decided(lambda j: j.waits_for_look & j.evidence.is_spent),
+    ),
+    _explains(
+        "posterior_missing",
+        "There is no posterior for this day, and shipping needs one.",
+        if_decided(lambda j: j.has_no_posterior),
+        is_cause=False,
+    ),
+    _explains(
         "posterior_disagrees",
-        Weight.EXPLAINS,
-        "The interval shows a gain, but the posterior gives it less than 95 % probability.",
+        "The interval shows a gain, but the posterior gives it less than {ship_probability} probability.",
+        if_decided(lambda j: j.best_arm.is_proven & (j.best_arm.probability < j.rules.ship_probability)),
     ),
-    Reason(
+    _explains(
         "policy_sensitive",
-        Weight.EXPLAINS,
         "The sign of the difference depends on how users who saw several arms are counted.",
+        if_decided(lambda j: j.best_arm.is_proven & (j.best_arm.leads != j.best_arm.leads_under_other_policy)),
     ),
-    Reason(
+    _explains(
         "best_arm_unproven",
-        Weight.EXPLAINS,
         "One arm is proven better than the control, but another looks better still and is not proven.",
+        if_decided(lambda j: ~j.best_arm.is_proven & j.evidence.has_gain),
     ),
-    Reason("not_proven", Weight.EXPLAINS, "No arm is proven better or worse than the control yet."),
-    Reason("winner_differs", Weight.WARNS, "Another arm now looks best, but the decision of that day stands."),
-    Reason("drifted", Weight.WARNS, "Today's difference lies outside the interval on which the decision rests."),
-    Reason("too_good_to_be_true", Weight.WARNS, "A change of more than 50 % is more often a fault than an effect."),
-    Reason("cross_exposed_users", Weight.WARNS, "More than 1 % of the users saw several arms."),
-    Reason("fallback_share_high", Weight.WARNS, "More than 10 % of the users saw a fallback variant."),
-    Reason("quarantined_rows", Weight.WARNS, "More than 1 % of the day's rows were rejected."),
-    Reason("days_missing", Weight.WARNS, "There are days without any exposure since the start."),
-    Reason("arm_without_users", Weight.WARNS, "A registered arm has no users."),
-    Reason("stray_users", Weight.WARNS, "A few users saw an arm that the registry gives no share; it is left out."),
-    Reason(
+    _explains(
+        "not_proven",
+        "No arm is proven better or worse than the control yet.",
+        if_decided(lambda j: j.is_unexplained),
+        is_cause=False,
+    ),
+    _warns(
+        "winner_differs",
+        "Another arm now looks best, but the decision of that day stands.",
+        if_decided(lambda j: j.winner_differs),
+    ),
+    _warns(
+        "drifted",
+        "Today's difference lies outside the interval on which the decision rests.",
+        if_decided(lambda j: j.has_drifted),
+    ),
+    _warns(
+        "too_good_to_be_true",
+        "A change of more than {surprising_lift} is more often a fault than an effect.",
+        if_compared(lambda d: d.has_surprising_lift),
+    ),
+    _warns(
+        "cross_exposed_users",
+        "More than {cross_exposed_warning} of the users saw several arms.",
+        if_validity(
+            lambda v: (
+                (v.cross_exposed_share > v.rules.cross_exposed_warning)
+                & (v.cross_exposed_share <= v.rules.cross_exposed_limit)
+            )
+        ),
+    ),
+    _warns(
+        "fallback_share_high",
+        "More than {fallback_warning} of the users saw a fallback variant.",
+        if_validity(lambda v: v.fallback_share > v.rules.fallback_warning),
+    ),
+    _warns(
+        "quarantined_rows",
+        "More than {quarantine_warning} of the day's rows were rejected.",
+        if_validity(lambda v: v.panel.quarantined_share > v.rules.quarantine_warning),
+    ),
+    _warns(
+        "days_missing",
+        "There are days without any exposure since the start.",
+        if_validity(lambda v: v.days_missing > 0),
+    ),
+    _warns(
+        "arm_without_users",
+        "A registered arm has no users.",
+        if_validity(lambda v: v.has_empty_arm),
+    ),
+    _warns(
+        "stray_users",
+        "A few users saw an arm that the registry gives no share; it is left out.",
+        if_validity(lambda v: v.panel.has_stray_arm),
+    ),
+    _warns(
         "stray_days",
-        Weight.WARNS,
         "Some days hold too few users to be real, such as events of a wrong clock: ends and weeks do not count them.",
+        if_validity(lambda v: v.panel.has_strays),
     ),
-    Reason("few_users", Weight.WARNS, "The smallest arm has fewer than 100 users."),
-    Reason("less_than_a_week", Weight.WARNS, "Fewer than seven days have passed, so not every weekday is covered."),
-    Reason("control_assumed", Weight.WARNS, "No control is registered: the lowest id was taken."),
-    Reason(
-        "after_planned_end", Weight.INFORMS, "The plan has ended: the last look is repeated, later days add nothing."
+    _warns(
+        "few_users",
+        "The smallest arm has fewer than {few_users} users.",
+        if_validity(lambda v: v.smallest_arm < v.rules.few_users),
     ),
-    Reason(
+    _warns(
+        "less_than_a_week",
+        "Fewer than {full_days} days have passed, so not every weekday is covered.",
+        if_validity(lambda v: v.panel.elapsed_days < v.rules.full_days),
+    ),
+    _warns(
+        "control_assumed",
+        "No control is registered: the lowest id was taken.",
+        if_validity(lambda v: v.panel.is_control_assumed & v.panel.is_control_known),
+    ),
+    _informs(
+        "after_planned_end",
+        "The plan has ended: the last look is repeated, later days add nothing.",
+        if_decided(lambda j: j.evidence.is_repeated),
+    ),
+    _informs(
         "windows_open",
-        Weight.INFORMS,
         "The attribution window of the latest users is still open: purchases to come will count for them.",
+        if_validity(lambda v: v.is_window_open),
     ),
-    Reason(
+    _informs(
         "below_minimum_effect",
-        Weight.INFORMS,
         "The gain is proven, but surely smaller than the registered minimum effect.",
+        if_compared(lambda d: d.is_below_minimum_effect),
     ),
-    Reason("lift_undefined", Weight.INFORMS, "The control has no conversions, so there is no relative lift."),
-    Reason("chi_square_skipped", Weight.INFORMS, "Nobody or everybody converted, so there is no chi-square test."),
-    Reason("many_arms", Weight.INFORMS, "There are more than 10 arms, and each makes the others harder to prove."),
-    Reason(
-        "not_registered", Weight.INFORMS, "The experiment is not registered: an equal split and no plan are assumed."
+    _informs(
+        "lift_undefined",
+        "The control has no conversions, so there is no relative lift.",
+        if_compared(lambda d: d.has_comparison & ~(d.control_purchases > 0)),
+    ),
+    _informs(
+        "chi_square_skipped",
+        "Nobody or everybody converted, so there is no chi-square test.",
+        if_compared(lambda d: d.has_comparison & np.isnan(d.to_date.chi_square)),
+    ),
+    _informs(
+        "many_arms",
+        "There are more than {many_arms} arms, and each makes the others harder to prove.",
+        if_validity(lambda v: v.active_arms > v.rules.many_arms),
+    ),
+    _informs(
+        "not_registered",
+        "The experiment is not registered: an equal split and no plan are assumed.",
+        if_validity(lambda v: ~v.panel.is_registered),
     ),
 )
 
 REASONS: Mapping[str, Reason] = MappingProxyType({reason.code: reason for reason in _ALL})
-"""Every reason by code, the heaviest first; a verdict lists its codes in this order."""
+"""Every reason by code, the strongest effect first; a verdict lists its codes in this order."""
 
 
-def sentence_of(code: str) -> str:
-    """The sentence of a reason.
+@cache
+def sentence_of(code: str, rules: Rules = Rules()) -> str:  # noqa: B008  frozen
+    """Return the sentence of a reason.
 
     Examples:
-        >>> sentence_of("too_few_arms")
-        'Fewer than two arms have users, so there is nothing to compare.'
+        >>> sentence_of("few_users")
+        'The smallest arm has fewer than 100 users.'
+        >>> sentence_of("few_users", Rules(few_users=50))
+        'The smallest arm has fewer than 50 users.'
     """
-    return REASONS[code].sentence
+    return REASONS[code].sentence_with(rules)
 
 
-def codes_of(weight: Weight) -> tuple[str, ...]:
-    """The codes of all reasons of a weight, in order.
+def codes_of(effect: Effect) -> tuple[str, ...]:
+    """Return the codes of all reasons with an effect, in order.
 
     Examples:
-        >>> codes_of(Weight.DECIDES)
+        >>> codes_of(Effect.DECIDES)
         ('proven_gain', 'proven_loss', 'futility', 'decided_in_earlier_period')
     """
-    return tuple(code for code, reason in REASONS.items() if reason.weight is weight)
+    return tuple(code for code, reason in REASONS.items() if reason.effect is effect)

@@ -1,4 +1,4 @@
-"""The numbers that the rules turn on, in one place."""
+"""The levels and limits of the rules."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,30 @@ import numpy as np
 
 from abtest_lib.stats.arrays import Floats
 
-RULES_VERSION = "4"
-"""Stands in every verdict; raised when the same counts may lead to another verdict."""
+RULES_VERSION = "5"
+"""Written with every verdict; raised when the same counts can lead to another verdict."""
 
 METRIC = "purchase"
-"""The metric that is judged; guardrails will add others."""
+"""The only metric so far."""
+
+EVERYBODY = "all"
+"""The only segment so far."""
+
+FEWEST_ARMS = 2
+"""Arms that a comparison needs."""
 
 STRAY_SHARE = 0.001
-"""An arm that the registry gives no share is a stray one, and no fault of the experiment, up to this share of users."""
+"""An arm without a registered share is stray, not a fault of the experiment, up to this share of all users."""
 
 STRAY_USERS, STRAY_SHARE_OF_FEW = 10, 0.01
-"""In a small experiment up to so many users, while they are no more than this share."""
+"""In a small experiment an arm is stray up to this many users, if they are no more than this share."""
 
 
 def most_stray_users(everybody: Floats | np.float64) -> Floats:
-    """Up to how many users an arm without a share is a stray one, beside so many users of all arms.
+    """Return the largest number of users that a stray arm can have.
+
+    Args:
+        everybody: Users of all arms.
 
     Examples:
         >>> most_stray_users(np.array([200.0, 4_000.0, 50_000.0])).tolist()
@@ -30,13 +39,9 @@ def most_stray_users(everybody: Floats | np.float64) -> Floats:
     return np.asarray(most)
 
 
-EVERYBODY = "all"
-"""The segment that is judged; others will come beside it."""
-
-
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Levels and limits of the verdict.
+    """Levels and limits of the verdict; a float is a proportion, an int a count.
 
     Attributes:
         alpha: Two-sided level of the decision for a whole experiment, and of its intervals.
@@ -47,9 +52,10 @@ class Rules:
         fallback_warning: Share of users without an arm above which a reader is warned.
         quarantine_warning: Share of the day's rows that were rejected above which a reader is warned.
         few_users: Users in the smallest arm below which a reader is warned.
+        minimum_conversions: Conversions, and users without one, that a test expects at least in the smaller arm.
         full_days: Days below which weekdays are not covered.
         surprising_lift: Relative lift, either way, that is too good to be true when it is significant.
-        many_arms: Arms above which a reader is told what they cost.
+        many_arms: Arms above which a reader is warned of their cost.
     """
 
     alpha: float = 0.05
@@ -60,6 +66,7 @@ class Rules:
     fallback_warning: float = 0.10
     quarantine_warning: float = 0.01
     few_users: int = 100
+    minimum_conversions: int = 10
     full_days: int = 7
     surprising_lift: float = 0.5
     many_arms: int = 10

@@ -9,9 +9,11 @@ import numpy as np
 from abtest_lib.contracts import COMPARISONS, VERDICTS
 from abtest_lib.contracts.table import Column
 from abtest_lib.stats.arrays import Bools
-from abtest_lib.verdict.judge import Columns, judge
+from abtest_lib.verdict.comparison_rows import comparison_columns
+from abtest_lib.verdict.decision import judge
 from abtest_lib.verdict.panel import Context, Panel
 from abtest_lib.verdict.panel_builder import build_panels
+from abtest_lib.verdict.rows import Columns, verdict_columns
 from abtest_lib.verdict.rules import Rules
 
 if TYPE_CHECKING:
@@ -23,13 +25,13 @@ _BATCH_ROWS = 20_000
 
 
 def output_columns() -> tuple[Column, ...]:
-    """The columns that both kinds of rows share a frame with; `kind` says which one a row is."""
+    """Return the columns of verdicts and comparisons together; `kind` distinguishes the rows."""
     columns = {column.name: column for column in (*VERDICTS.columns, *COMPARISONS.columns)}
     return (Column("kind", "string", f"`{VERDICT}` or `{COMPARISON}`"), *columns.values())
 
 
 def output_ddl() -> str:
-    """The same as a Spark DDL string."""
+    """Return the output columns as a Spark DDL string."""
     return ", ".join(f"`{column.name}` {column.type}" for column in output_columns())
 
 
@@ -37,7 +39,7 @@ def judge_partition(batches: Iterable["pa.RecordBatch"], context: Context, rules
     """Judge all experiments of a partition.
 
     Args:
-        batches: Rows as `panel.build_panels` takes them, whole histories of experiments, and `since`, the first day
+        batches: Rows as `build_panels` takes them, whole histories of experiments, and `since`, the first day
             of the experiment whose rows are wanted.
         context: What is declared.
         rules: The levels and limits.
@@ -56,11 +58,8 @@ def judge_partition(batches: Iterable["pa.RecordBatch"], context: Context, rules
     schema = pa.schema([(column.name, _arrow_type(column.type)) for column in output_columns()])
     for panel in build_panels(columns, context):
         judgement, wanted = judge(panel, rules), _wanted(panel, wanted_since)
-        for kind, made in (
-            (VERDICT, judgement.verdict_columns(wanted)),
-            (COMPARISON, judgement.comparison_columns(wanted)),
-        ):
-            yield from _as_batches(kind, made, schema)
+        yield from _as_batches(VERDICT, verdict_columns(judgement, wanted), schema)
+        yield from _as_batches(COMPARISON, comparison_columns(judgement, wanted), schema)
 
 
 def _wanted(panel: Panel, since: dict[str, date]) -> Bools:

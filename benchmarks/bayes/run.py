@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 
@@ -80,7 +80,7 @@ def fit_share(engine: str, count: int, seed: int) -> Share:
     """Fit one worker's groups, keeping no result."""
     began = time.process_time()
     ess, r_hat, refitted = [], [], 0
-    for result in fit_groups(traffic(count, seed), Plan(engine, DEFAULT_PRIOR, SEED)):
+    for result in fit_groups(traffic(count, seed), FitConfig(engine, DEFAULT_PRIOR, SEED)):
         refitted += result.status != "ok"
         if result.ess_bulk is not None and result.r_hat is not None:
             ess.append(result.ess_bulk)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.config import load_settings
@@ -52,7 +52,7 @@ def measure() -> None:
         ]
         frame = spark.createDataFrame(rows, schema).repartition(1 if count == FIRST else 2)
         began = time.perf_counter()
-        fitted = frame.mapInArrow(partial(fit_partition, plan=Plan("mcmc", DEFAULT_PRIOR, SEED)), POSTERIORS.ddl)
+        fitted = frame.mapInArrow(partial(fit_partition, config=FitConfig("mcmc", DEFAULT_PRIOR, SEED)), POSTERIORS.ddl)
         statuses = {row["status"] for row in fitted.select("status").collect()}
         print(f"  {count:>4} groups: {time.perf_counter() - began:5.1f} s, {', '.join(sorted(statuses))}", flush=True)
 

@@ -16,9 +16,11 @@ import numpy as np
 from scipy.special import ndtr
 
 from abtest_lib.registry import Allocation, Experiment, Registry
-from abtest_lib.verdict.judge import judge
+from abtest_lib.verdict.comparison_rows import comparison_columns
+from abtest_lib.verdict.decision import judge
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels
+from abtest_lib.verdict.rows import verdict_columns
 
 DAYS, ARMS, DAILY, RATE = 28, 3, 1000, 0.05
 SHARES = Allocation(None, tuple((str(arm), 1 / ARMS) for arm in range(ARMS)))
@@ -61,8 +63,8 @@ def judge_share(task: tuple[int, int, bool]) -> tuple[int, float, float]:
     for panel in build_panels(columns, Context(registry)):
         result, last = judge(panel), np.zeros_like(panel.is_day)
         last[:, -1] = True
-        verdicts += len(result.verdict_columns(last)["day"])
-        result.comparison_columns(last)
+        verdicts += len(verdict_columns(result, last)["day"])
+        comparison_columns(result, last)
     return verdicts, time.perf_counter() - started, time.process_time() - processor
 
 

@@ -11,7 +11,7 @@ import yaml
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Group
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.spark_udf import fit_partition
@@ -170,7 +170,7 @@ def test_memory_stays_flat_because_results_leave_before_the_last_group_enters() 
             names = {"window": "day", "metric": "purchase", "day": FIRST, "control_id": None, "arms": arms}
             yield pa.RecordBatch.from_pylist([{**names, "experiment_name": f"{number}/{i}"} for i in range(100)])
 
-    results = fit_partition(iter(source()), Plan("exact", prior_by_name("flat"), 1))
+    results = fit_partition(iter(source()), FitConfig("exact", prior_by_name("flat"), 1))
     assert next(results).num_rows == 256
     assert len(taken) <= 4
     assert 256 + sum(batch.num_rows for batch in results) == 4000

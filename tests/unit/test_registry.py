@@ -1,4 +1,4 @@
-"""The registry says what was declared, and every mistake in it names its line."""
+"""The registry's declarations are read, and every error names its line."""
 
 import pickle
 from datetime import date
@@ -73,7 +73,7 @@ def test_the_shipped_registry_an_empty_one_and_a_bare_name_are_fine(tmp_path: Pa
     assert not bare.is_planned
 
 
-def test_a_registry_travels_to_other_processes() -> None:
+def test_a_registry_can_be_pickled() -> None:
     registry = parse_registry(RAMP)
     assert pickle.loads(pickle.dumps(registry)) == registry  # noqa: S301  our own bytes
 

@@ -1,4 +1,4 @@
-"""What the two engines have in common: a batch of counts goes in, draws of (α, β) by group come out."""
+"""The interface of the two engines: a batch of counts in, draws of (α, β) per group out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,9 +46,9 @@ class HyperDraws:
     Attributes:
         alpha: Shape (chains, draws).
         beta: Shape (chains, draws).
-        divergences: Divergent transitions; None where nothing moves step by step.
-        problem: Why the engine itself distrusts the draws, or None.
-        nodes: The weighted points that were drawn from, where there are such; averages over them are more precise.
+        divergences: Divergent transitions; None where there are no transitions.
+        problem: Why the engine rejects its own draws, or None.
+        nodes: The weighted points that were drawn from, if there are any; averages over them are more precise.
     """
 
     alpha: Floats
@@ -59,7 +59,7 @@ class HyperDraws:
 
     @property
     def support(self) -> Nodes:
-        """The most precise weighted points at hand: the nodes, or else the draws themselves."""
+        """The most precise weighted points available: the nodes, else the draws themselves."""
         if self.nodes is not None:
             return self.nodes
         alpha, beta = self.alpha.ravel(), self.beta.ravel()
@@ -84,7 +84,7 @@ class Engine(Protocol):
 
 
 def other_engine(name: str) -> str:
-    """The engine that refits what `name` could not.
+    """Return the engine that refits the groups for which `name` failed.
 
     Raises:
         ConfigError: There is no such engine.

@@ -1,7 +1,7 @@
 """Engine `exact`: adaptive quadrature over the two hyperparameters, then draws of its nodes by their weights.
 
-θ given a node is drawn exactly, so that summaries of θ have no other error than the quadrature's and that of
-finitely many draws. NumPy and SciPy alone: nothing to compile, no JAX.
+θ given a node is drawn exactly, so summaries of θ have no errors but those of the quadrature and of finitely many
+draws. It needs NumPy and SciPy only: nothing to compile, no JAX.
 """
 
 from collections import defaultdict
@@ -11,13 +11,13 @@ import numpy as np
 from scipy.special import expit
 
 from abtest_lib.bayes.engines.engine import Counts, HyperDraws, Nodes
-from abtest_lib.bayes.mode import find_peaks
+from abtest_lib.bayes.mode import find_modes
 from abtest_lib.bayes.priors import ExponentialPrior
 from abtest_lib.bayes.quadrature import EDGE_MASS, Frame, Grid, integrate
 
 DRAWS = 3000
 COARSENING_LIMIT = 1e-2
-"""The most that leaving out every second node may change the normalising constant; the rule's error is its square."""
+"""Largest change of the normalising constant without every second node; the rule's error is about its square."""
 
 _NEGLIGIBLE = 1e-12
 
@@ -34,7 +34,7 @@ class ExactEngine:
 
 
 def quadrature_grids(groups: Sequence[Counts], prior: ExponentialPrior) -> list[Grid]:
-    """The quadrature of every group, in the order of the groups."""
+    """Integrate every group; grids in the order of the groups."""
     by_arms = defaultdict(list)
     for position, group in enumerate(groups):
         by_arms[group.users.size].append(position)
@@ -46,10 +46,10 @@ def quadrature_grids(groups: Sequence[Counts], prior: ExponentialPrior) -> list[
 
 
 def _integrate_all(groups: list[Counts], rate: float) -> list[Grid]:
-    peaks = find_peaks(
+    modes = find_modes(
         np.stack([group.purchases for group in groups]), np.stack([group.users for group in groups]), rate
     )
-    frames = (Frame(*map(float, (*mode, *scale))) for mode, scale in zip(peaks.mode, peaks.scale, strict=True))
+    frames = (Frame(*map(float, (*mode, *scale))) for mode, scale in zip(modes.mode, modes.scale, strict=True))
     return [integrate(group.purchases, group.users, rate, frame) for group, frame in zip(groups, frames, strict=True)]
 
 
@@ -64,7 +64,7 @@ def _problem(grid: Grid) -> str | None:
 
 
 def _nodes(grid: Grid) -> Nodes:
-    """The nodes that matter."""
+    """Return the nodes with more than a negligible weight."""
     matters = grid.weight > _NEGLIGIBLE
     concentration = np.broadcast_to(np.exp(grid.log_concentration), grid.weight.shape)[matters]
     logit, kept = grid.logit_mean[matters], grid.weight[matters]
@@ -72,7 +72,7 @@ def _nodes(grid: Grid) -> Nodes:
 
 
 def _draw(grid: Grid, seed: int) -> HyperDraws:
-    """Systematic resampling: every node is drawn as often as its weight says, rounded up or down by chance."""
+    """Draw nodes in proportion to their weights by systematic resampling, which rounds up or down at random."""
     nodes = _nodes(grid)
     offset = np.random.default_rng((seed, 1)).random()
     drawn_so_far = np.floor(nodes.weight.cumsum() * DRAWS + offset).clip(0, DRAWS).astype(int)

@@ -1,7 +1,7 @@
 """Engine `mcmc`: NumPyro's HMC over (logit mean, log concentration), every group and chain in one compiled program.
 
-Each chain of each group adapts its own step size and dense mass matrix, so that what a group gets depends on its
-counts and its seed alone, never on its neighbours in the batch.
+Each chain of each group adapts its own step size and dense mass matrix, so that a group's draws depend
+on its counts and its seed only, never on the other groups of the batch.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from abtest_lib.bayes.engines.engine import Counts, Floats, HyperDraws
 from abtest_lib.bayes.priors import ExponentialPrior
 
 _BATCH_SIZES = {2: 32, 4: 32, 8: 16, 32: 8, 128: 8}
-"""Padded number of arms to groups in a batch. A group's shape hangs on its arms alone, so its numbers do too."""
+"""Padded number of arms to groups in a batch. A group's shape depends only on its own arms, so its draws do too."""
 
 
 class McmcEngine:

@@ -1,4 +1,4 @@
-"""Do the two engines agree? Random groups, from two users to twenty million and from 2 to 50 arms."""
+"""Agreement of the two engines on random groups, from two users to twenty million and from 2 to 50 arms."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import numpy as np
 from abtest_lib.bayes import sampler
 from abtest_lib.bayes.engines import exact
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
@@ -26,8 +26,8 @@ class Agreement:
         comparisons: Arms compared.
         largest: The largest difference.
         share_above_3: The share above three.
-        root_mean_square: About one at most when the standard errors are right.
-        refitted: Groups that one of the engines gave up.
+        root_mean_square: The root mean square; at most about one when the standard errors are right.
+        refitted: Groups that one of the engines failed to fit.
     """
 
     comparisons: int
@@ -38,7 +38,7 @@ class Agreement:
 
 
 def random_groups(count: int, seed: int, share_of_many: float = 0.04) -> list[Group]:
-    """Groups of 2 to 6 arms, and a share of up to 50, with zero conversions, all conversions and everything between."""
+    """Draw groups of 2 to 6 arms, some of up to 50, with zero conversions, all conversions and rates between."""
     rng = np.random.default_rng(seed)
     return [_random_group(number, rng, share_of_many) for number in range(count)]
 
@@ -55,7 +55,7 @@ def _random_group(number: int, rng: np.random.Generator, share_of_many: float) -
 
 def compare(groups: list[Group], seed: int) -> Agreement:
     """Fit with both engines and compare."""
-    exact, sampled = (list(fit_groups(groups, Plan(engine, DEFAULT_PRIOR, seed))) for engine in ("exact", "mcmc"))
+    exact, sampled = (list(fit_groups(groups, FitConfig(engine, DEFAULT_PRIOR, seed))) for engine in ("exact", "mcmc"))
     distances = np.concatenate([_distances(*pair) for pair in zip(exact, sampled, strict=True)])
     refitted = sum(result.status != "ok" for result in (*exact, *sampled))
     return Agreement(

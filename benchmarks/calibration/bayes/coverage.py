@@ -1,7 +1,7 @@
 """Coverage of the 95 % interval, averaged over the rates of a band and at the worst single rate.
 
-With counts this discrete the coverage at one rate must oscillate, so averages over a band are what can be promised.
-Nothing is simulated but the intervals' own draws: at each of 400 rates the probability of every count is summed.
+With counts this discrete the coverage at one rate oscillates, so averages over a band are claimed.
+Only the intervals' own draws are simulated: at each of 400 rates the probability of every count is summed.
 The two arms of an experiment have the same counts here; tests/statistical draws both arms at random instead.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import prior_by_name
@@ -72,7 +72,7 @@ def measure() -> Iterator[Coverage]:
 
 
 def fitted_ends(users: int) -> tuple[Floats, Floats, Floats]:
-    """Counts, and the interval's ends there; every count up to 250, then fewer, as the ends are all but straight."""
+    """Return counts and the interval's ends there: every count up to 250, then fewer, as the ends are almost linear."""
     last = int(stats.binom.ppf(1 - 1e-10, users, BANDS[-1][1]))
     counts = np.unique(np.concatenate([np.geomspace(1, last, _FITS), np.arange(min(_FITS, last) + 1)]).astype(int))
     results = fit([group_of(int(count), users, np.array([count, count])) for count in counts], "exponential")
@@ -82,7 +82,7 @@ def fitted_ends(users: int) -> tuple[Floats, Floats, Floats]:
 
 
 def _coverage(users: int, rates: Floats, counts: Floats, lower: Floats, upper: Floats) -> Floats:
-    """The probability, at each rate, of a count whose interval holds the rate."""
+    """Compute the probability, at each rate, of a count whose interval contains the rate."""
     shares = [
         stats.binom.pmf(inside, users, rate).sum()
         for rate in rates
@@ -92,18 +92,18 @@ def _coverage(users: int, rates: Floats, counts: Floats, lower: Floats, upper: F
 
 
 def group_of(number: int, users: int, purchases: np.ndarray) -> Group:
-    """Arms with the same users."""
+    """Make a group of arms with the same users."""
     arms = tuple(Arm(str(i), users, int(x)) for i, x in enumerate(purchases))
     return Group("to_date", "2021-08-01", f"coverage/{number}", "purchase", arms)
 
 
 def fit(groups: list[Group], prior: str) -> list[GroupPosterior]:
     """Fit with engine `exact`."""
-    return list(fit_groups(groups, Plan("exact", prior_by_name(prior), seed=1)))
+    return list(fit_groups(groups, FitConfig("exact", prior_by_name(prior), seed=1)))
 
 
 def covered(results: list[GroupPosterior], rates: Floats) -> float:
-    """The share of intervals that hold their rate; one rate for each group."""
+    """Return the share of intervals that contain their rate; one rate per group."""
     hits = [
         arm.numbers.interval_lower <= rate <= arm.numbers.interval_upper
         for result, rate in zip(results, rates, strict=True)

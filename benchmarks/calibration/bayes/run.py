@@ -16,7 +16,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> None:
-    """Run every part; each is written as soon as it is done."""
+    """Run every part and write each as soon as it is done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the simulations")
     parser.add_argument("--part", choices=("sbc", "agreement", "coverage"), help="only one part")

@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from abtest_lib.bayes.engines.exact import quadrature_grids
 from abtest_lib.bayes.fit import draw_groups
-from abtest_lib.bayes.fit_config import GroupDraws, Plan, counts_of
+from abtest_lib.bayes.fit_config import FitConfig, GroupDraws, counts_of
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.quadrature import Grid
@@ -24,14 +24,14 @@ _CHUNK = 128
 
 @dataclass(frozen=True)
 class Case:
-    """A simulated experiment and the truth behind it, by quantity."""
+    """A simulated experiment and its true quantities."""
 
     group: Group
     truth: Floats
 
 
 def simulate(count: int, seed: int) -> list[Case]:
-    """Experiments whose parameters come from the prior: 2 to 4 arms, 20 to 20,000 users an arm."""
+    """Simulate experiments with parameters from the prior: 2 to 4 arms, 20 to 20,000 users per arm."""
     rng = np.random.default_rng(seed)
     return [_simulate_one(number, rng) for number in range(count)]
 
@@ -48,14 +48,14 @@ def _simulate_one(number: int, rng: np.random.Generator) -> Case:
 
 
 def ranks(cases: list[Case], engine: str, seed: int) -> Floats:
-    """Normalised ranks, shape (cases, quantities); ties are broken at random."""
-    plan = Plan(engine, DEFAULT_PRIOR, seed)
+    """Compute normalised ranks, shape (cases, quantities); ties are broken at random."""
+    config = FitConfig(engine, DEFAULT_PRIOR, seed)
     rng = np.random.default_rng(seed)
     rows = []
     for start in range(0, len(cases), _CHUNK):
         chunk = cases[start : start + _CHUNK]
         groups = [case.group for case in chunk]
-        drawn = draw_groups(groups, plan)
+        drawn = draw_groups(groups, config)
         grids = quadrature_grids([counts_of(g, seed) for g in groups], DEFAULT_PRIOR) if engine == "exact" else []
         for i, (case, draws) in enumerate(zip(chunk, drawn, strict=True)):
             believed = _as_the_pipeline(case.group, draws, seed)
@@ -65,23 +65,23 @@ def ranks(cases: list[Case], engine: str, seed: int) -> Floats:
 
 
 def _as_the_pipeline(group: Group, draws: GroupDraws | str, seed: int) -> GroupDraws:
-    """The draws, or those of the other engine where they fail their diagnostics (about one group in a thousand)."""
+    """Return the draws, or those of the other engine if they fail their diagnostics (one group in a thousand)."""
     if isinstance(draws, GroupDraws) and draws.problem is None:
         return draws
-    (again,) = draw_groups([group], Plan("exact", DEFAULT_PRIOR, seed))
+    (again,) = draw_groups([group], FitConfig("exact", DEFAULT_PRIOR, seed))
     if isinstance(again, str) or again.problem is not None:
         raise RuntimeError(f"{group.experiment_name}: both engines gave up")
     return again
 
 
 def _mean_and_concentration(draws: GroupDraws) -> Floats:
-    """Every tenth draw of each chain, so that neighbours hardly depend on each other."""
+    """Return every tenth draw of each chain, so that draws are nearly independent."""
     alpha, beta = draws.hyper.alpha[:, ::10].ravel(), draws.hyper.beta[:, ::10].ravel()
     return np.stack([alpha / (alpha + beta), alpha + beta])
 
 
 def _jittered(grid: Grid, rng: np.random.Generator, size: int = 400) -> Floats:
-    """Draws of the quadrature's nodes, moved at random within their cells: the truth is no lattice point."""
+    """Move draws of the quadrature's nodes at random within their cells, as the truth is no lattice point."""
     rows, columns = np.unravel_index(rng.choice(grid.weight.size, size, p=grid.weight.ravel()), grid.weight.shape)
     along_u, along_w = rng.uniform(-0.5, 0.5, (2, size))
     t, s = grid.logit_mean, grid.log_concentration
@@ -104,7 +104,7 @@ def _rank(truth: float, values: Floats, rng: np.random.Generator) -> float:
 
 
 def band_statistic(uniform: Floats) -> Floats:
-    """The smallest pointwise two-sided probability of the ECDF at 99 points (Säilynoja, Bürkner and Vehtari 2022).
+    """Compute the smallest pointwise two-sided probability of the ECDF at 99 points (Säilynoja et al. 2022).
 
     Args:
         uniform: Shape (samples, count), on the unit interval.
@@ -119,7 +119,7 @@ def band_statistic(uniform: Floats) -> Floats:
 
 
 def p_values(rank: Floats, simulations: int = 4000, seed: int = 1) -> dict[str, float]:
-    """How often truly uniform ranks would leave the simultaneous band further, by quantity."""
+    """Estimate how often uniform ranks would deviate further from the simultaneous band, by quantity."""
     rng = np.random.default_rng(seed)
     chunks = [band_statistic(rng.random((200, len(rank)))) for _ in range(simulations // 200)]
     null = np.concatenate(chunks)

@@ -1,4 +1,4 @@
-"""Put the results of `run.py` into README.md, between its markers.
+"""Write the results of `run.py` into README.md, between its markers.
 
 python benchmarks/calibration/decisions/report.py
 """
@@ -14,7 +14,7 @@ Table = list[dict[str, str]]
 
 
 def read(name: str) -> Table:
-    """The rows of a CSV; none where there is no such file yet."""
+    """Read the rows of a CSV; none if there is no such file yet."""
     path = HERE / f"{name}.csv"
     if not path.exists():
         return []
@@ -23,18 +23,18 @@ def read(name: str) -> Table:
 
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table."""
+    """Format a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def percent(value: str | float) -> str:
-    """A share for people."""
+    """Format a share as a percentage."""
     return f"{100 * float(value):.2f} %"
 
 
 def false_decisions(rows: Table) -> str:
-    """Cells by arms and base rate: the largest share of each rule, over traffic and ways of coming and buying."""
+    """Summarise cells by arms and base rate: the range of each rule over traffic, entry and delay."""
     names = ("planned", "unplanned", "naive_chi_square", "naive_probability")
     lines = []
     for arms, rate in sorted(
@@ -49,13 +49,13 @@ def false_decisions(rows: Table) -> str:
     above = sum(float(row[name]) > LIMIT for row in rows for name in names[:2])
     header = ("arms", "base rate", "cells", "planned rule", "unplanned rule", "daily χ² < 5 %", "P > 95 % on any day")
     shares = f"Largest share: planned {percent(largest['planned'])}, unplanned {percent(largest['unplanned'])}"
-    told = f"{len(rows)} cells of {rows[0]['experiments']} experiments. {shares}; cells above 5.65 %: {above}."
-    told += " Every cell is in `aa.csv`."
-    return f"{told}\n\n{markdown(header, lines)}"
+    summary = f"{len(rows)} cells of {rows[0]['experiments']} experiments. {shares}; cells above 5.65 %: {above}."
+    summary += " Every cell is in `aa.csv`."
+    return f"{summary}\n\n{markdown(header, lines)}"
 
 
 def power(rows: Table) -> str:
-    """One line a cell."""
+    """Format one line per cell."""
     shares = ("fixed", "planned", "planned_over_fixed", "planned_time_saved", "unplanned", "wrong_arm_shipped")
     header = (
         "arms",
@@ -83,13 +83,13 @@ def power(rows: Table) -> str:
 
 
 def questions(rows: Table) -> str:
-    """A question and a share."""
+    """Format one line per question."""
     key, *_, value = rows[0]
     return markdown(("question", "share"), [[row[key], percent(row[value])] for row in rows])
 
 
 def main() -> None:
-    """Fill the README."""
+    """Fill in the README."""
     readme = HERE / "README.md"
     text = readme.read_text(encoding="utf-8")
     for name, render in (("aa", false_decisions), ("power", power), ("validity", questions), ("ramp", questions)):

@@ -1,4 +1,4 @@
-"""How often the rules decide, and are wrong. Writes one CSV a question beside this file.
+"""Measure how often the rules decide and how often they are wrong; write one CSV per question to this folder.
 
 python benchmarks/calibration/decisions/run.py            everything: about an hour on two cores
 python benchmarks/calibration/decisions/run.py --quick    a tenth of the experiments
@@ -22,7 +22,7 @@ import numpy as np
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from simulation import (  # noqa: E402  found beside this file
+from simulation import (  # noqa: E402  in this folder
     START,
     World,
     as_panel,
@@ -38,7 +38,8 @@ from abtest_lib.stats.arrays import Bools  # noqa: E402
 from abtest_lib.stats.chi_square import balance, sample_ratio  # noqa: E402
 from abtest_lib.stats.power import Design, users_per_arm  # noqa: E402
 from abtest_lib.stats.proportions import critical_value, score_statistic  # noqa: E402
-from abtest_lib.verdict.judge import judge  # noqa: E402
+from abtest_lib.verdict.decision import judge  # noqa: E402
+from abtest_lib.verdict.flags import panel_flags  # noqa: E402
 from abtest_lib.verdict.panel import Panel  # noqa: E402
 
 Row = Mapping[str, Any]
@@ -50,7 +51,7 @@ END = 20
 
 
 def false_decisions(experiments: int, known: int = 0) -> Iterator[Row]:
-    """A/A: the share of experiments that any rule ever decides, cell by cell; the first `known` cells are left out."""
+    """Measure the share of A/A experiments that any rule ever decides, by cell; skip the first `known` cells."""
     with ProcessPoolExecutor() as pool:
         yield from pool.map(partial(_false_decisions, experiments=experiments), list(_cells())[known:])
 
@@ -80,7 +81,7 @@ def _false_decisions(cell: Cell, experiments: int) -> Row:
 
 
 def _cells() -> Iterator[Cell]:
-    """Every combination; the first quarter has each pair of arms, rate and traffic once, the ways of coming in turn."""
+    """Yield every combination; the first quarter has each of arms, rate and traffic once, entry and delay vary."""
     ways = list(itertools.product((False, True), (False, True)))
     grid = list(
         itertools.product(enumerate((2, 3, 4, 6)), enumerate((0.01, 0.05, 0.2, 0.5)), enumerate((50, 500, 5000)))
@@ -91,7 +92,7 @@ def _cells() -> Iterator[Cell]:
 
 
 def power(experiments: int) -> Iterator[Row]:
-    """One arm 10 % better at the size that a single look needs for 80 %: what is shipped, and when."""
+    """Measure what is shipped and when, one arm 10 % better, at the size that a single look needs for 80 %."""
     for arms, rate, delayed in itertools.product((2, 3, 4), (0.05, 0.2), (False, True)):
         size = users_per_arm(Design(rate, arms), 0.1)
         world = World((*(rate,) * (arms - 1), rate * 1.1), size / 28, delayed=delayed)
@@ -120,7 +121,7 @@ def power(experiments: int) -> Iterator[Row]:
 
 
 def validity(experiments: int) -> Iterator[Row]:
-    """False alarms of the sample-ratio test over many daily looks, and what the tests of validity find."""
+    """Measure false alarms of the sample-ratio test over many daily looks, and the power of the tests of validity."""
     rng = np.random.default_rng([SEED, 7])
     alarms = np.zeros(365)
     for batch in _batches(experiments):
@@ -136,14 +137,14 @@ def validity(experiments: int) -> Iterator[Row]:
     found = balance(switchers, np.full((experiments, 2), 10_000)).p_value < 0.001
     yield {"question": "switching of 4 % against 6 % of 10,000 users an arm found", "share": round(found.mean(), 4)}
     users = rng.poisson(500, (experiments // 10, 28, 2)).cumsum(axis=1).astype(float)
-    flags = judge(as_panel(users, np.zeros_like(users), declared(2, None))).decisions.flags
+    flags = panel_flags(judge(as_panel(users, np.zeros_like(users), declared(2, None))))
     for code in ("sample_ratio_mismatch", "allocation_changed", "arm_started_late"):
         share = flags[code].any(axis=1).mean()
         yield {"question": f"{code} in a healthy experiment over 28 days", "share": round(float(share), 4)}
 
 
 def ramp(experiments: int) -> Iterator[Row]:
-    """A/A: 10/90 for two weeks, then 50/50, while the base rate falls from 6 % to 5 %."""
+    """Measure an A/A ramp, 10/90 for two weeks, then 50/50, while the base rate falls from 6 % to 5 %."""
     rng = np.random.default_rng([SEED, 9])
     shares = np.where(np.arange(28)[:, None] < 14, [0.9, 0.1], [0.5, 0.5])
     rates = np.where(np.arange(28)[:, None] < 14, 0.06, 0.05)
@@ -174,9 +175,9 @@ def ramp(experiments: int) -> Iterator[Row]:
 
 
 def _claims(panel: Panel) -> Bools:
-    """Whether a day's decision claims an effect; reaching the planned end without a gain claims none."""
+    """Find the days whose decision claims an effect; futility claims none."""
     found = judge(panel).decisions
-    return found.flags["proven_gain"] | found.flags["proven_loss"]
+    return found.is_gain | found.is_loss
 
 
 def _day(index: int) -> date:
@@ -197,7 +198,7 @@ QUESTIONS = {
 
 
 def main() -> None:
-    """Answer the questions asked, each into its own file."""
+    """Answer the requested questions, each in its own file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("questions", nargs="*", choices=[*QUESTIONS, []], default=[])
     parser.add_argument("--quick", action="store_true")

@@ -1,5 +1,6 @@
-"""Experiments with a known truth, as panels, and how often each rule decides."""
+"""Simulated experiments with a known truth, as panels, and how often each rule decides."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,14 +26,14 @@ DAILY_CONVERSION_OF_WAITING = 0.25
 
 @dataclass(frozen=True)
 class World:
-    """How users come and buy.
+    """How users enter and buy.
 
     Attributes:
         rates: Conversion of each arm, the control first.
-        daily: Users an arm a day, on average over the days.
+        daily: Users per arm and day, on average over the days.
         days: Days.
         delayed: Whether purchases come days later.
-        front_loaded: Whether 70 % of the users come in the first week.
+        front_loaded: Whether 70 % of the users enter in the first week.
     """
 
     rates: tuple[float, ...]
@@ -42,7 +43,7 @@ class World:
     front_loaded: bool = False
 
     def entries(self) -> Floats:
-        """Expected users an arm on each day."""
+        """Return the expected users per arm on each day."""
         shares = np.full(self.days, 1 / self.days)
         if self.front_loaded:
             shares = np.where(np.arange(self.days) < 7, 0.7 / 7, 0.3 / (self.days - 7))
@@ -50,7 +51,7 @@ class World:
 
 
 def simulate(world: World, experiments: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Users and purchases to date, each (experiments, days, arms)."""
+    """Simulate users and purchases to date, each (experiments, days, arms)."""
     shape = (experiments, world.days, len(world.rates))
     users = rng.poisson(world.entries()[None, :, None], shape)
     buyers = rng.binomial(users, np.array(world.rates))
@@ -72,7 +73,7 @@ def as_panel(
     shares: Sequence[float] | None = None,
     period_starts: Sequence[int] = (0,),
 ) -> Panel:
-    """Counts as a panel; the posterior is that of flat priors, by its normal approximation.
+    """Make a panel from counts, with the normal approximation of the posterior under flat priors.
 
     Args:
         users: Users to date of the period, (E, T, K).
@@ -88,13 +89,15 @@ def as_panel(
     belief, best = beliefs(users, purchases)
     zeros, unknown = np.zeros_like(users), np.full((number, days), np.nan)
     expected = np.full((days, arms), 1 / arms) if shares is None else np.array(shares)
+    day = np.broadcast_to(START + np.arange(days), (number, days))
     return Panel(
         names=tuple(map(str, range(number))),
         arms=(names,) * number,
         controls=(control,) * number,
         declared=(experiment,) * number,
         policy=CrossExposed.FIRST,
-        day=np.broadcast_to(START + np.arange(days), (number, days)),
+        window_days=math.inf,
+        day=day,
         is_day=np.ones((number, days), dtype=bool),
         period_start=np.broadcast_to(START + starts, (number, days)),
         is_first=np.broadcast_to(np.isin(np.arange(days), period_starts), (number, days)),
@@ -109,6 +112,7 @@ def as_panel(
         day_purchases=np.full(users.shape, np.nan),
         fallback_users=np.zeros((number, days)),
         quarantined_share=unknown,
+        calendar=day,
         shares=np.broadcast_to(expected, users.shape),
         is_declared=np.full((number, days), experiment is not None and bool(experiment.allocations)),
         control=np.zeros(number, dtype=np.int64),
@@ -116,7 +120,7 @@ def as_panel(
 
 
 def beliefs(users: Floats, purchases: Floats) -> tuple[Floats, Floats]:
-    """P(arm beats control), and a stand-in for P(arm is best) with the right order."""
+    """Return P(arm beats control), and numbers in the order of P(arm is best)."""
     p = (purchases + 1) / (users + 2)
     variance = p * (1 - p) / (users + 3)
     belief = ndtr((p - p[:, :, :1]) / np.sqrt(variance + variance[:, :, :1]))
@@ -125,13 +129,13 @@ def beliefs(users: Floats, purchases: Floats) -> tuple[Floats, Floats]:
 
 
 def declared(arms: int, planned_users: int | None) -> Experiment:
-    """An experiment with an equal split, planned or not."""
+    """Declare an experiment with an equal split, planned or not."""
     shares = tuple((str(index), 1 / arms) for index in range(arms))
     return Experiment("e", control="0", planned_users=planned_users, allocations=(Allocation(None, shares),))
 
 
 def crossings(panel: Panel) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Whether an arm's bound has passed zero by each day, upwards and downwards, (E, T).
+    """Find the days by which an arm's bound has passed zero, upwards and downwards, (E, T).
 
     `ship` needs a lower bound above zero and more, `proven_loss` an upper bound below it; as the interval inverts the
     test, a bound passes zero exactly when |z| reaches the boundary.
@@ -144,11 +148,11 @@ def crossings(panel: Panel) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_
 
 
 def naive_chi_square(users: Floats, purchases: Floats) -> float:
-    """Share of experiments whose daily chi-square over all arms is ever below 5 %."""
+    """Return the share of experiments whose daily chi-square over all arms is ever below 5 %."""
     return float((independence(purchases, users).p_value < 0.05).any(axis=1).mean())
 
 
 def naive_probability(users: Floats, purchases: Floats) -> float:
-    """Share in which an arm ever beats the control, or loses to it, with probability above 95 %."""
+    """Return the share in which an arm ever beats the control, or loses to it, with probability above 95 %."""
     belief = beliefs(users, purchases)[0][:, :, 1:]
     return float(((belief > 0.95) | (belief < 0.05)).any(axis=(1, 2)).mean())

@@ -1,4 +1,4 @@
-"""Are the posteriors right? Small versions of benchmarks/calibration/bayes; the whole agreement test is `slow`."""
+"""Calibration of the posteriors: small versions of benchmarks/calibration/bayes; the whole agreement test is `slow`."""
 
 import numpy as np
 import pytest

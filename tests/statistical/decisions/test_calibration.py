@@ -1,6 +1,6 @@
-"""The calibration in small: the rules keep their promises in simulated experiments whose truth is known.
+"""Calibration of the decisions in simulated experiments whose truth is known.
 
-Limits stand four standard errors away from what is promised. `benchmarks/calibration/decisions` has the whole.
+Limits are four standard errors away from the documented rates; `benchmarks/calibration/decisions` is the full version.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ import pytest
 from abtest_lib.stats.chi_square import balance, sample_ratio
 from abtest_lib.stats.power import Design, users_per_arm
 from abtest_lib.stats.proportions import critical_value, score_statistic
-from abtest_lib.verdict.judge import judge
+from abtest_lib.verdict.decision import judge
 
 FOLDER = Path(__file__).parents[3] / "benchmarks" / "calibration" / "decisions"
 
@@ -61,11 +61,11 @@ def test_an_aa_test_is_decided_in_at_most_five_percent(
     up, down = simulation.crossings(simulation.as_panel(users, purchases, simulation.declared(arms, plan)))
     share = (up | down)[:, -1].mean()
     assert share <= 0.05 + 4 * math.sqrt(0.05 * 0.95 / experiments)
-    assert share > (0.005 if rule == "planned" else -1)  # a rule that never decides would keep the promise too
+    assert share > (0.005 if rule == "planned" else -1)  # a rule that never decides would pass the other assertion
     assert simulation.naive_chi_square(users, purchases) > 0.12
 
 
-def test_the_verdict_decides_no_oftener_than_a_bound_passes_zero(simulation: ModuleType) -> None:
+def test_a_verdict_decides_only_if_a_bound_has_passed_zero(simulation: ModuleType) -> None:
     users, purchases = simulation.simulate(simulation.World((0.2, 0.2, 0.23), 200), 300, np.random.default_rng(22))
     panel = simulation.as_panel(users, purchases, simulation.declared(3, 3 * 200 * 20))
     up, down = simulation.crossings(panel)
@@ -78,7 +78,7 @@ def test_the_verdict_decides_no_oftener_than_a_bound_passes_zero(simulation: Mod
 
 
 @pytest.mark.parametrize("arms", [2, 3])
-def test_the_planned_rule_finds_nearly_what_one_look_finds(simulation: ModuleType, arms: int) -> None:
+def test_the_planned_rule_has_nearly_the_power_of_one_look(simulation: ModuleType, arms: int) -> None:
     size = users_per_arm(Design(0.05, arms), 0.1)
     world = simulation.World((*(0.05,) * (arms - 1), 0.055), size / 28)
     users, purchases = simulation.simulate(world, 800, np.random.default_rng(23))
@@ -99,7 +99,7 @@ def test_the_sample_ratio_test_over_many_looks() -> None:
     assert 0.004 < alarms < 0.023  # about 1.4 %
 
 
-def test_what_validity_finds() -> None:
+def test_power_of_the_tests_of_validity() -> None:
     rng = np.random.default_rng(25)
     split = rng.binomial(100_000, 0.51, 2000)
     found = sample_ratio(np.stack([split, 100_000 - split], axis=1), [0.5, 0.5]).p_value < 0.001

@@ -1,4 +1,4 @@
-"""The density, three times over: the textbook model, the sampler's and the quadrature's."""
+"""The posterior density: the textbook model, the sampler's and the quadrature's agree."""
 
 import jax
 import jax.numpy as jnp
@@ -7,9 +7,9 @@ import pytest
 from scipy import integrate, special, stats
 
 from abtest_lib.bayes.log_gamma import log_gamma_and_digamma, log_rising
-from abtest_lib.bayes.mode import find_peaks, log_prior
+from abtest_lib.bayes.mode import find_modes, log_prior
 from abtest_lib.bayes.models import log_posterior
-from abtest_lib.bayes.quadrature import Distinct, Frame, log_density
+from abtest_lib.bayes.quadrature import DistinctCounts, Frame, log_density
 from abtest_lib.bayes.quadrature import integrate as integrate_group
 from abtest_lib.bayes.runtime import prepare_jax
 
@@ -35,7 +35,7 @@ def textbook(t: float, s: float, purchases: list[float], users: list[float]) -> 
 def test_both_engines_work_on_the_textbook_density(purchases: list[float], users: list[float]) -> None:
     x, n = np.array(purchases), np.array(users)
     wanted = np.array([textbook(t, s, purchases, users) for t, s in POSITIONS])
-    counts = Distinct.of(x, n)
+    counts = DistinctCounts.of(x, n)
     grid = [log_density(np.array([[t]]), np.array([s]), counts=counts, rate=RATE).item() for t, s in POSITIONS]
     names = [{"logit_mean": jnp.float64(t), "log_concentration": jnp.float64(s)} for t, s in POSITIONS]
     sampled = np.array(
@@ -65,10 +65,11 @@ def test_log_rising_and_its_slope_against_scipy() -> None:
 @pytest.mark.parametrize(("purchases", "users"), COUNTS)
 def test_the_mode_is_higher_than_its_surroundings(purchases: list[float], users: list[float]) -> None:
     x, n = np.array([purchases]), np.array([users])
-    (t, s), *_ = find_peaks(x, n, RATE).mode
+    (t, s), *_ = find_modes(x, n, RATE).mode
     offsets = np.array([-0.05, 0.0, 0.05])
     columns = [
-        log_density(t + offsets[:, None], np.array([s + o]), counts=Distinct.of(x[0], n[0]), rate=RATE) for o in offsets
+        log_density(t + offsets[:, None], np.array([s + o]), counts=DistinctCounts.of(x[0], n[0]), rate=RATE)
+        for o in offsets
     ]
     assert np.argmax(np.hstack(columns)) == 4
 
@@ -86,8 +87,8 @@ def test_quadrature_against_nested_adaptive_integration() -> None:
         return float(value)
 
     total = expect(lambda _k, _m: 1.0)
-    peaks = find_peaks(np.array([purchases]), np.array([users]), RATE)
-    frame = Frame(*map(float, (*peaks.mode[0], *peaks.scale[0])))
+    modes = find_modes(np.array([purchases]), np.array([users]), RATE)
+    frame = Frame(*map(float, (*modes.mode[0], *modes.scale[0])))
     grid = integrate_group(np.array(purchases), np.array(users), RATE, frame)
     kappa = np.exp(grid.log_concentration)
     m = special.expit(grid.logit_mean)

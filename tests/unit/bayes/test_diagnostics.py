@@ -20,7 +20,7 @@ def chains(rng: np.random.Generator, correlation: float, draws: int = 500) -> np
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_worst_of_all_quantities_is_what_arviz_says(seed: int) -> None:
+def test_the_worst_quantity_agrees_with_arviz(seed: int) -> None:
     rng = np.random.default_rng(seed)
     slow, negative, shifted = chains(rng, 0.95), chains(rng, -0.6), chains(rng, 0.2) + np.arange(4)[:, None] * 0.1
     repeated = np.repeat(np.round(1000 * chains(rng, 0.0, 250)), 2, axis=1)
@@ -46,5 +46,7 @@ def test_the_worst_of_all_quantities_is_what_arviz_says(seed: int) -> None:
         (1.0, 900.0, 900.0, 2, "2 divergent transitions"),
     ],
 )
-def test_what_disqualifies(r_hat: float, bulk: float, tail: float, divergences: int, problem: str | None) -> None:
+def test_draws_that_cannot_be_used(
+    r_hat: float, bulk: float, tail: float, divergences: int, problem: str | None
+) -> None:
     assert Diagnostics(r_hat, bulk, tail, divergences, chains=4).problem == problem

@@ -13,22 +13,22 @@ from abtest_lib.bayes.engines.engine import Counts, HyperDraws
 from abtest_lib.bayes.engines.exact import ExactEngine
 from abtest_lib.bayes.engines.mcmc import McmcEngine
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import ArmPosterior, GroupPosterior
 from abtest_lib.bayes.priors import DEFAULT_PRIOR, ExponentialPrior, prior_by_name
 from abtest_lib.bayes.version import MODEL_VERSION
 
-EXACT = Plan("exact", DEFAULT_PRIOR, 20)
-MCMC = Plan("mcmc", DEFAULT_PRIOR, 20)
+EXACT = FitConfig("exact", DEFAULT_PRIOR, 20)
+MCMC = FitConfig("mcmc", DEFAULT_PRIOR, 20)
 
 
 def group(*counts: tuple[str, int, int], name: str = "x", control: str | None = None) -> Group:
     return Group("day", "2021-08-01", name, "purchase", tuple(Arm(*arm) for arm in counts), control)
 
 
-def fit_one(one: Group, plan: Plan) -> GroupPosterior:
-    (result,) = fit_groups([one], plan)
+def fit_one(one: Group, config: FitConfig) -> GroupPosterior:
+    (result,) = fit_groups([one], config)
     return result
 
 
@@ -41,16 +41,16 @@ def probabilities(result: GroupPosterior) -> list[float]:
 def test_a_published_case_of_three_arms() -> None:
     """3/10, 2/10 and 2/11 with Beta(1, 2) priors: exact values by quadrature of ∫ f_v ∏ F_w dθ."""
     published = group(("A", 10, 3), ("B", 10, 2), ("C", 11, 2))
-    found = probabilities(fit_one(published, Plan("exact", prior_by_name("beta(1, 2)"), 3)))
+    found = probabilities(fit_one(published, FitConfig("exact", prior_by_name("beta(1, 2)"), 3)))
     exact = np.array([0.5711, 0.2371, 0.1917])
     errors = np.sqrt(exact * (1 - exact) / 3000)
     np.testing.assert_array_less(np.abs(np.array(found) - exact), 4 * errors)
 
 
-@pytest.mark.parametrize("plan", [EXACT, MCMC], ids=["exact", "mcmc"])
-def test_relabelling_arms_relabels_the_result(plan: Plan) -> None:
-    plain = fit_one(group(("A", 500, 40), ("B", 700, 30), ("C", 20, 1), control="A"), plan)
-    moved = fit_one(group(("a", 20, 1), ("k", 700, 30), ("z", 500, 40), control="z"), plan)
+@pytest.mark.parametrize("config", [EXACT, MCMC], ids=["exact", "mcmc"])
+def test_relabelling_arms_relabels_the_result(config: FitConfig) -> None:
+    plain = fit_one(group(("A", 500, 40), ("B", 700, 30), ("C", 20, 1), control="A"), config)
+    moved = fit_one(group(("a", 20, 1), ("k", 700, 30), ("z", 500, 40), control="z"), config)
     assert [arm.numbers for arm in plain.arms] == [arm.numbers for arm in reversed(moved.arms)]
 
 
@@ -114,8 +114,8 @@ def test_no_conversion_anywhere_among_millions_is_no_tie() -> None:
     assert result.arms[1].numbers.probability_beats_control == pytest.approx(0.5, abs=0.04)
 
 
-class Distrusted(ExactEngine):
-    """An engine that distrusts one group and breaks on another."""
+class RejectingEngine(ExactEngine):
+    """An engine that rejects its draws of one group and fails on another."""
 
     def draw(self, groups: Sequence[Counts], prior: ExponentialPrior) -> list[HyperDraws]:
         if any(counts.users[0] == 66 for counts in groups):
@@ -127,16 +127,16 @@ class Distrusted(ExactEngine):
         ]
 
 
-def test_what_one_engine_cannot_the_other_refits_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_other_engine_refits_a_failure_and_marks_it(monkeypatch: pytest.MonkeyPatch) -> None:
     groups = [group((name, users, 5), ("B", 90, 9)) for name, users in (("A", 44), ("A", 55), ("A", 66))]
-    monkeypatch.setattr(fit, "McmcEngine", Distrusted)
+    monkeypatch.setattr(fit, "McmcEngine", RejectingEngine)
     results = list(fit_groups(groups, MCMC))
     assert [result.status for result in results] == ["ok", "refitted", "refitted"]
     assert [result.engine for result in results] == ["mcmc", "exact", "exact"]
     assert results[1].reason == "mcmc: distrusted; fitted again by exact"
     assert results[2].reason == "mcmc: the engine failed with broken at 66; fitted again by exact"
 
-    monkeypatch.setattr(fit, "ExactEngine", Distrusted)
+    monkeypatch.setattr(fit, "ExactEngine", RejectingEngine)
     results = list(fit_groups(groups, MCMC))
     assert [result.status for result in results] == ["ok", "failed", "failed"]
     assert results[1].reason == "mcmc: distrusted; exact: distrusted"
@@ -152,7 +152,7 @@ def random_counts(number: int, arms: int) -> Counts:
 
 
 @pytest.mark.parametrize("engine", [ExactEngine(), McmcEngine()], ids=["exact", "mcmc"])
-def test_a_group_gets_the_same_bits_in_whichever_batch_it_is(engine: ExactEngine | McmcEngine) -> None:
+def test_a_group_has_the_same_bits_in_every_batch(engine: ExactEngine | McmcEngine) -> None:
     groups = [random_counts(number, arms) for number, arms in enumerate([2] * 40 + [3, 4, 4, 3])]
     together = engine.draw(groups, DEFAULT_PRIOR)
     rng = np.random.default_rng(5)
@@ -164,7 +164,7 @@ def test_a_group_gets_the_same_bits_in_whichever_batch_it_is(engine: ExactEngine
 
 def test_the_seed_decides_and_nothing_else() -> None:
     one = group(("A", 100, 10), ("B", 100, 12))
-    first, again, other = (fit_one(one, Plan("exact", DEFAULT_PRIOR, seed)) for seed in (1, 1, 2))
+    first, again, other = (fit_one(one, FitConfig("exact", DEFAULT_PRIOR, seed)) for seed in (1, 1, 2))
     assert first == again
     assert first.arms != other.arms
     assert first.arms[0].numbers.conversion_mean == pytest.approx(other.arms[0].numbers.conversion_mean, rel=1e-9)

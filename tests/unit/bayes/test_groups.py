@@ -35,12 +35,12 @@ def test_reasons(bad: Group, reason: str) -> None:
     assert "\n" not in bad.problem
 
 
-def test_fitted_arms_are_those_with_users_in_an_order_that_names_only_break_ties_of() -> None:
+def test_fitted_arms_have_users_and_are_ordered_by_counts_then_names() -> None:
     arms = group(("Z", 5, 1), ("A", 9, 2), ("B", 0, 0), ("C", 5, 0), ("D", 5, 1)).fitted_arms
     assert [arm.variant_id for arm in arms] == ["C", "D", "Z", "A"]
 
 
-def test_the_seed_hangs_on_every_part_of_the_identity_and_on_nothing_else() -> None:
+def test_the_seed_depends_on_every_part_of_the_identity_and_on_nothing_else() -> None:
     base = Group("day", "2021-08-01", "x", "purchase", (Arm("A", 1, 0),), "A")
     others = [
         Group("to_date", "2021-08-01", "x", "purchase", ()),

@@ -1,4 +1,4 @@
-"""`abtest plan --experiment`: what a running experiment can still find."""
+"""`abtest plan --experiment`: the effect that a running experiment can still find."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from abtest_cli.plan import plan
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.spark_udf import as_record_batch
@@ -33,7 +33,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
         _group("no purchase", Arm("9", 100, 0), Arm("10", 80, 4)),
         _group("lonely", Arm("9", 100, 5), Arm("10", 0, 0)),
     ]
-    batch = as_record_batch(fit_groups(groups, Plan("exact", DEFAULT_PRIOR, 1)))
+    batch = as_record_batch(fit_groups(groups, FitConfig("exact", DEFAULT_PRIOR, 1)))
     write_deltalake(POSTERIORS.path(folder), pa.Table.from_batches([batch]), partition_by=["day"])
     names = ["running", "second period"]
     health = {"day": [DAY] * 2, "experiment_name": names, "days_running": [10, 10]}
@@ -77,7 +77,7 @@ def test_users_a_day_are_those_of_the_current_period(lake: str) -> None:
         ([], "both are needed"),
     ],
 )
-def test_what_cannot_be_planned_is_one_line(lake: str, arguments: list[str], message: str) -> None:
+def test_an_impossible_plan_is_one_line(lake: str, arguments: list[str], message: str) -> None:
     result = run(*arguments, "--lake", lake)
     assert result.exit_code != 0
     assert message in str(result.exception)

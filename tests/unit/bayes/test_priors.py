@@ -3,7 +3,7 @@
 import pytest
 
 from abtest_lib.bayes.engines.engine import other_engine
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.priors import ExponentialPrior, FixedPrior, prior_by_name
 from abtest_lib.errors import ConfigError
 
@@ -34,5 +34,5 @@ def test_parameters_out_of_range_are_named(name: str) -> None:
 
 def test_a_wrong_engine_is_one_line_that_lists_the_right_ones() -> None:
     with pytest.raises(ConfigError, match="unknown engine 'nuts': the engines are mcmc, exact"):
-        Plan("nuts", prior_by_name("flat"), 1)
+        FitConfig("nuts", prior_by_name("flat"), 1)
     assert other_engine("exact") == "mcmc"

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from abtest_cli.results import interval_plot, results
 from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import Plan
+from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.priors import DEFAULT_PRIOR
 from abtest_lib.bayes.spark_udf import as_record_batch
@@ -30,7 +30,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
         for day in ("2021-08-01", "2021-08-02")
     ]
     groups.append(Group("to_date", "2021-08-02", "lonely", "purchase", (Arm("A", 5, 1),), "A"))
-    batch = as_record_batch(fit_groups(groups, Plan("exact", DEFAULT_PRIOR, 1)))
+    batch = as_record_batch(fit_groups(groups, FitConfig("exact", DEFAULT_PRIOR, 1)))
     write_deltalake(POSTERIORS.path(folder), pa.Table.from_batches([batch]), partition_by=["day"])
     return folder
 
@@ -42,7 +42,7 @@ def run(*arguments: str, width: int = 200) -> Result:
 
 
 def write_lake(folder: Path, *groups: Group) -> str:
-    batch = as_record_batch(fit_groups(list(groups), Plan("exact", DEFAULT_PRIOR, 1)))
+    batch = as_record_batch(fit_groups(list(groups), FitConfig("exact", DEFAULT_PRIOR, 1)))
     write_deltalake(POSTERIORS.path(str(folder)), pa.Table.from_batches([batch]), partition_by=["day"])
     return str(folder)
 
@@ -81,7 +81,7 @@ def test_the_last_day_is_the_default_and_a_failed_experiment_says_why(lake: str)
         ([NAME, "--window", "week"], "the windows are to_date, day"),
     ],
 )
-def test_wrong_arguments_are_told_in_one_line(lake: str, arguments: list[str], message: str) -> None:
+def test_wrong_arguments_are_an_error_of_one_line(lake: str, arguments: list[str], message: str) -> None:
     error = run(*arguments, "--lake", lake).exception
     assert isinstance(error, UsageError)
     assert message in str(error)
@@ -116,13 +116,13 @@ def test_a_long_name_of_an_arm_is_folded_only_where_it_must(tmp_path: Path) -> N
     assert min(map(len, starts)) >= 16
 
 
-def test_conversion_is_counted_and_the_plot_shows_what_is_believed(lake: str) -> None:
+def test_conversion_is_counted_and_the_plot_shows_the_posterior(lake: str) -> None:
     output = run("lonely", "--lake", lake).output
-    assert "20.00%" in _line(output.splitlines(), "A *")  # 1 of 5, though nothing is believed of a lonely arm
+    assert "20.00%" in _line(output.splitlines(), "A *")  # 1 of 5, though a single arm has no posterior
     assert "conversion: purchases / users; ├─●─┤: posterior mean and 95 % interval" in output
 
 
-def test_arms_that_nobody_bought_in_are_drawn(tmp_path: Path) -> None:
+def test_arms_without_purchases_are_drawn(tmp_path: Path) -> None:
     arms = tuple(Arm(str(place), 50 * (place + 1), 0) for place in range(12))
     lake = write_lake(tmp_path, Group("to_date", "2021-08-01", "x", "purchase", arms, "0"))
     result = run("x", "--lake", lake)

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
 
 
 @pytest.mark.parametrize("draws", [100, 999, 4000])
-def test_intervals_are_what_arviz_and_numpy_say(draws: int) -> None:
+def test_intervals_agree_with_arviz_and_numpy(draws: int) -> None:
     rng = np.random.default_rng(draws)
     quantities = np.stack([rng.beta(2, 30, draws), rng.beta(0.3, 0.4, draws), rng.normal(size=draws)])
     ascending = np.sort(quantities, axis=1)
@@ -39,22 +39,22 @@ def test_a_handful_of_draws_by_hand() -> None:
     assert summary.probability_best.tolist() == [0.5, 0.25, 0.25]
     # The best of each draw: 0.2, 0.3, 0.2, 0.2, so 0.225 on average; the arms' means: 0.15, 0.15, 0.15.
     np.testing.assert_allclose(summary.expected_loss, [0.075, 0.075, 0.075], atol=1e-8)
-    assert summary.against is not None
-    np.testing.assert_array_equal(summary.against.probability_beats_control, [np.nan, 0.5, 0.5])
+    assert summary.comparison is not None
+    np.testing.assert_array_equal(summary.comparison.probability_beats_control, [np.nan, 0.5, 0.5])
     # B over A minus one: 1, 1, -1/2, -1/2 on the log scale ln 2, ln 2, -ln 2, -ln 2; the median is exp(0) - 1.
-    np.testing.assert_allclose(summary.against.lift_median[1], 0.0, atol=1e-12)
-    assert np.isnan(summary.against.lift_median[0])
+    np.testing.assert_allclose(summary.comparison.lift_median[1], 0.0, atol=1e-12)
+    assert np.isnan(summary.comparison.lift_median[0])
 
 
 def test_there_is_no_lift_over_a_control_without_purchases_and_no_comparison_without_control() -> None:
     draws = ConversionDraws(np.random.default_rng(1).normal(size=(2, 100)))
     moments = Moments(np.zeros(2), np.zeros(2))
-    against = summarise(draws, moments, np.array([0.0, 3.0]), control=0).against
+    against = summarise(draws, moments, np.array([0.0, 3.0]), control=0).comparison
     assert against is not None
     assert np.isnan(against.lift_median).all()
     assert np.isnan(against.lift_upper).all()
     assert 0 < against.probability_beats_control[1] < 1
-    assert summarise(draws, moments, np.array([0.0, 3.0]), control=None).against is None
+    assert summarise(draws, moments, np.array([0.0, 3.0]), control=None).comparison is None
 
 
 def test_moments_of_one_node_are_those_of_its_beta_distribution() -> None:
@@ -81,7 +81,7 @@ def test_draws_follow_the_beta_distribution(alpha: float, beta: float) -> None:
     assert stats.kstest(draws.conversion[0], stats.beta(alpha, beta).cdf).pvalue > 1e-3
 
 
-def test_what_underflows_as_a_proportion_still_differs_as_a_logarithm() -> None:
+def test_proportions_that_underflow_still_differ_as_logarithms() -> None:
     """α = 0.001: most of Beta(α, β) lies below 1e-308; log θ is -E/α with E ~ Exponential, but for O(1)."""
     size = 2_000
     small = np.full(size, 0.001)

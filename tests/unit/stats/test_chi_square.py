@@ -1,4 +1,4 @@
-"""Chi-square tests against known values, scipy and what cannot be tested."""
+"""Chi-square tests against known values and scipy, and cases without a test."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_a_declared_arm_without_users_is_a_mismatch() -> None:
     assert float(sample_ratio([500, 0], [0.5, 0.5]).p_value) < 1e-100
 
 
-def test_balance_of_switchers() -> None:
+def test_balance_of_cross_exposed_users() -> None:
     uneven = balance([400, 600], [10_000, 10_000])
     # z = (0.06-0.04)/√(2·0.05·0.95/10000), squared
     assert float(uneven.statistic) == pytest.approx(0.02**2 / (2 * 0.05 * 0.95 / 10_000))
@@ -70,7 +70,7 @@ def test_constancy_is_the_homogeneity_test_of_days() -> None:
         assert float(mine.p_value[day]) == pytest.approx(theirs.pvalue)
 
 
-def test_constancy_puts_small_days_together() -> None:
+def test_constancy_joins_small_days() -> None:
     days = np.array([[5, 6], [6, 5], [20, 2], [1, 1], [8, 12]])  # blocks: days 1-2, day 3, days 4-5
     mine = constancy(days)
     theirs = stats.chi2_contingency([[11, 11], [20, 2], [9, 13]], correction=False)
@@ -78,7 +78,7 @@ def test_constancy_puts_small_days_together() -> None:
     assert mine.degrees.tolist() == [0, 0, 1, 1, 2]
 
 
-def test_constancy_starts_anew() -> None:
+def test_constancy_restarts() -> None:
     ramp = np.array([[900, 100], [900, 100], [500, 500], [510, 490]])
     restarts = np.array([True, False, True, False])
     assert constancy(ramp, restarts).p_value[3] > 0.1

@@ -40,7 +40,7 @@ def _terms(x: Decimal, n: Decimal, p: Decimal) -> Decimal:
 
 
 def exact_difference_score(delta: float, counts: tuple[int, ...]) -> float:
-    """z of the difference `delta`, the likelihood maximised by bisection in 40 digits."""
+    """Compute z of the difference `delta`, the likelihood maximised by bisection in 40 digits."""
     with localcontext() as context:
         context.prec = 40
         d, (x, n, x0, n0) = Decimal(delta), map(Decimal, counts)
@@ -51,7 +51,7 @@ def exact_difference_score(delta: float, counts: tuple[int, ...]) -> float:
 
 
 def exact_ratio_score(ratio: float, counts: tuple[int, ...]) -> float:
-    """z of a ratio, the likelihood maximised by bisection in 40 digits."""
+    """Compute z of a ratio, the likelihood maximised by bisection in 40 digits."""
     with localcontext() as context:
         context.prec = 40
         r, (x, n, x0, n0) = Decimal(ratio), map(Decimal, counts)
@@ -158,7 +158,7 @@ def test_a_larger_critical_value_never_shortens(drawn: tuple[int, int, int, int]
 
 
 def test_who_converts_and_who_does_not_give_mirrored_intervals() -> None:
-    """Also beside 100 %, where the cubic equation in conversions cancels; and zero is excluded as the test says."""
+    """Also near 100 %, where the cubic equation in conversions cancels; zero is excluded as in the test."""
     rng = np.random.default_rng(17)
     users, control_users = (np.floor(10 ** rng.uniform(1, 9, 20_000)) for _ in range(2))
     purchases, control_purchases = (
@@ -172,7 +172,7 @@ def test_who_converts_and_who_does_not_give_mirrored_intervals() -> None:
     np.testing.assert_allclose(found.upper, -mirrored.lower, atol=1e-12)
 
 
-def test_an_arm_beside_all_of_many_users() -> None:
+def test_an_arm_compared_with_one_in_which_all_converted() -> None:
     found = difference_intervals(10_110, 10_119, 290_756_510, 290_756_510, 1.96)
     assert float(found.upper) == pytest.approx(-4.68e-4, rel=1e-3)
     assert float(found.lower) == pytest.approx(-1.69e-3, rel=1e-2)

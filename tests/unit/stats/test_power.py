@@ -1,4 +1,4 @@
-"""Planning against statsmodels, simulation and impossible wishes."""
+"""Planning against statsmodels and simulation, and impossible plans."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_power_by_simulation() -> None:
         ({"baseline": 0.05, "rule": Rule.PLANNED}, 1e-9, "more than 1e"),
     ],
 )
-def test_impossible_wishes_are_errors(design: dict[str, float], lift: float, words: str) -> None:
+def test_impossible_plans_are_errors(design: dict[str, float], lift: float, words: str) -> None:
     with pytest.raises(StatisticsError, match=words):
         users_per_arm(Design(**design), lift)  # type: ignore[arg-type]
 
@@ -135,7 +135,7 @@ def test_plan_says_what_a_running_experiment_can_find() -> None:
 @pytest.mark.parametrize(
     "arguments", [("--baseline", "0.05"), ("--baseline", "0.05", "--mde", "0.1", "--users", "100")]
 )
-def test_plan_wants_one_question(arguments: tuple[str, ...]) -> None:
+def test_plan_needs_exactly_one_question(arguments: tuple[str, ...]) -> None:
     result = run_plan(*arguments)
     assert result.exit_code != 0
     assert "either --mde" in str(result.exception)

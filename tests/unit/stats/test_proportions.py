@@ -1,4 +1,4 @@
-"""The score test against known values and an independent program."""
+"""The score test against known values and statsmodels."""
 
 import math
 

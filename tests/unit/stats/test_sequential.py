@@ -7,7 +7,7 @@ import pytest
 
 from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.joint_law import crossing_probability
-from abtest_lib.stats.spending import _PATHS, Looks, obrien_fleming_spending, plan_looks
+from abtest_lib.stats.spending import _CACHE, Looks, obrien_fleming_spending, plan_looks
 
 
 def even_looks(number: int, alpha: float = 0.05, information: float = 1000.0) -> Looks:
@@ -64,7 +64,7 @@ def test_a_plan_passed_before_the_first_testable_day_is_one_look() -> None:
     assert looks.boundary[0, 2] == pytest.approx(1.959964, abs=1e-5)
 
 
-def test_no_look_without_new_information_and_none_for_nothing() -> None:
+def test_no_look_without_new_information_or_level() -> None:
     fraction = np.array([[0.1, 0.5, 0.6, 0.7, 1.0]])
     information = np.array([[10.0, 100.0, 100.5, 90.0, 100.9]])
     looks = plan_looks(information, fraction, np.array([[0.05]]), np.ones((1, 5), dtype=bool))
@@ -81,13 +81,13 @@ def test_schedules_do_not_influence_each_other() -> None:
     together = plan_looks(information, fraction, alpha, may_test)
     for row in range(7):
         part = slice(row, row + 1)
-        _PATHS.known.clear()
+        _CACHE.known.clear()
         alone = plan_looks(information[part], fraction[part], alpha[part], may_test[part])
         np.testing.assert_array_equal(together.boundary[part], alone.boundary)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_looks_to_come_change_no_boundary(seed: int) -> None:
+def test_later_looks_change_no_boundary(seed: int) -> None:
     """Also where a later step is the narrowest of all."""
     rng = np.random.default_rng(seed)
     growth = rng.uniform(0.2, 1.0, 90) * np.where(rng.random(90) < 0.3, 0.1, 1.0)
@@ -136,7 +136,7 @@ def test_mixture_boundary_by_hand() -> None:
     assert mixture_boundary([0.0, np.inf], 0.05).tolist() == [np.inf, np.inf]
 
 
-def test_the_mixture_holds_over_many_looks() -> None:
+def test_the_mixture_keeps_its_level_over_many_looks() -> None:
     growth = 5.0
     information = growth * np.arange(1, 401)
     z = (np.random.default_rng(10).standard_normal((20_000, 400)) * math.sqrt(growth)).cumsum(axis=1) / np.sqrt(

@@ -1,4 +1,4 @@
-"""Files with true effects: what they may say."""
+"""Files with true effects: allowed content and errors."""
 
 import json
 from pathlib import Path

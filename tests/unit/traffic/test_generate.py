@@ -1,4 +1,4 @@
-"""Generated traffic: the same for a seed, of the promised shape, with the truth that was asked for."""
+"""Generated traffic: reproducible, of the documented shape, with the requested effects."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ import pytest
 from abtest_lib.errors import MachineError, UsageError
 from abtest_lib.registry import load_registry
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS, Arm, Experiment
-from abtest_lib.traffic.dirt import BROKEN_RULES
+from abtest_lib.traffic.corruption import BROKEN_RULES
 from abtest_lib.traffic.events import Traffic
 from abtest_lib.traffic.generate import generate_traffic
 from abtest_lib.traffic.truth import read_effects
@@ -70,7 +70,7 @@ def test_every_user_comes_and_a_session_goes_down_the_funnel(tmp_path: Path) -> 
     assert all((row["item_id"] == "") == (row["event_name"] == "SEARCH") for row in rows)
 
 
-def test_a_folder_has_a_file_per_day_and_each_holds_its_day_only(tmp_path: Path) -> None:
+def test_a_folder_has_a_file_per_day_with_that_day_only(tmp_path: Path) -> None:
     generated = generate_traffic(SMALL, tmp_path / "days", ".csv")
     assert [path.name for path in generated.files] == [f"events-2021-08-0{day}.csv" for day in (1, 2, 3, 4)]
     total = 0
@@ -94,7 +94,7 @@ def test_offsets_follow_the_clocks_when_they_change(tmp_path: Path) -> None:
     assert instants == sorted(instants)
 
 
-def test_shares_lifts_and_cross_exposure_are_what_was_asked_for(tmp_path: Path) -> None:
+def test_shares_lifts_and_cross_exposure_are_as_requested(tmp_path: Path) -> None:
     experiment = Experiment("one", ("search", "product", "checkout"), (Arm("a", 0.8), Arm("b", 0.2, lift=2.0)))
     crossing = Experiment("two", ("search", "product"), (Arm("a", 0.5), Arm("b", 0.5)), cross_exposed=1.0)
     traffic = replace(SMALL, users=8000, experiments=(experiment, crossing))
@@ -129,10 +129,10 @@ def test_distinct_maps_stay_few(tmp_path: Path) -> None:
     assert 7 < sum(row["experiments"].count("=") for row in rows) / len(rows) < 12
 
 
-def test_every_kind_of_dirt_is_there_however_small_the_share(tmp_path: Path) -> None:
+def test_every_kind_of_corruption_is_used_however_small_the_share(tmp_path: Path) -> None:
     generated = generate_traffic(replace(SMALL, dirty=0.001), tmp_path / "a.csv")
-    assert set(generated.dirt) == set(BROKEN_RULES)
-    assert sum(generated.dirt.values()) < 2 * len(BROKEN_RULES)
+    assert set(generated.corruptions) == set(BROKEN_RULES)
+    assert sum(generated.corruptions.values()) < 2 * len(BROKEN_RULES)
     data = (tmp_path / "a.csv").read_bytes()
     assert b"\xff" in data
     assert b"\x00" in data

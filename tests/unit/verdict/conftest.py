@@ -1,4 +1,4 @@
-"""Histories of one experiment, told as cumulative counts, and the verdict on each of their days."""
+"""Histories of one experiment as cumulative counts, and the verdicts on their days."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,21 +9,22 @@ from scipy.special import ndtr
 
 from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import parse_registry
-from abtest_lib.verdict.judge import Judgement, judge
+from abtest_lib.verdict.decision import judge
+from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels
-from abtest_lib.verdict.verdicts import Verdict
+from abtest_lib.verdict.rows import Verdict, verdict_rows
 
 START = np.datetime64("2021-08-01")
 Counts = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Story:
+class History:
     """Users and conversions to date of each arm, day by day; a shorter list starts later."""
 
     arms: Mapping[str, Counts]
-    switchers: Mapping[str, Counts] = field(default_factory=dict)
+    cross_exposed: Mapping[str, Counts] = field(default_factory=dict)
     registry: str = ""
     policy: CrossExposed = CrossExposed.FIRST
     period_starts: Sequence[int] = (0,)
@@ -44,7 +45,7 @@ class Story:
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
     def _row(self, arm: str, counts: Counts, position: int, index: int, day: int) -> dict[str, object]:
-        switchers = self.switchers.get(arm, [(0, 0)] * len(counts))
+        cross_exposed = self.cross_exposed.get(arm, [(0, 0)] * len(counts))
         users, purchases = counts[position]
         control = self.arms[min(self.arms)]
         reference = (
@@ -59,8 +60,8 @@ class Story:
             "period_start": START + max(start for start in self.period_starts if start <= day),
             "users": users,
             "purchases": purchases,
-            "cross_exposed_users": switchers[position][0],
-            "cross_exposed_purchases": switchers[position][1],
+            "cross_exposed_users": cross_exposed[position][0],
+            "cross_exposed_purchases": cross_exposed[position][1],
             "probability_beats_control": belief,
             "probability_best": belief,
             "day_users": max(users - previous[0], 0),
@@ -70,31 +71,31 @@ class Story:
 
 
 def beats(users: float, purchases: float, control_users: float, control_purchases: float) -> float:
-    """P(arm > control) of two flat posteriors, by their normal approximation."""
+    """Approximate P(arm > control) under flat priors by normal distributions."""
     p, p0 = (purchases + 1) / (users + 2), (control_purchases + 1) / (control_users + 2)
     variance = p * (1 - p) / (users + 3) + p0 * (1 - p0) / (control_users + 3)
     return float(ndtr((p - p0) / np.sqrt(variance)))
 
 
-Judge = Callable[[Story], Judgement]
+Judge = Callable[[History], Judgement]
 
 
 @pytest.fixture
 def judged() -> Judge:
-    def run(story: Story) -> Judgement:
-        registry = parse_registry(story.registry.replace("NAME", f'"{story.name}"'))
-        context = Context(registry, ("control",), ("DEFAULT",), story.policy)
-        (panel,) = build_panels(story.columns(), context)  # type: ignore[arg-type]  arrays by name
+    def run(history: History) -> Judgement:
+        registry = parse_registry(history.registry.replace("NAME", f'"{history.name}"'))
+        context = Context(registry, ("control",), ("DEFAULT",), history.policy)
+        (panel,) = build_panels(history.columns(), context)  # type: ignore[arg-type]  arrays by name
         return judge(panel)
 
     return run
 
 
 @pytest.fixture
-def last(judged: Judge) -> Callable[[Story], Verdict]:
-    return lambda story: judged(story).verdicts()[-1]
+def last(judged: Judge) -> Callable[[History], Verdict]:
+    return lambda history: verdict_rows(judged(history))[-1]
 
 
 @pytest.fixture
-def story() -> type[Story]:
-    return Story
+def history() -> type[History]:
+    return History

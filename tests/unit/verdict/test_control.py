@@ -1,4 +1,4 @@
-"""The control is the registry's, a known name, or the lowest id, and never changes on the way."""
+"""The control is the registry's, a known name, or the lowest id, and never changes."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Laws: labels, the order of rows and the company of other experiments do not matter, and nothing contradicts."""
+"""Laws: labels, the order of rows and other experiments change nothing, and no two results contradict."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -11,10 +11,12 @@ from scipy.special import ndtr
 
 from abtest_lib.contracts.enums import CrossExposed, Decision
 from abtest_lib.registry import Allocation, Experiment, Registry
-from abtest_lib.verdict.judge import Judgement, judge
+from abtest_lib.verdict.comparison_rows import comparison_columns
+from abtest_lib.verdict.decision import judge
+from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.panel_builder import build_panels
-from abtest_lib.verdict.verdicts import Verdict
+from abtest_lib.verdict.rows import Verdict, verdict_rows
 
 ARMS = ("A", "B", "C")
 START = np.datetime64("2021-08-01")
@@ -24,7 +26,7 @@ Columns = dict[str, np.ndarray[Any, np.dtype[Any]]]
 def history(
     seed: int, name: str, days: int, rates: Sequence[float], daily: int, labels: Sequence[str] = ARMS
 ) -> Columns:
-    """Counts of one experiment, a posterior by normal approximation beside them."""
+    """Draw counts of one experiment, with a posterior by normal approximation."""
     rng = np.random.default_rng(seed)
     shape = (days, len(rates))
     entered = rng.poisson(daily, shape)
@@ -34,7 +36,7 @@ def history(
     p = (purchases + 1) / (users + 2)
     error = np.sqrt(p * (1 - p) / (users + 3))
     belief = ndtr((p - p[:, :1]) / np.hypot(error, error[:, :1]))
-    # Ordered as the rates are: where two arms surely beat the control, one of them is still the better one.
+    # In the order of the rates: where two arms surely beat the control, one of them is still better.
     best = np.exp((p - p.max(axis=1, keepdims=True)) / error.max(axis=1, keepdims=True))
     day, arm = np.indices(shape).reshape(2, -1)
     return {
@@ -66,7 +68,7 @@ def judge_all(
 
 
 def verdicts_by_day(judgements: Sequence[Judgement], name: str) -> dict[date, Verdict]:
-    return {v.day: v for j in judgements for v in j.verdicts() if v.experiment_name == name}
+    return {v.day: v for j in judgements for v in verdict_rows(j) if v.experiment_name == name}
 
 
 experiments = st.fixed_dictionaries(
@@ -89,7 +91,7 @@ def test_relabelling_the_arms_relabels_the_verdict(
     renamed = dict(zip(ARMS, labels, strict=True))
     ours = judge_all(history(**drawn, name="e"), [declare("e", ARMS, planned)])
     theirs = judge_all(history(**drawn, name="e", labels=labels), [declare("e", labels, planned)])
-    assume(_has_one_winner_a_day(ours[0]))  # of two arms with the very same counts the lower id is named
+    assume(_has_one_winner_a_day(ours[0]))  # of two arms with equal counts the lower id is named
     mine, other = verdicts_by_day(ours, "e"), verdicts_by_day(theirs, "e")
     assert mine.keys() == other.keys()
     for day, verdict in mine.items():
@@ -112,7 +114,7 @@ def _has_one_winner_a_day(judgement: Judgement) -> bool:
 
 
 def _comparisons(judgement: Judgement) -> Mapping[tuple[str, date, str], tuple[float | None, ...]]:
-    columns = judgement.comparison_columns()
+    columns = comparison_columns(judgement)
     numbers = [
         name
         for name in columns
@@ -124,7 +126,9 @@ def _comparisons(judgement: Judgement) -> Mapping[tuple[str, date, str], tuple[f
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(experiments, min_size=1, max_size=5), plans, st.randoms(use_true_random=False))
-def test_order_and_company_do_not_matter(drawn: list[dict[str, Any]], planned: int | None, random: Any) -> None:
+def test_order_and_other_experiments_do_not_matter(
+    drawn: list[dict[str, Any]], planned: int | None, random: Any
+) -> None:
     names = [f"e{index}" for index in range(len(drawn))]
     parts = [history(**one, name=name) for one, name in zip(drawn, names, strict=True)]
     declared = [declare(name, ARMS, planned) for name in names]
@@ -145,7 +149,7 @@ def test_verdict_interval_and_posterior_never_contradict(
 ) -> None:
     (result,) = judge_all(history(**drawn, name="e"), [declare("e", ARMS, planned)], policy)
     panel, lower, upper = result.panel, result.evidence.lower[0], result.evidence.upper[0]
-    for t, verdict in enumerate(result.verdicts()):
+    for t, verdict in enumerate(verdict_rows(result)):
         decided = 0 if verdict.decided_on is None else (verdict.decided_on - date(2021, 8, 1)).days
         arm = ARMS.index("B") if "Ship B" in verdict.explanation else ARMS.index("C")
         belief = panel.probability_beats_control[0]
@@ -167,7 +171,7 @@ def test_verdict_interval_and_posterior_never_contradict(
 
 
 def _check_comparison(values: Sequence[float | None]) -> None:
-    """The simultaneous intervals and the Bonferroni p-value say the same."""
+    """Check that simultaneous intervals and Bonferroni p-values agree."""
     difference, low, high, _, lift_low, lift_high, statistic, _, p_adjusted = values[:9]
     if difference is None or low is None or high is None:
         return
@@ -183,7 +187,7 @@ def _check_comparison(values: Sequence[float | None]) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(experiments, plans, st.tuples(*[st.integers(0, 4)] * 3), st.integers(1, 8), st.booleans())
-def test_a_day_knows_nothing_that_came_later(
+def test_a_day_uses_nothing_that_came_later(
     drawn: dict[str, Any],
     planned: int | None,
     starts: tuple[int, ...],
@@ -199,9 +203,9 @@ def test_a_day_knows_nothing_that_came_later(
     early = {key: values[offset[begun] < until] for key, values in whole.items()}
     declared = [declare("e", ARMS, planned)] if is_registered else []
     (result,) = judge_all(whole, declared)
-    expected = [v for v in result.verdicts() if v.day < date(2021, 8, 1) + timedelta(days=until)]
+    expected = [v for v in verdict_rows(result) if v.day < date(2021, 8, 1) + timedelta(days=until)]
     judgements = judge_all(early, declared)
-    assert [v for j in judgements for v in j.verdicts()] == expected
+    assert [v for j in judgements for v in verdict_rows(j)] == expected
     rows = _comparisons(result)
     for judgement in judgements:
         for key, values in _comparisons(judgement).items():
