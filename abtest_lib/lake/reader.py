@@ -12,14 +12,20 @@ from abtest_lib.contracts import TableContract
 from abtest_lib.storage import delta_rs_location, delta_rs_options, lake_location
 
 
-def open_table(contract: TableContract, lake: str) -> DeltaTable | None:
-    """Open a table by its log, or None where it does not exist.
+def open_table(contract: TableContract, lake: str, version: int | None = None) -> DeltaTable | None:
+    """Open a table by its log, or return None where it does not exist.
+
+    Args:
+        contract: The table.
+        lake: The location of the lake.
+        version: A Delta version; the newest when None.
 
     Raises:
         ConfigError: The lake's location carries a secret.
     """
+    location = delta_rs_location(contract.path(lake_location(lake)))
     try:
-        return DeltaTable(delta_rs_location(contract.path(lake_location(lake))), storage_options=delta_rs_options(lake))
+        return DeltaTable(location, version=version, storage_options=delta_rs_options(lake))
     except TableNotFoundError:
         return None
 
