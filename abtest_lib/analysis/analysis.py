@@ -124,7 +124,7 @@ class Analysis(Displayed):
         """Return one arm.
 
         Raises:
-            KeyError: There is no such arm.
+            UsageError: There is no such arm.
         """
         return find_arm(self.arms, arm_id)
 
@@ -165,7 +165,8 @@ class Analysis(Displayed):
 
     @property
     def _fit(self) -> str:
-        return f"{self.engine}, prior {self.prior}, model {self.model_version}"
+        problems = {arm.problem for arm in self.arms if arm.problem}
+        return "; ".join([*sorted(problems), f"{self.engine}, prior {self.prior}, model {self.model_version}"])
 
     @property
     def _sentences(self) -> Iterator[tuple[str, str]]:

@@ -9,11 +9,12 @@ import numpy as np
 from abtest_lib.analysis.analysis import Analysis, ChiSquare, Look, RuleVerdict, SampleRatio
 from abtest_lib.analysis.arms import Interval, make_arms
 from abtest_lib.analysis.counts import Counts, Split, check_counts
-from abtest_lib.bayes.fit import fit_groups
+from abtest_lib.bayes.fit import draw_groups
 from abtest_lib.bayes.fit_config import Plan
 from abtest_lib.bayes.groups import Arm, Group
 from abtest_lib.bayes.posterior import GroupPosterior
 from abtest_lib.bayes.priors import prior_by_name
+from abtest_lib.bayes.results import failed, posterior_of
 from abtest_lib.contracts.enums import Decision, SrmStatus, Window
 from abtest_lib.registry import Allocation, Experiment, Registry
 from abtest_lib.verdict.control import choose_control
@@ -90,8 +91,12 @@ def analyze(
 def _fit(counts: Counts, control: str | None, prior: str, seed: int) -> GroupPosterior:
     arms = tuple(map(Arm, counts.arms, counts.users, counts.conversions))
     group = Group(Window.TO_DATE, _DAY.isoformat(), "counts", METRIC, arms, control)
-    (posterior,) = fit_groups([group], Plan("exact", prior_by_name(prior), seed))
-    return posterior
+    plan = Plan("exact", prior_by_name(prior), seed)
+    # Not fit_groups, which would fit again by the other engine and so import JAX.
+    (draws,) = draw_groups([group], plan)
+    if isinstance(draws, str):
+        return failed(group, plan, draws)
+    return failed(group, plan, draws.problem) if draws.problem else posterior_of(group, plan, draws)
 
 
 def _judge(counts: Counts, beliefs: Sequence[Row]) -> tuple[dict[str, Row], dict[str, list[Row]]]:

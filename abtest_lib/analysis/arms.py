@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from abtest_lib.errors import one_line
+from abtest_lib.errors import UsageError, one_line
 
 Row = Mapping[str, Any]
 
@@ -126,13 +126,13 @@ def find_arm(arms: Sequence[Arm], arm_id: str) -> Arm:
     """Return the arm with an id.
 
     Raises:
-        KeyError: There is none.
+        UsageError: There is none; the message names those that there are.
     """
     for arm in arms:
         if arm.id == arm_id:
             return arm
     listed = ", ".join(arm.id for arm in arms)
-    raise KeyError(f"no arm '{one_line(arm_id, 60)}': the arms are {one_line(listed, 200)}")
+    raise UsageError(f"no arm '{one_line(arm_id, 60)}': the arms are {one_line(listed, 200)}")
 
 
 def make_arms(posteriors: Sequence[Row], comparisons: Sequence[Row]) -> tuple[Arm, ...]:
@@ -162,7 +162,7 @@ def make_arms(posteriors: Sequence[Row], comparisons: Sequence[Row]) -> tuple[Ar
 
 def _posterior(row: Row) -> Posterior | None:
     interval, hdi = _interval(row, "interval"), _interval(row, "hdi")
-    if _number(row, "conversion_mean") is None or interval is None or hdi is None:
+    if number_of(row, "conversion_mean") is None or interval is None or hdi is None:
         return None
     return Posterior(
         mean=row["conversion_mean"],
@@ -170,36 +170,37 @@ def _posterior(row: Row) -> Posterior | None:
         interval=interval,
         hdi=hdi,
         probability_best=row["probability_best"],
-        probability_beats_control=_number(row, "probability_beats_control"),
+        probability_beats_control=number_of(row, "probability_beats_control"),
         expected_loss=row["expected_loss"],
-        lift=_number(row, "lift_median"),
+        lift=number_of(row, "lift_median"),
         lift_interval=_interval(row, "lift"),
     )
 
 
 def make_comparison(row: Row) -> Comparison | None:
     """Make a comparison from a row with columns of gold/comparisons; None where it has no difference or lift."""
-    difference = _number(row, "difference")
+    difference = number_of(row, "difference")
     if difference is None:
         return None
     return Comparison(
         difference=difference,
         difference_interval=_interval(row, "difference"),
-        lift=_number(row, "lift"),
+        lift=number_of(row, "lift"),
         lift_interval=_interval(row, "lift"),
-        statistic=_number(row, "statistic"),
-        p_value=_number(row, "p_value"),
-        p_adjusted=_number(row, "p_adjusted"),
-        boundary=_number(row, "boundary"),
+        statistic=number_of(row, "statistic"),
+        p_value=number_of(row, "p_value"),
+        p_adjusted=number_of(row, "p_adjusted"),
+        boundary=number_of(row, "boundary"),
         decision_interval=_interval(row, "decision"),
     )
 
 
 def _interval(row: Row, name: str) -> Interval | None:
-    lower, upper = _number(row, f"{name}_lower"), _number(row, f"{name}_upper")
+    lower, upper = number_of(row, f"{name}_lower"), number_of(row, f"{name}_upper")
     return None if lower is None or upper is None else Interval(lower, upper)
 
 
-def _number(row: Row, name: str) -> float | None:
+def number_of(row: Row, name: str) -> float | None:
+    """Return a number of a row; None where it is missing or NaN."""
     value: float | None = row.get(name)
     return None if value is None or math.isnan(value) else value

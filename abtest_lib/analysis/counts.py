@@ -8,14 +8,14 @@ from numbers import Integral, Real
 from abtest_lib.errors import StatisticsError, one_line
 
 FEWEST_ARMS, MOST_ARMS = 2, 50
-MOST_USERS = 10**12
-"""Far more than there are people; above it the arithmetic would lose digits."""
+MOST_USERS = 10**10
+"""More than there are people; far above it the quadrature of the posterior fails."""
 
 _TOLERANCE = 1e-6
 _LONGEST = 10_000
 _FORM = "write NAME=CONVERSIONS/USERS for each arm, with commas between, such as A=50/1000,B=70/1000"
 
-Split = Mapping[str, float] | Sequence[float]
+Split = Mapping[str, float] | Iterable[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ def _check_users(users: Mapping[str, int], control: str | None) -> None:
 
 def _count(number: object, arm: str, name: str) -> int:
     whole = -1
-    if isinstance(number, Integral) and not isinstance(number, bool):
-        whole = int(number)
+    if isinstance(number, Integral):
+        whole = -1 if isinstance(number, bool) else int(number)
     elif isinstance(number, Real) and float(number).is_integer():
         whole = int(float(number))
     if whole < 0:
@@ -178,6 +178,10 @@ def _shares(split: Split, arms: tuple[str, ...]) -> tuple[float, ...]:
         if set(split) != set(arms):
             raise StatisticsError(f"split of the arms {_listed(tuple(split))}: must name exactly {_listed(arms)}")
         split = [split[arm] for arm in arms]
+    if isinstance(split, str) or not isinstance(split, Iterable):
+        shown = one_line(repr(split), 40)
+        raise StatisticsError(f"split is {shown}: must be shares by arm, or in the order of the counts")
+    split = list(split)
     if len(split) != len(arms):
         raise StatisticsError(f"split of {len(split)} shares: there must be one for each of the {len(arms)} arms")
     shares = tuple(_share(share, arm) for arm, share in zip(arms, split, strict=True))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from abtest_lib.analysis.arms import Arm, find_arm, make_arms
+from abtest_lib.analysis.arms import Arm, find_arm, make_arms, number_of
 from abtest_lib.analysis.arms_table import arms_html, arms_table, fit_columns, legend
 from abtest_lib.analysis.display import Displayed, html_line, html_small_print, line, small_print
 from abtest_lib.contracts import COMPARISONS, POSTERIORS, VERDICTS
@@ -101,7 +101,7 @@ class ExperimentResult(Displayed):
         """Return one arm.
 
         Raises:
-            KeyError: The experiment has no such arm.
+            UsageError: The experiment has no such arm.
         """
         return find_arm(self.arms, arm_id)
 
@@ -168,24 +168,23 @@ def read_result(
     posteriors = tables.rows(POSTERIORS, key) or []
     posteriors.sort(key=lambda row: arm_order(row["variant_id"]))
     verdicts = tables.rows(VERDICTS, {"experiment_name": experiment, "day": shown}) or []
-    fitted = next((row for row in posteriors if row["conversion_mean"] is not None), None)
+    fitted = next((row for row in posteriors if number_of(row, "conversion_mean") is not None), None)
     return ExperimentResult(
         experiment=experiment,
         day=shown,
         window=Window(window),
         verdict=_verdict(verdicts[0]) if verdicts else None,
         arms=make_arms(posteriors, tables.rows(COMPARISONS, key) or []),
-        fit=describe_fit(fitted) if fitted else "",
+        fit=_describe_fit(fitted) if fitted else "",
         prior=fitted["prior"] if fitted else None,
         release=tables.release,
     )
 
 
-def describe_fit(row: Row) -> str:
+def _describe_fit(row: Row) -> str:
     """Say how a posterior was computed, from its row of gold/posteriors."""
-    proof = ""
-    if row["r_hat"] is not None:
-        proof = f", R-hat {row['r_hat']:.4f}, effective sample size {row['ess_bulk']:,.0f}"
+    r_hat, size = number_of(row, "r_hat"), number_of(row, "ess_bulk")
+    proof = "" if r_hat is None or size is None else f", R-hat {r_hat:.4f}, effective sample size {size:,.0f}"
     return f"{row['engine']}{proof}, prior {row['prior']}, model {row['model_version']}"
 
 

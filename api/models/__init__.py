@@ -4,6 +4,7 @@ Proportions and ratios are plain numbers (0.05 is 5 %), days are `YYYY-MM-DD`, i
 the lake does not have (yet) is null; it is never zero and never left out.
 """
 
+from api.models.analysis import Analysis
 from api.models.common import Decision, Rule, Window
 from api.models.experiments import Experiment, ExperimentList, Funnel, History, Posterior, Result, ResultAnswer
 from api.models.lake import Quality, Table, TableList, TableSummary
@@ -11,6 +12,7 @@ from api.models.plan import Plan
 from api.models.service import Live, NoData, Problem, Ready, Version
 
 __all__ = [
+    "Analysis",
     "Decision",
     "Experiment",
     "ExperimentList",
