@@ -10,8 +10,6 @@ from starlette.responses import Response
 from api.http.responses import documented, plain_reply, problem_doc, service_of
 from api.models import analysis as models
 
-_MOST_CHARACTERS = 4_000
-
 router = APIRouter(tags=["planning"])
 
 
@@ -23,7 +21,6 @@ class AnalyzeQuery(BaseModel):
     counts: Annotated[
         str,
         Field(
-            max_length=_MOST_CHARACTERS,
             description="conversions over users of 2 to 50 arms, each `NAME=CONVERSIONS/USERS`, with commas between; "
             "users are whole numbers up to 10,000,000,000",
             examples=["A=50/1000,B=70/1000"],
@@ -32,7 +29,6 @@ class AnalyzeQuery(BaseModel):
     control: Annotated[
         str | None,
         Field(
-            max_length=_MOST_CHARACTERS,
             description="the arm compared with; when left out `control`, else the lowest name",
             examples=["A"],
         ),
@@ -40,7 +36,6 @@ class AnalyzeQuery(BaseModel):
     split: Annotated[
         str | None,
         Field(
-            max_length=_MOST_CHARACTERS,
             description="planned shares in the order of the counts, which sum to 1; when left out an equal split",
             examples=[".5,.5"],
         ),
