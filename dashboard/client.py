@@ -12,7 +12,7 @@ import httpx
 
 from abtest_lib.contracts.enums import Window
 from abtest_lib.errors import AbtestError, one_line
-from dashboard import labels, schemas, schemas_lake
+from dashboard import labels, schemas, schemas_analysis, schemas_lake
 
 _TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 _DENSITY_POINTS = 120
@@ -210,6 +210,10 @@ class Client:
     def plan(self, **query: str | float | None) -> schemas.SampleSize:
         """Return how many users and days an effect needs; `query` holds the parameters of the route."""
         return cast("schemas.SampleSize", self.get("/plan", dict(query)))
+
+    def analyze(self, **query: str | None) -> schemas_analysis.Analysis:
+        """Return what counts at hand say; `query` holds the parameters of the route."""
+        return cast("schemas_analysis.Analysis", self.get("/analyze", dict(query)))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
