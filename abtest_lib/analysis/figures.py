@@ -43,4 +43,4 @@ def posterior_plot(arms: Sequence[Arm], prior: str | None, title: str, kind: str
             return posterior_figure(draws, one_line(title, 120))
         return lift_figure(draws, str(control), one_line(title, 120))
     except ModuleNotFoundError as error:
-        raise MachineError(f"a plot needs the package {error.name}: pip install 'abtest-suite[python]'") from None
+        raise MachineError(f"a plot needs the package {error.name}: install the extra `python`") from None

@@ -74,5 +74,5 @@ def _frame(rows: list[Row]) -> "pd.DataFrame":
     try:
         import pandas as pd  # noqa: PLC0415  takes a second to import
     except ModuleNotFoundError:
-        raise MachineError("a frame needs the package pandas: pip install 'abtest-suite[python]'") from None
+        raise MachineError("a frame needs the package pandas: install the extra `python`") from None
     return pd.DataFrame(rows)

@@ -86,9 +86,7 @@ def open_lake(path: str | Path) -> LakeResults:
     try:
         from abtest_lib.lake.released import open_released  # noqa: PLC0415  comes with an extra
     except ModuleNotFoundError as error:
-        raise MachineError(
-            f"reading a lake needs the package {error.name}: pip install 'abtest-suite[python]'"
-        ) from None
+        raise MachineError(f"reading a lake needs the package {error.name}: install the extra `python`") from None
     return LakeResults(open_released(location))
 
 
