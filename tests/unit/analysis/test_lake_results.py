@@ -1,5 +1,7 @@
 """The results of a lake, read without Spark: the numbers are those of the rows that were written."""
 
+import subprocess
+import sys
 from datetime import date, datetime
 from pathlib import Path
 
@@ -119,6 +121,18 @@ def test_no_lake_and_a_lake_without_results(tmp_path: Path) -> None:
     assert len(open_lake(tmp_path).experiments()) == 0
     with pytest.raises(LakeError, match="has no gold/posteriors: run the pipeline first"):
         open_lake(tmp_path).result("x")
+
+
+def test_reading_imports_nothing_heavy(lake: Path) -> None:
+    program = f"""
+import sys
+from abtest_lib import open_lake
+repr(open_lake({str(lake)!r}).result({RANKING!r}))
+repr(open_lake({str(lake)!r}).experiments())
+print(*{{"pandas", "pyspark", "jax", "scipy.stats", "plotly", "streamlit"}} & set(sys.modules))
+"""
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert run.stdout.strip() == ""
 
 
 def test_a_damaged_table_is_one_line(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Rows of a lake for the command line, and the lift that the summary shows."""
 
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,6 +26,16 @@ def test_rows_by_values_that_sql_would_take_for_its_own(tmp_path: Path) -> None:
     assert read_rows(table, window="absent") == []
     assert len(rows_of_day(table, DAY)) == 4
     assert rows_of_day(table, date(2021, 8, 2)) == []
+
+
+def test_timestamps_are_instants_in_utc(tmp_path: Path) -> None:
+    zone = timezone(timedelta(hours=-4))
+    at = datetime(2021, 8, 1, 18, 55, 36, 299_001, tzinfo=zone)
+    rows = pa.table({"at": pa.array([at, None], pa.timestamp("us", "UTC")), "name": ["a", "b"]})
+    write_deltalake(tmp_path, rows)
+    found = {row["name"]: row["at"] for row in read_rows(DeltaTable(tmp_path))}
+    assert found == {"a": at, "b": None}
+    assert found["a"].isoformat() == "2021-08-01T22:55:36.299001+00:00"
 
 
 def test_the_lift_shown_is_that_of_the_arm_that_converts_best_beside_the_control() -> None:
