@@ -1,13 +1,13 @@
 """The arms of an experiment as a table: for the terminal, with their intervals drawn on one scale, and as HTML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from abtest_lib.analysis.arms import Arm
-from abtest_lib.analysis.display import html_table
+from abtest_lib.analysis.display import html_small_print, html_table
 from abtest_lib.errors import one_line
 from abtest_lib.formatting import probability
 
@@ -77,13 +77,13 @@ def arms_table(arms: Sequence[Arm], columns: Mapping[str, int]) -> Table:
 
 
 def arms_html(arms: Sequence[Arm]) -> str:
-    """Write the table as HTML, without the drawn intervals."""
+    """Write the table as HTML with its legend, without the drawn intervals."""
     names = [name for name in _COLUMNS if name != _PLOT]
     rows = [[_cells(arm)[name].plain for name in names] for arm in arms]
-    return html_table(names, rows)
+    return html_table(names, rows) + html_small_print(legend(names))
 
 
-def legend(columns: Mapping[str, int]) -> str:
+def legend(columns: Container[str]) -> str:
     """Explain the marks and short headings of the table."""
     return "; ".join(meaning for name, meaning in _MEANINGS.items() if name in columns)
 
