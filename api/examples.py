@@ -228,3 +228,50 @@ READY: answers.Ready = {
     "versions": {"gold/experiment_daily": 12},
 }
 VERSION: answers.Version = {"version": __version__, "contract_version": CONTRACT_VERSION}
+ANALYSIS: answers.Analysis = {
+    "control": "A",
+    "arms": [
+        {
+            "id": "B",
+            "role": "treatment",
+            "users": 1000,
+            "purchases": 70,
+            "conversion_rate": 0.07,
+            "expected_share": 0.5,
+            "mean": 0.070429,
+            "interval": {"lower": 0.0554, "upper": 0.0868},
+            "probability_best": 0.967,
+            "probability_beats_control": 0.967,
+            "expected_loss": 0.000146,
+            "lift": {"median": 0.399, "lower": -0.018, "upper": 0.986},
+            "difference": 0.02,
+            "difference_interval": {"lower": -0.0008, "upper": 0.0413},
+            "observed_lift": 0.4,
+            "observed_lift_interval": {"lower": -0.013, "upper": 0.988},
+            "statistic": 1.883,
+            "p_value": 0.0597,
+            "p_adjusted": 0.0597,
+        }
+    ],
+    "chi_square": {"statistic": 3.546, "dof": 1, "p_value": 0.0597},
+    "sample_ratio": {"status": "ok", "p_value": 1.0, "is_planned": False},
+    "planned": {
+        "decision": "keep_control",
+        "reasons": ["futility"],
+        "explanation": "Keep the control A: the planned end was reached and no arm was proven better.",
+        "looks": [
+            {"id": "B", "boundary": 1.96, "decision_interval": {"lower": -0.0008, "upper": 0.0413}},
+        ],
+    },
+    "unplanned": {
+        "decision": "inconclusive",
+        "reasons": ["not_proven"],
+        "explanation": "No decision yet: B converts 7.00 % against 5.00 % for the control A (+40.0 %).",
+        "looks": [{"id": "B", "boundary": 4.611, "decision_interval": {"lower": -0.031, "upper": 0.0729}}],
+    },
+    "engine": "exact",
+    "prior": "exponential",
+    "seed": 20210801,
+    "model_version": MODEL_VERSION,
+    "rules_version": RULES_VERSION,
+}

@@ -212,6 +212,10 @@ class Client:
         """Return how many users and days an effect needs; `query` holds the parameters of the route."""
         return cast("answers.Plan", self.get("/plan", dict(query)))
 
+    def analyze(self, **query: str | None) -> answers.Analysis:
+        """Return what counts at hand say; `query` holds the parameters of the route."""
+        return cast("answers.Analysis", self.get("/analyze", dict(query)))
+
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         return cast("dict[str, Any]", self.get("/openapi.json"))

@@ -63,6 +63,17 @@ DIFFERENCES = _columns(
     p="Adjusted p-value",
     numeric="difference interval decision z boundary p",
 )
+COMPARISONS = _columns(
+    arm="Arm",
+    difference="Difference to control",
+    interval="95\u00a0% interval",
+    lift="Observed lift",
+    z="z",
+    planned="Critical |z|, planned",
+    unplanned="Critical |z|, no plan",
+    p="Adjusted p-value",
+    numeric="difference interval lift z planned unplanned p",
+)
 CHI_SQUARE = _columns(
     arm="Arm",
     bought="Bought",

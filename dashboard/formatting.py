@@ -123,6 +123,18 @@ def lift(estimate: answers.Lift | None) -> str:
     return f"{median} ({100 * lower:+,.1f}{labels.TO}{100 * upper:+,.1f})"
 
 
+def observed_lift(value: float | None, interval: answers.Interval | None) -> str:
+    r"""Format an observed lift with its interval.
+
+    Examples:
+        >>> observed_lift(0.4, {"lower": -0.013, "upper": 0.988})
+        '+40.0\xa0% (-1.3\xa0…\xa0+98.8)'
+    """
+    if value is None or interval is None:
+        return labels.DASH
+    return lift({"median": value, "lower": interval["lower"], "upper": interval["upper"]})
+
+
 def sentence(text: str) -> str:
     r"""Format the percentages in a sentence of the API like all others.
 

@@ -176,6 +176,14 @@ def badge(decision: str | None) -> SafeHtml:
     return SafeHtml(f"<span class='ab-badge ab-{escape(decision or 'null')}'>{name}</span>")
 
 
+def verdict(decision: str, explanation: str, reasons: Sequence[str]) -> str:
+    """Write a decision with its explanation and the sentences of its reasons."""
+    listed = "".join(f"<li>{escape(text)}</li>" for text in reasons)
+    why = f"<p>{labels.REASONS}</p><ul>{listed}</ul>"
+    said = f"<strong>{escape(formatting.sentence(explanation))}</strong>"
+    return f"<div class='ab-verdict'>{badge(decision).html} {said}{why}</div>"
+
+
 def experiment_link(name: str) -> SafeHtml:
     """Write a link to an experiment's page.
 

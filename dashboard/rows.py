@@ -1,6 +1,7 @@
 """The rows of an experiment's tables, for the pages and for the report; keys are those of the columns in `labels`."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from abtest_lib import answers
 from abtest_lib.contracts.enums import Role
@@ -12,6 +13,7 @@ _ASIDE = {Role.LEFT_OUT, Role.FALLBACK}
 _FEWEST_ARMS = 2
 _NOT_REGISTERED = "not_registered"
 _FIT_FAILED = "failed"
+_RULES: tuple[Literal["planned"], Literal["unplanned"]] = ("planned", "unplanned")
 Row = dict[str, str]
 
 
@@ -45,7 +47,7 @@ def _reason_sentence(code: str) -> str:
         return code.replace("_", " ")
 
 
-def arm_rows(arms: Sequence[answers.HistoryVariant]) -> list[Row]:
+def arm_rows(arms: Sequence[answers.Arm]) -> list[Row]:
     """Return the rows of `columns.ARMS`: counts and estimates of every arm."""
     return [
         {
@@ -81,7 +83,26 @@ def difference_rows(arms: Sequence[answers.HistoryVariant]) -> list[Row]:
     ]
 
 
-def chi_square_rows(arms: Sequence[answers.HistoryVariant]) -> list[Row]:
+def comparison_rows(found: answers.Analysis) -> list[Row]:
+    """Return the rows of `columns.COMPARISONS`: each arm of an analysis against the control."""
+    planned, unplanned = ({look["id"]: look["boundary"] for look in found[rule]["looks"]} for rule in _RULES)
+    return [
+        {
+            "arm": formatting.arm_name(arm["id"], None),
+            "difference": formatting.percentage_points(arm["difference"], 2, signed=True),
+            "interval": formatting.percentage_points_interval(arm["difference_interval"]),
+            "lift": formatting.observed_lift(arm["observed_lift"], arm["observed_lift_interval"]),
+            "z": formatting.number(arm["statistic"]),
+            "planned": formatting.number(planned.get(str(arm["id"]))),
+            "unplanned": formatting.number(unplanned.get(str(arm["id"]))),
+            "p": formatting.p_value(arm["p_adjusted"]),
+        }
+        for arm in found["arms"]
+        if arm["difference"] is not None
+    ]
+
+
+def chi_square_rows(arms: Sequence[answers.Arm]) -> list[Row]:
     """Return the rows of `columns.CHI_SQUARE`, the contingency table; none if there is nothing to test."""
     counts = [(formatting.arm_name(arm["id"], arm["role"]), arm["users"] or 0, arm["purchases"] or 0) for arm in arms]
     known = [row for row in counts if row[1]]

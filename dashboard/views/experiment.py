@@ -43,12 +43,7 @@ def _verdict(verdict: answers.Verdict | None) -> None:
         return
     if not verdict["is_valid"]:
         st.error(f"**{labels.INVALID_TITLE}**", icon=":material/block:")
-    reasons = "".join(f"<li>{markup.cell_html(text)}</li>" for text in rows.reason_sentences(verdict["reasons"]))
-    st.html(
-        f"<div class='ab-verdict'>{markup.badge(verdict['decision']).html} "
-        f"<strong>{markup.cell_html(formatting.sentence(verdict['explanation']))}</strong>"
-        f"<p>{labels.REASONS}</p><ul>{reasons}</ul></div>"
-    )
+    st.html(markup.verdict(verdict["decision"], verdict["explanation"], rows.reason_sentences(verdict["reasons"])))
 
 
 def _tiles(point: answers.HistoryPoint, days: int) -> None:

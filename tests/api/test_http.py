@@ -97,8 +97,8 @@ def test_errors_are_problems(client: TestClient, method: str, path: str, status:
     "path",
     [
         RESULT, "/experiment/search|ranking", "/experiment/search|ranking/history", "/experiment/nothing",
-        "/experiments", "/tables", "/quality", "/plan", "/health/live", "/health/ready", "/version", "/metrics",
-        "/docs", "/openapi.json", "/", "/nowhere",
+        "/experiments", "/tables", "/quality", "/plan", "/analyze", "/health/live", "/health/ready", "/version",
+        "/metrics", "/docs", "/openapi.json", "/", "/nowhere",
     ],
 )  # fmt: skip
 def test_head_is_get_without_the_body(client: TestClient, path: str) -> None:
@@ -222,7 +222,7 @@ def test_examples_have_the_documented_shape(client: TestClient) -> None:
                     TypeAdapter(getattr(answers, shape)).validate_python(content["example"])
                     shown += 1
     assert shown >= 30
-    assert len(paths) == 14
+    assert len(paths) == 15
     assert responses.INVALID["content"]
 
 

@@ -16,6 +16,7 @@ ALLOWED = {
     "stats": {"stats"},
     "bayes": {"bayes", "stats", "contracts"},
     "verdict": {"verdict", "stats", "registry", "contracts"},
+    "analysis": {"analysis", "answers", "lake", "verdict", "bayes", "stats", "registry", "contracts"},
     "traffic": {"traffic", "contracts", "registry"},
     "spark": {"spark", "contracts"},
     "lake": {"lake", "spark", "contracts"},
