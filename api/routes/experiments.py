@@ -89,9 +89,8 @@ async def history(
     name = snapshot.directory.resolve(experiment_name)
     if name is None:
         return _nothing(experiment_name, last_day)
-    points = (
-        serializers.history_point(day, found, Window(window)) for day, found in snapshot.series(name, first, last)
-    )
+    covered = Window(window)
+    points = (serializers.history_point(day, found, covered) for day, found in snapshot.series(name, first, last))
     about = {"name": name, "window": window, "release": snapshot.release()}
     return reply(request, snapshot, await run_in_threadpool(encode_with_points, about, points))
 
