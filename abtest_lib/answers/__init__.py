@@ -4,7 +4,8 @@ Proportions and ratios are plain numbers (0.05 is 5 %), days are `YYYY-MM-DD`, i
 the lake does not have (yet) is null; it is never zero and never left out.
 
 The types are TypedDicts, so an answer is built and read as the JSON object that it is, and mypy checks its keys and
-values. Pydantic models in their place double the processor time of a result: from 29 to 59 µs.
+values. Pydantic models would add about 30 µs to the 29 µs of a result (the sum of its parts, timed one by one), and a
+lake that breaks a contract would give an error instead of a null.
 """
 
 from abtest_lib.answers.analysis import Analysis, AnalyzedArm, Look, RuleVerdict, SampleRatio

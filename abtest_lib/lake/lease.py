@@ -5,22 +5,18 @@ without an error. The lease keeps the second driver out. It cannot stop a driver
 lease lasts between its last heartbeat and a commit: see docs/operations.md.
 """
 
-import getpass
-import json
 import os
-import socket
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from abtest_lib.errors import LakeHeldError
 from abtest_lib.lake.compare_and_swap import CompareAndSwapFile, compare_and_swap_file
-from abtest_lib.lake.process import ProcessRecord, ProcessState, mark_children, own_record
+from abtest_lib.lake.lease_record import LeaseRecord, new_record, parse_record, record_text, with_heartbeat
+from abtest_lib.lake.process import ProcessState, mark_children, own_record
 from abtest_lib.storage import check_folder
 
 LEASE_NAME = "_writer_lease.json"
@@ -37,40 +33,6 @@ _RETRY = timedelta(seconds=2)
 _RETRY_SOON = timedelta(seconds=0.2)
 _ENDS_WITHIN = timedelta(seconds=15)
 """How long a run waits, even without --wait, for the JVM of a killed run to end."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseRecord:
-    """The content of a lease: its owner and its last heartbeat.
-
-    Attributes:
-        token: The id of this lease; every run that takes the lease writes a new one.
-        owner: user@machine and process, for a person.
-        since: When the lease was taken, ISO 8601 UTC.
-        heartbeat: When the lease was last renewed, ISO 8601 UTC.
-        lasts_seconds: The lease expires so many seconds after a heartbeat.
-        process: The owner's process, if nothing writes for the owner after that process has died; else None.
-    """
-
-    token: str
-    owner: str
-    since: str
-    heartbeat: str
-    lasts_seconds: float
-    process: ProcessRecord | None = None
-
-    @property
-    def process_state(self) -> ProcessState:
-        """The state of the owner's process."""
-        return ProcessState.UNKNOWN if self.process is None else self.process.state()
-
-    @property
-    def has_expired(self) -> bool:
-        """Whether the owner is dead, or its last heartbeat is too old."""
-        if self.process_state is ProcessState.DEAD:
-            return True
-        age = datetime.now(UTC) - datetime.fromisoformat(self.heartbeat)
-        return age.total_seconds() > self.lasts_seconds
 
 
 @contextmanager
@@ -99,7 +61,7 @@ def writer_lease(
     process = own_record() if dies_with_process else None
     if process is not None:
         mark_children(process)
-    taken = _take(file, lake, wait, _new_record(duration, process))
+    taken = _take(file, lake, wait, new_record(duration, process))
     with LeaseRenewer(file, lake, *taken, interval=min(INTERVAL, duration / 4), on_loss=_abort):
         yield
 
@@ -108,8 +70,8 @@ def _take(file: CompareAndSwapFile, lake: str, wait: timedelta, own: LeaseRecord
     """Take the lease; return its record, its tag, and the time of its first heartbeat (time.monotonic)."""
     asked = time.monotonic()
     while True:
-        own, began = _with_heartbeat(own), time.monotonic()
-        tag = file.create(_text(own)) or _take_over(file, own)
+        own, began = with_heartbeat(own), time.monotonic()
+        tag = file.create(record_text(own)) or _take_over(file, own)
         if tag is not None:
             return own, tag, began
         is_ending = _owner_is_ending(file)
@@ -122,7 +84,7 @@ def _take(file: CompareAndSwapFile, lake: str, wait: timedelta, own: LeaseRecord
 def _current(file: CompareAndSwapFile) -> LeaseRecord | None:
     """Return the record in the lake; None without one, or if it is not a lease."""
     found = file.read()
-    return None if found is None else _parse(found[0])
+    return None if found is None else parse_record(found[0])
 
 
 def _owner_is_ending(file: CompareAndSwapFile) -> bool:
@@ -137,16 +99,16 @@ def _take_over(file: CompareAndSwapFile, own: LeaseRecord) -> str | None:
     if found is None:
         return None
     text, tag = found
-    record = _parse(text)
+    record = parse_record(text)
     if record is not None and record.token == own.token:
         return tag  # the store repeated the request: the first try had succeeded
-    return file.swap(_text(own), tag) if record is None or record.has_expired else None
+    return file.swap(record_text(own), tag) if record is None or record.has_expired else None
 
 
 def _tag_if_own(file: CompareAndSwapFile, own: LeaseRecord) -> str | None:
     """Return the tag of a lease that is still this owner's, although a repeated request was refused."""
     found = file.read()
-    record = None if found is None else _parse(found[0])
+    record = None if found is None else parse_record(found[0])
     return found[1] if found is not None and record is not None and record.token == own.token else None
 
 
@@ -212,7 +174,7 @@ class LeaseRenewer:
         while not self._done.wait(self._interval.total_seconds()):
             began = time.monotonic()
             try:
-                text = _text(_with_heartbeat(self._record))
+                text = record_text(with_heartbeat(self._record))
                 tag = self._file.swap(text, self._tag) or _tag_if_own(self._file, self._record)
             except Exception:  # noqa: BLE001, S112  any error is a missed heartbeat; the other thread counts them
                 continue
@@ -227,43 +189,3 @@ def _abort(reason: str) -> None:
     sys.stderr.flush()
     # Not sys.exit: this is not the main thread, and the main thread may be inside a commit.
     os._exit(1)
-
-
-def _new_record(duration: timedelta, process: ProcessRecord | None) -> LeaseRecord:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    owner = f"{_user()}@{socket.gethostname()} (process {os.getpid()})"
-    return LeaseRecord(uuid.uuid4().hex, owner, now, now, duration.total_seconds(), process)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a user id without a name
-        return str(os.getuid())
-
-
-def _with_heartbeat(record: LeaseRecord) -> LeaseRecord:
-    return replace(record, heartbeat=datetime.now(UTC).isoformat())
-
-
-def _text(record: LeaseRecord) -> str:
-    return json.dumps(asdict(record), indent=1) + "\n"
-
-
-def _parse(text: str) -> LeaseRecord | None:
-    """Read a lease; one of another version may lack the process or have more fields."""
-    try:
-        content = json.loads(text)
-        required = (field.name for field in fields(LeaseRecord) if field.name != "process")
-        record = LeaseRecord(**{name: content[name] for name in required})
-        datetime.fromisoformat(record.heartbeat)
-    except (ValueError, TypeError, KeyError):
-        return None
-    return replace(record, process=_parse_process(content.get("process")))
-
-
-def _parse_process(content: object) -> ProcessRecord | None:
-    try:
-        return ProcessRecord(**content) if isinstance(content, dict) else None
-    except TypeError:
-        return None

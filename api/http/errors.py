@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from abtest_lib.answers import NoData, Problem
 from abtest_lib.errors import LakeError, UsageError, one_line
+from api.http.encoding import encode
 from api.routes.planner import BusyError
-from api.routes.serializers import encode
 
 PROBLEM_JSON = "application/problem+json"
 _TITLES = {422: "Unprocessable Content"}  # RFC 9110; http.HTTPStatus has the older phrase before Python 3.13

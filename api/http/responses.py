@@ -9,9 +9,9 @@ from fastapi import Query, Request
 from pydantic import AfterValidator, BeforeValidator
 from starlette.responses import Response
 
+from api.http.encoding import encode
 from api.http.errors import PROBLEM_JSON, title_of
 from api.http.names import as_written
-from api.routes.serializers import encode
 from api.store.service import Service
 from api.store.snapshot import Snapshot
 

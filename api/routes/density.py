@@ -7,7 +7,7 @@ import numpy as np
 from abtest_lib.answers import Density, PosteriorVariant
 from abtest_lib.contracts.enums import Window
 from api.http.names import public_id
-from api.routes.serializers import estimate, interval, roles
+from api.routes.arms import estimate, interval, roles
 from api.store.day_file import ExperimentDay
 
 _REACH = 4.0  # standard deviations to either side

@@ -14,12 +14,14 @@ from abtest_lib.contracts.enums import Window
 from abtest_lib.errors import UsageError
 from abtest_lib.registry import Experiment as Declared
 from api import examples
+from api.http.encoding import encode_with_points
 from api.http.errors import no_data
 from api.http.fast_result import Found, find, result_reply
 from api.http.responses import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
-from api.routes import serializers
+from api.routes import arms, serializers
 from api.routes.density import posterior_variant
 from api.routes.listing import ListQuery, list_experiments
+from api.routes.verdicts import verdict
 
 
 class TextConvertor(PathConvertor):
@@ -87,11 +89,10 @@ async def history(
     name = snapshot.directory.resolve(experiment_name)
     if name is None:
         return _nothing(experiment_name, last_day)
-    points = (
-        serializers.history_point(day, found, Window(window)) for day, found in snapshot.series(name, first, last)
-    )
+    covered = Window(window)
+    points = (serializers.history_point(day, found, covered) for day, found in snapshot.series(name, first, last))
     about = {"name": name, "window": window, "release": snapshot.release()}
-    return reply(request, snapshot, await run_in_threadpool(serializers.encode_with_points, about, points))
+    return reply(request, snapshot, await run_in_threadpool(encode_with_points, about, points))
 
 
 @router.get(
@@ -153,8 +154,8 @@ async def experiment(request: Request, experiment_name: Name) -> Response:
     answer = answers.Experiment(
         name=name,
         days=[day.isoformat() for day in snapshot.directory.days_of(name)],
-        arms=serializers.arms(content),
-        verdict=serializers.verdict(content),
+        arms=arms.arms_to_date(content),
+        verdict=verdict(content),
         registry=_declared(service_of(request).registry.get(name)),
         release=snapshot.release(),
     )

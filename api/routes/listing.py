@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from abtest_lib import answers
 from abtest_lib.errors import UsageError
-from api.routes.serializers import challenger, verdict, word
-from api.store.day_file import ABSENT, DECISIONS
+from api.routes.arms import challenger
+from api.routes.verdicts import verdict, word
+from api.store.day_index import ABSENT, DECISIONS
 from api.store.snapshot import Snapshot
 
 Sort = Literal["name", "-name", "first_day", "-first_day", "last_day", "-last_day", "participants", "-participants"]

@@ -19,79 +19,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abtest_lib.contracts import VERDICTS
-from abtest_lib.contracts.enums import Decision, SrmStatus
 from abtest_lib.errors import LakeError
 from api.http.names import name_hash
+from api.store.day_index import ENTRY, ENTRY_DTYPE, HASH, Entry, unpack_entry
 
 Picker = Callable[[list[float | None]], tuple[float | None, ...]]
 Read = Callable[[int, int], bytes | memoryview]
 MAGIC = b"ABTDAY01"
 PREAMBLE = struct.Struct("<8sQ")
 FENCE_STEP = 64
-DECISIONS = tuple(decision.value for decision in Decision)
-SRM_STATUSES = tuple(status.value for status in SrmStatus)
-"""The values of the codes in the index; a code is a position in the tuple."""
-
-ABSENT = 255
-HEALTH_NUMBERS = ("participants", "participants_to_date")
-VERDICT_NUMBERS = tuple(
-    column.name for column in VERDICTS.columns if column.type in {"double", "date"} and column.name not in VERDICTS.key
-)
-NUMBERS = (*HEALTH_NUMBERS, *VERDICT_NUMBERS)
-"""The numbers in the index; a change here needs a new `api.store.cache.FORMAT`."""
-
 FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
 HIGH, LOW = ".high", ".low"
 LARGEST_EXACT = 2**53  # a double represents every integer up to this one
-HASH = struct.Struct("<Q")
-_POSITIONS = [
-    ("hash", "<u8"),
-    ("arm_start", "<u4"),
-    ("arm_count", "<u4"),
-    ("funnel_start", "<u4"),
-    ("funnel_count", "<u4"),
-    ("text_start", "<u8"),
-    ("text_length", "<u4"),
-    ("daily_arms", "<u4"),
-    ("is_valid", "u1"),
-    ("decision", "u1"),
-    ("srm_status", "u1"),
-    ("unused", "u1"),
-]
-ENTRY_DTYPE = np.dtype([*_POSITIONS, *((name, "<f8") for name in NUMBERS)])
-ENTRY = struct.Struct(f"<QIIIIQIIBBBB{len(NUMBERS)}d")
-
-
-class Entry(NamedTuple):
-    """One record of the index; days count from 1970-01-01, NaN and `ABSENT` mean null."""
-
-    hash: int
-    arm_start: int
-    arm_count: int
-    funnel_start: int
-    funnel_count: int
-    text_start: int
-    text_length: int
-    daily_arms: int
-    is_valid: int
-    decision: int
-    srm_status: int
-    unused: int
-    numbers: tuple[float, ...]
-
-    def number(self, column: str) -> float | None:
-        """Return a number of `NUMBERS`; None where the lake has none."""
-        value = self.numbers[_NUMBER_AT[column]]
-        return None if value != value else value  # noqa: PLR0124  NaN is what differs from itself
-
-
-_NUMBER_AT = {name: position for position, name in enumerate(NUMBERS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +185,7 @@ class DayFile:
         position = bisect_left(starts, wanted, key=lambda start: HASH.unpack_from(block, start)[0])
         if position == len(starts):
             return None
-        fields = ENTRY.unpack_from(block, starts[position])
-        found = Entry._make((*fields[: len(_POSITIONS)], fields[len(_POSITIONS) :]))
+        found = unpack_entry(block, starts[position])
         return found if found.hash == wanted else None
 
     def read(self, name: str) -> ExperimentDay | None:

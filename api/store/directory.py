@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.http.names import by_bar_form, resolve
-from api.store.day_file import ABSENT, DayFile
+from api.store.day_file import DayFile
+from api.store.day_index import ABSENT
 
 EPOCH = date(1970, 1, 1)
 _LAST = ("arm_count", "is_valid", "decision", "participants_to_date")

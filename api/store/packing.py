@@ -13,21 +13,8 @@ from numpy.typing import NDArray
 
 from abtest_lib.contracts.enums import Window
 from api.http.names import name_hash, natural_order
-from api.store.day_file import (
-    ABSENT,
-    DECISIONS,
-    ENTRY_DTYPE,
-    FENCE_STEP,
-    FUNNEL_COLUMNS,
-    HEALTH_NUMBERS,
-    HIGH,
-    LARGEST_EXACT,
-    LOW,
-    MAGIC,
-    PREAMBLE,
-    SRM_STATUSES,
-    VERDICT_NUMBERS,
-)
+from api.store.day_file import FENCE_STEP, FUNNEL_COLUMNS, HIGH, LARGEST_EXACT, LOW, MAGIC, PREAMBLE
+from api.store.day_index import ABSENT, DECISIONS, ENTRY_DTYPE, HEALTH_NUMBERS, SRM_STATUSES, VERDICT_NUMBERS
 
 METRIC = "purchase"
 VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation")

@@ -8,7 +8,7 @@ import pytest
 from abtest_lib.contracts import POSTERIORS, VERDICTS
 from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
 from api.store.cache import FORMAT
-from api.store.day_file import DECISIONS, NUMBERS, SRM_STATUSES
+from api.store.day_index import DECISIONS, NUMBERS, SRM_STATUSES
 from dashboard import labels
 
 

@@ -15,7 +15,8 @@ from abtest_lib.config import load_settings
 from abtest_lib.errors import ConfigError, LakeHeldError
 from abtest_lib.lake.compare_and_swap import CompareAndSwapFile, LocalFile, StoredObject
 from abtest_lib.lake.lake import Lake
-from abtest_lib.lake.lease import LEASE_NAME, LeaseRecord, LeaseRenewer, writer_lease
+from abtest_lib.lake.lease import LEASE_NAME, LeaseRenewer, writer_lease
+from abtest_lib.lake.lease_record import LeaseRecord
 
 _HOLD = """
 import sys, time
