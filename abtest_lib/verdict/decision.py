@@ -1,6 +1,6 @@
 """From validity, evidence and posteriors to a decision, which stays while the experiment stays valid."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -117,7 +117,7 @@ def _carry_decisions(evidence: Evidence, proposal: Ints, best: Ints, is_valid: B
     number = len(proposal)
     none, nowhere = np.full(number, State.NONE), np.full(number, -1)
     current = _Current(none, nowhere, nowhere, none > 0, np.zeros_like(evidence.is_compared[:, 0]))
-    days = []
+    days, names = [], [field.name for field in fields(_Current)]
     for t in range(proposal.shape[1]):
         kept = _keep(current, evidence, t, is_valid[:, t])
         takes = (kept.state == State.NONE) & (proposal[:, t] != State.NONE) & can_decide[:, t]
@@ -129,7 +129,7 @@ def _carry_decisions(evidence: Evidence, proposal: Ints, best: Ints, is_valid: B
             compared=np.where(takes[:, None], evidence.is_compared[:, t], kept.compared),
         )
         days.append(current)
-    return _Current(*(np.stack([getattr(day, name) for day in days], axis=1) for name in _Current.__slots__))
+    return _Current(*(np.stack([getattr(day, name) for day in days], axis=1) for name in names))
 
 
 def _keep(current: _Current, evidence: Evidence, t: int, is_valid: Bools) -> _Current:
