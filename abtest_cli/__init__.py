@@ -7,6 +7,7 @@ from typing import NoReturn
 
 import typer
 
+from abtest_cli.analyze import analyze
 from abtest_cli.dashboard import dashboard
 from abtest_cli.doctor import doctor
 from abtest_cli.forget import forget
@@ -22,6 +23,7 @@ from abtest_lib.errors import AbtestError, one_line
 _COMMANDS: dict[Callable[..., None], str] = {
     run: "Raw events to tables and verdicts.",
     results: "The arms of one experiment, and its verdict.",
+    analyze: "What counts at hand say.",
     plan: "How many users and days an effect takes.",
     serve: "Serve the verdicts over HTTP.",
     dashboard: "Show the verdicts in a browser.",

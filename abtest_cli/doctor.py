@@ -25,7 +25,7 @@ def doctor(
     findings = list(examine(settings, lake))
     table = Table.grid(padding=(0, 2))
     for finding in findings:
-        mend = f"\n[yellow]→ {escape(finding.mend)}[/]" if finding.mend else ""
+        mend = f"\n[yellow]→ {escape(finding.fix)}[/]" if finding.fix else ""
         table.add_row(signs[finding.health], escape(finding.check), escape(finding.found) + mend)
     console = Console()
     console.print(table, highlight=False)

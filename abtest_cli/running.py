@@ -43,27 +43,26 @@ def read_running(lake: str, experiment: str) -> Running:
         LakeError: The lake has no posteriors.
         UsageError: There is no such experiment, or its control has converted nobody or everybody so far.
     """
-    from abtest_cli.results import find_posterior
+    from abtest_lib.analysis.lake_results import open_lake
     from abtest_lib.errors import UsageError, one_line
 
-    day, arms = find_posterior(lake, experiment, None, "to_date")
-    control = next((arm for arm in arms if arm["is_control"]), None)
-    name = one_line(experiment, 80)
+    result = open_lake(lake).result(experiment)
+    day, control, name = result.day, result.control, one_line(experiment, 80)
     if control is None:
         raise UsageError(f"experiment '{name}' has no users in its control on {day}: nothing to plan with")
-    users, purchases = control["users"], control["purchases"]
+    users, purchases = control.users or 0, control.purchases or 0
     if not 0 < purchases < users:
         raise UsageError(
             f"the control of '{name}' has {purchases:,} purchases by {users:,} users on {day}: "
             "planning needs some who bought and some who did not"
         )
-    seen = [arm["users"] for arm in arms if arm["users"]]
+    seen = [arm.users for arm in result.arms if arm.users]
     if len(seen) < 2:  # noqa: PLR2004  a comparison is between two
         raise UsageError(f"experiment '{name}' has users in one arm only on {day}: nothing to compare")
     smallest = min(seen)
     return Running(
         day=day,
-        control=control["variant_id"],
+        control=control.id,
         baseline=purchases / users,
         arms=len(seen),
         users=smallest,

@@ -6,8 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from abtest_cli.tables import plain_table
-from abtest_cli.verdict_table import print_verdicts, read_latest
+from abtest_cli.verdict_table import print_verdicts
+from abtest_lib.analysis.display import plain_table
+from abtest_lib.analysis.lake_results import open_lake
 from abtest_lib.contracts import ALL_TABLES
 from abtest_lib.lake.reader import count_rows, open_table
 from abtest_lib.pipeline.history import StepReport
@@ -33,7 +34,7 @@ def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> N
             console.print(_alarm(ingest), highlight=False)
         console.print(_events(ingest))
     console.print(_tables(lake))
-    print_verdicts(console, read_latest(lake), lake, _MOST_VERDICTS)
+    print_verdicts(console, open_lake(lake).experiments(), lake, _MOST_VERDICTS)
     console.print(f"[dim]{lake} · {seconds:.1f} s in all[/]", highlight=False)
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from abtest_lib.contracts.enums import Compute, CrossExposed, Engine
 from abtest_lib.contracts.table import CONTRACT_VERSION
 from abtest_lib.errors import ConfigError, one_line
 from abtest_lib.user_files import check_utf8, read_user_file
@@ -24,36 +25,11 @@ _DURATION = re.compile(r"(?P<number>\d+)(?P<unit>[dhms])")
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
-class CrossExposed(StrEnum):
-    """What happens to users who saw several arms of one experiment."""
-
-    FIRST = "first"
-    EXCLUDE = "exclude"
-    INCLUDE = "include"
-
-
 class DeltaJars(StrEnum):
-    """Where a cluster's Spark has Delta Lake's jars from."""
+    """Where a cluster's Spark gets the jars of Delta Lake."""
 
     FETCH = "fetch"
     PROVIDED = "provided"
-
-
-class Engine(StrEnum):
-    """Which engine computes posteriors."""
-
-    MCMC = "mcmc"
-    EXACT = "exact"
-
-
-class Compute(StrEnum):
-    """Which engine runs the DataFrame code."""
-
-    AUTO = "auto"
-    """The embedded engine where it can, else Spark."""
-    EMBEDDED = "embedded"
-    """Sail, inside this process."""
-    SPARK = "spark"
 
 
 def parse_duration(value: object) -> object:
@@ -121,7 +97,7 @@ class Settings(BaseSettings):
     @field_validator("fallback_variants", "control_names", mode="before")
     @classmethod
     def _texts(cls, value: object, info: ValidationInfo) -> object:
-        """The environment gives `DEFAULT`, `A, B` or `[A, B]`; a file gives a list."""
+        """Read a list: `DEFAULT`, `A, B` or `[A, B]` from the environment, a list from a file."""
         if isinstance(value, str) and value.strip().startswith("["):
             value = read_texts(value, f"setting {info.field_name}", ConfigError)
         if isinstance(value, str):
@@ -147,11 +123,11 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment overrides what the files say."""
+        """Let the environment override the files."""
         return env_settings, init_settings
 
     def table_settings(self) -> dict[str, str]:
-        """The settings that the tables depend on, as text, with the contract's version."""
+        """Return the settings that the tables depend on, as texts, with the contract's version."""
         window = self.attribution_window
         return {
             "reporting_timezone": self.reporting_timezone,
@@ -164,7 +140,7 @@ class Settings(BaseSettings):
         }
 
     def with_table_settings(self, stored: Mapping[str, str]) -> "Settings":
-        """These settings, with those that the tables depend on as `table_settings` once gave them."""
+        """Return these settings with the stored `table_settings` of a lake."""
         own = self.table_settings() | dict(stored)
         return self.model_copy(
             update={
@@ -178,7 +154,7 @@ class Settings(BaseSettings):
         )
 
     def config_hash(self) -> str:
-        """SHA-256 over `table_settings`, in hexadecimal; the same settings always give the same hash."""
+        """Return the SHA-256 of `table_settings`, in hexadecimal; the same settings always give the same hash."""
         canonical = json.dumps(self.table_settings(), sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -231,7 +207,7 @@ def with_compute(settings: Settings, compute: str | None) -> Settings:
 
 
 def profiles() -> tuple[str, ...]:
-    """The names of the profiles that the installation ships."""
+    """Return the names of the profiles in the installation."""
     names = (entry.name.removesuffix(".yaml") for entry in files("conf").iterdir() if entry.name.endswith(".yaml"))
     return tuple(sorted(set(names) - {"base", "experiments"}))
 
@@ -247,8 +223,8 @@ def _read_yaml(text: str, place: str) -> dict[str, Plain]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        held = "a list" if isinstance(content, list) else f"'{one_line(content, 40)}'"
-        raise ConfigError(f"{place} must hold `setting: value` lines, but holds {held}")
+        found = "a list" if isinstance(content, list) else f"'{one_line(content, 40)}'"
+        raise ConfigError(f"{place} must hold `setting: value` lines, but holds {found}")
     _reject_unknown(content, place)
     return content
 
@@ -276,6 +252,6 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def memory_bytes(size: str) -> int:
-    """What Spark's notation for memory, such as `6g` or `512MB`, says in bytes; 0 where it says nothing."""
+    """Convert Spark's notation for memory, such as `6g` or `512MB`, to bytes; return 0 for any other text."""
     found = re.fullmatch(r"(\d+)([kmgt])b?", size.strip().lower())
     return int(found[1]) * 1024 ** (" kmgt".index(found[2])) if found else 0

@@ -1,4 +1,4 @@
-"""Is everything there that the suite needs? One finding per check, each failure with how to mend it; without a JVM."""
+"""Check what the suite needs, without a JVM: one finding per check, each failure with its fix."""
 
 import os
 import shutil
@@ -22,11 +22,11 @@ _DELTA_FOR_SPARK = {"3.5": ("3.3", "3.2"), "4.0": ("4.0",), "4.1": ("4.4", "4.3"
 _LARGEST_SKEW = timedelta(seconds=20)
 _LEAST_FREE = 2 * 2**30
 _FORBIDDEN = {"deletionVectors", "columnMapping", "v2Checkpoint"}
-"""Reader features that tables read by delta-rs must not have."""
+"""Reader features that tables for delta-rs must not have."""
 
 
 class Health(StrEnum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -35,30 +35,30 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes:
-        check: What was looked at.
-        health: How it ended.
-        found: What is there.
-        mend: What to do; empty when nothing is to be done.
+        check: The name of the check.
+        health: Its result.
+        found: What the check found.
+        fix: How to fix it; empty if nothing is wrong.
     """
 
     check: str
     health: Health
     found: str
-    mend: str = ""
+    fix: str = ""
 
 
 def examine(settings: Settings, lake: str | None) -> Iterator[Finding]:
-    """Check the machine, and a lake where one is given.
+    """Check the machine, and a lake if one is given.
 
     Args:
-        settings: The settings that runs will have.
+        settings: The settings of the runs.
         lake: The lake's directory or object-store prefix.
 
     Yields:
-        One finding per check, in the order in which to mend them.
+        One finding per check, in the order in which to fix them.
     """
     yield _python()
     yield _java()
@@ -102,10 +102,8 @@ def _spark_and_delta() -> Finding:
     found = f"Spark {spark}, Delta {delta}"
     if _minor(delta) in allowed:
         return Finding("Spark and Delta", Health.OK, found)
-    mend = (
-        f"Spark {_minor(spark)} wants Delta {' or '.join(allowed)}" if allowed else "Spark 3.5, 4.0 and 4.1 are tried"
-    )
-    return Finding("Spark and Delta", Health.FAILED, found, f"{mend}: install from one of the lock files in locks/")
+    fix = f"Spark {_minor(spark)} wants Delta {' or '.join(allowed)}" if allowed else "Spark 3.5, 4.0 and 4.1 are tried"
+    return Finding("Spark and Delta", Health.FAILED, found, f"{fix}: install from one of the lock files in locks/")
 
 
 def _packages() -> Finding:
@@ -132,8 +130,8 @@ def _time_zone(name: str) -> Finding:
         return Finding("time zone", Health.WARNING, f"{found}; {one_line(error)}", "the first run tries it")
     if name in names:
         return Finding("time zone", Health.OK, found)
-    mend = "set reporting_timezone to another, or update the JDK"
-    return Finding("time zone", Health.FAILED, f"{name} is not among the time zones of Java ({release})", mend)
+    fix = "set reporting_timezone to another, or update the JDK"
+    return Finding("time zone", Health.FAILED, f"{name} is not among the time zones of Java ({release})", fix)
 
 
 def _memory(driver_memory: str | None) -> Finding:
@@ -150,51 +148,51 @@ def _hadoop() -> Finding:
 
     wanted = hadoop_version()
     if wanted == "unknown":
-        mend = "hadoop-aws must be of Spark's own Hadoop version: see the distribution's documentation"
-        return Finding("Hadoop", Health.WARNING, "Spark's jars were not found beside pyspark", mend)
+        fix = "hadoop-aws must be of Spark's own Hadoop version: see the distribution's documentation"
+        return Finding("Hadoop", Health.WARNING, "Spark's jars were not found next to pyspark", fix)
     where = "here" if jars_are_fetched(uses_s3=True) else "to be fetched by the first run (560 MB)"
     return Finding("Hadoop", Health.OK, f"{wanted}; hadoop-aws {wanted} is {where}")
 
 
 def _storage(lake: str) -> Iterator[Finding]:
-    """Try in the lake what a pipeline does there: list, write, read, write on condition, delete; and its clock."""
-    from abtest_lib.lake.compare_and_swap import slot_at  # noqa: PLC0415
+    """Try the operations of a pipeline in the lake: list, write, read, conditional write, delete; check its clock."""
+    from abtest_lib.lake.compare_and_swap import compare_and_swap_file  # noqa: PLC0415
 
     name = f"_doctor_{uuid.uuid4().hex}.txt"
-    mend = "give the run the right to list, read, write and delete there" + (
+    fix = "give the run the right to list, read, write and delete there" + (
         " (s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject)" if is_s3(lake) else ""
     )
     try:
-        slot = slot_at(lake.rstrip("/"), name)
-        tag = slot.create("first")
-        read = slot.read()
+        file = compare_and_swap_file(lake.rstrip("/"), name)
+        tag = file.create("first")
+        read = file.read()
     except AbtestError as error:
-        yield Finding("storage", Health.FAILED, one_line(error), mend)
+        yield Finding("storage", Health.FAILED, one_line(error), fix)
         return
     if tag is None or read is None or read[0] != "first":
-        yield Finding("storage", Health.FAILED, "what was written cannot be read back", mend)
+        yield Finding("storage", Health.FAILED, "a written file cannot be read back", fix)
         return
     yield Finding("storage", Health.OK, "can be listed, read and written")
     try:
-        yield _conditional(slot.create("second") is None and slot.swap("third", "not its tag") is None)
+        yield _conditional(file.create("second") is None and file.swap("third", "not its tag") is None)
         yield _clock(lake, name)
     finally:
-        found = slot.read()
+        found = file.read()
         if found is not None:
-            slot.remove(found[1])
+            file.remove(found[1])
     folder = local_folder(lake)
     if folder is not None:
         free = shutil.disk_usage(folder).free
         is_enough = free >= _LEAST_FREE
-        mend = "" if is_enough else "free some space: a run needs about three times the size of its input"
-        yield Finding("disk", Health.OK if is_enough else Health.WARNING, f"{free / 2**30:.0f} GiB free", mend)
+        fix = "" if is_enough else "free some space: a run needs about three times the size of its input"
+        yield Finding("disk", Health.OK if is_enough else Health.WARNING, f"{free / 2**30:.0f} GiB free", fix)
 
 
 def _conditional(is_kept: bool) -> Finding:  # noqa: FBT001  the outcome of a try
     if is_kept:
         return Finding("conditional write", Health.OK, "a second writer is refused")
-    mend = "this store overwrites what another has just written: nothing keeps two pipelines apart there; use another"
-    return Finding("conditional write", Health.FAILED, "a second writer was let in", mend)
+    fix = "this store overwrites the file of another writer: nothing keeps two pipelines apart there; use another store"
+    return Finding("conditional write", Health.FAILED, "a second writer was accepted", fix)
 
 
 def _clock(lake: str, name: str) -> Finding:
@@ -226,9 +224,9 @@ def _table(contract: TableContract, lake: str) -> Finding:
         table = DeltaTable(location, storage_options=delta_rs_options(lake))
     except TableNotFoundError:
         return Finding(check, Health.WARNING, "not there yet", "abtest run makes it")
-    except Exception as error:  # noqa: BLE001  whatever delta-rs raises, the table cannot be read
-        mend = "its log is damaged or out of reach: restore the file from a copy, or rebuild with --full-refresh"
-        return Finding(check, Health.FAILED, one_line(error, 160), mend)
+    except Exception as error:  # noqa: BLE001  after any error of delta-rs the table is unreadable
+        fix = "its log is damaged or cannot be read: restore the file from a copy, or rebuild with --full-refresh"
+        return Finding(check, Health.FAILED, one_line(error, 160), fix)
     return _features(check, contract, table.version(), set(table.protocol().reader_features or ()))
 
 
@@ -237,8 +235,8 @@ def _features(check: str, contract: TableContract, number: int, features: set[st
     wrong = sorted(features & (_FORBIDDEN - ({"deletionVectors"} if allows else set())))
     if not wrong:
         return Finding(check, Health.OK, f"version {number}")
-    mend = f"ALTER TABLE … DROP FEATURE {wrong[0]}, or rebuild with --full-refresh: readers without a JVM fail on it"
-    return Finding(check, Health.FAILED, f"version {number} needs {', '.join(wrong)}", mend)
+    fix = f"ALTER TABLE … DROP FEATURE {wrong[0]}, or rebuild with --full-refresh: readers without a JVM fail on it"
+    return Finding(check, Health.FAILED, f"version {number} needs {', '.join(wrong)}", fix)
 
 
 def _installed(name: str) -> str | None:

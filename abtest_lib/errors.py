@@ -1,18 +1,18 @@
-"""Every error that the suite raises on purpose.
+"""The errors that the suite raises on purpose.
 
-A message is one line that gives the value, the place where it stood, and what was allowed there. The command
-line prints it as it is; `InputError` and its kind exit with 2, everything else with 1.
+A message is one line with the value, its place, and what is allowed there. The command line prints it unchanged; a
+`UsageError` exits with 2, any other with 1.
 """
 
 
 class AbtestError(Exception):
-    """The root: whatever the suite raises on purpose is one of these."""
+    """The root of all errors that the suite raises on purpose."""
 
     exit_code = 1
 
 
 class UsageError(AbtestError):
-    """Something that the caller gave is wrong; the same call can never succeed."""
+    """An argument is wrong; the same call can never succeed."""
 
     exit_code = 2
 
@@ -22,7 +22,7 @@ class ConfigError(UsageError):
 
 
 class RegistryError(UsageError):
-    """The experiment registry holds an unknown key or an impossible entry."""
+    """The experiment registry has an unknown key or an impossible entry."""
 
 
 class InputError(UsageError):
@@ -30,11 +30,11 @@ class InputError(UsageError):
 
 
 class MachineError(AbtestError):
-    """The machine lacks something: a JDK, a package, a right on the storage."""
+    """The machine lacks something: a JDK, a package, a permission on the storage."""
 
 
 class LakeError(AbtestError):
-    """The lake cannot be read or written, or holds what it never should."""
+    """The lake cannot be read or written, or has impossible contents."""
 
 
 class LakeHeldError(LakeError):
@@ -46,28 +46,28 @@ class ContractError(LakeError):
 
 
 class ConservationError(LakeError):
-    """Rows read differ from rows accounted for: new + duplicates + quarantined."""
+    """The rows read are not the sum of new, duplicate and quarantined rows."""
 
 
 class StatisticsError(UsageError):
-    """Numbers handed to a statistical function are impossible."""
+    """A statistical function got impossible numbers."""
 
 
 def one_line(text: object, limit: int = 300) -> str:
-    r"""Fold any text into one readable line.
+    r"""Return any text as one readable line.
 
     Args:
-        text: What to fold; its `str` is used.
-        limit: The most characters to keep; a longer text ends in an ellipsis.
+        text: The text, or an object whose `str` is used.
+        limit: The largest number of characters; a longer text ends in an ellipsis.
 
     Returns:
-        The text without line breaks and runs of blanks; what a terminal would obey, such as an escape, is written out.
+        The text without line breaks and repeated blanks; control characters are written as escapes.
 
     Examples:
         >>> one_line("a\n   b")
         'a b'
     """
-    # A name that is not UTF-8 holds lone surrogates, which no terminal or log can be given.
+    # A name that is not UTF-8 has lone surrogates, which terminals and logs cannot write.
     folded = " ".join(str(text).encode("utf-8", "backslashreplace").decode().split())
     if not folded.isprintable():
         folded = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in folded)

@@ -1,4 +1,4 @@
-"""Where a lake lives, on a disk or in an object store, and what each of its clients must know to get there.
+"""The location of a lake, on a disk or in an object store, and the options of each client of it.
 
 Spark (S3A), delta-rs and the writer lease are three clients of one store. All of them follow the AWS environment:
 AWS_ENDPOINT_URL, AWS_REGION, AWS_PROFILE, the credential chain, AWS_SERVER_SIDE_ENCRYPTION and AWS_SSE_KMS_KEY_ID.
@@ -29,13 +29,13 @@ _REQUEST_TIMEOUT = timedelta(seconds=10)
 _RETRY_TIMEOUT = timedelta(seconds=15)
 _PART = 8 * 2**20
 _PAUSES = (0.2, 1.0)
-"""Seconds before the second and the third attempt."""
+"""The pauses before the second and the third attempt, in seconds."""
 
 T = TypeVar("T")
 
 
 def local_folder(path: str) -> Path | None:
-    """The folder that a path names on this machine, or None for an object store."""
+    """Return the local folder of a path; None for an object store."""
     if path.startswith("file:"):
         return Path("/" + path.removeprefix("file:").lstrip("/"))
     return None if "://" in path or path.startswith("dbfs:") else Path(path)
@@ -47,10 +47,10 @@ def lake_location(path: str) -> str:
     Spark resolves a relative path in a DataFrame call but not in SQL, and a child process may have another folder.
 
     Args:
-        path: What a person gave: a folder (`./lake`, `../lake/`, `~/lake`) or a URL (`s3a://bucket/prefix/`).
+        path: The text of a person: a folder (`./lake`, `../lake/`, `~/lake`) or a URL (`s3a://bucket/prefix/`).
 
     Returns:
-        An absolute path without `.`, `..` or a slash at its end; of a URL only the slash is taken away.
+        An absolute path without `.`, `..` or a slash at its end; a URL loses only that slash.
 
     Raises:
         ConfigError: The location is empty, carries a secret or an escape (%20), or names a person who has no home.
@@ -76,20 +76,20 @@ def lake_location(path: str) -> str:
 
 
 def is_s3(path: str) -> bool:
-    """Whether a path is s3://… or s3a://…."""
+    """Return whether a path is s3://… or s3a://…."""
     return _S3.match(path) is not None
 
 
 def check_location(path: str) -> None:
-    """Refuse a location that carries a secret, without repeating the secret, or one that is not UTF-8.
+    """Raise if a location contains a secret, without repeating the secret, or is not UTF-8.
 
     Raises:
-        ConfigError: The location has the form s3a://key:secret@bucket, or holds bytes that are not UTF-8.
+        ConfigError: The location has the form s3a://key:secret@bucket, or has bytes that are not UTF-8.
     """
     check_utf8(path, "the location", ConfigError)
     scheme, _, rest = path.partition("://")
     authority = rest.split("/", 1)[0]
-    # A secret may hold a slash, so that its @ comes later.
+    # A secret may contain a slash, so that its @ comes later.
     if re.search(":.*@", authority) or (is_s3(path) and re.search("[:@]", authority)):
         raise ConfigError(
             f"a {scheme}:// location carries credentials before its bucket: write {scheme}://bucket/prefix and leave "
@@ -98,10 +98,10 @@ def check_location(path: str) -> None:
 
 
 def check_folder(lake: str) -> None:
-    """Refuse the location of a lake that is a file, or lies below one.
+    """Raise if the location of a lake is a file, or lies below one.
 
     Raises:
-        ConfigError: Something other than a folder is in the way.
+        ConfigError: A part of the path is not a folder.
     """
     folder = local_folder(lake)
     there = None if folder is None else next((part for part in (folder, *folder.parents) if part.exists()), None)
@@ -110,7 +110,7 @@ def check_folder(lake: str) -> None:
 
 
 def check_lake(lake: str) -> None:
-    """Refuse a lake that is not there; an object store says so itself at the first read.
+    """Raise if a lake does not exist; an object store raises at the first read.
 
     Raises:
         ConfigError: The location carries a secret, or is a folder that does not exist.
@@ -123,7 +123,7 @@ def check_lake(lake: str) -> None:
 
 
 def use_object_store(settings: "Settings") -> None:
-    """Put what the settings say of the object store into the environment, where it is silent."""
+    """Set the environment variables of the object store from the settings, unless they are set."""
     wanted = {
         "AWS_ENDPOINT_URL": settings.s3_endpoint,
         "AWS_REGION": settings.s3_region,
@@ -136,19 +136,19 @@ def use_object_store(settings: "Settings") -> None:
 
 
 def delta_rs_location(path: str) -> str:
-    """A table's location as delta-rs writes it."""
+    """Return the location of a table for delta-rs."""
     return re.sub(_S3, "s3://", path)
 
 
 def delta_rs_options(lake: str) -> dict[str, str]:
-    """Options for delta-rs; credentials, region and AWS_ENDPOINT_URL it finds itself, by the ordinary AWS chain."""
+    """Return the options of delta-rs; it finds credentials, region and AWS_ENDPOINT_URL itself."""
     if local_folder(lake) is not None:
         return {}
     return {"timeout": "60s", "connect_timeout": "5s"} | ({"allow_http": "true"} if _is_plain_http() else {})
 
 
 def object_store(prefix: str) -> Any:  # noqa: ANN401  obstore's own store type is not public
-    """A client for small objects under a prefix. A request that hangs ends within some fifteen seconds.
+    """Return a client for small objects under a prefix; a request that hangs ends within about fifteen seconds.
 
     Args:
         prefix: s3://bucket/prefix, or any other URL that obstore knows.
@@ -176,10 +176,10 @@ def open_object(name: str) -> Iterator[IO[bytes]]:
     folder, _, file = name.rpartition("/")
     store = object_store(folder)
     try:
-        size = int(again(lambda: obstore.head(store, file))["size"])
+        size = int(with_retries(lambda: obstore.head(store, file))["size"])
 
         def part(start: int, end: int) -> bytes:
-            return again(lambda: bytes(obstore.get_range(store, file, start=start, end=end)))
+            return with_retries(lambda: bytes(obstore.get_range(store, file, start=start, end=end)))
 
         with io.BufferedReader(_Parts(size, part), _PART) as reader:
             yield reader
@@ -215,14 +215,14 @@ class _Parts(io.RawIOBase):
         return len(part)
 
 
-def again(request: Callable[[], T]) -> T:
-    """Send a request that may be repeated up to three times: what is lost within a body, no client sends again.
+def with_retries(request: Callable[[], T]) -> T:
+    """Send a request up to three times: no client repeats a request whose answer breaks off.
 
     Args:
-        request: A read, a listing or a removal, with the whole of its answer.
+        request: A read, a listing or a removal that reads its whole answer.
 
     Raises:
-        obstore.exceptions.BaseError: What the last attempt met, or the first that another would meet as well.
+        obstore.exceptions.BaseError: The error of the last attempt, or an error that a retry cannot change.
     """
     from obstore.exceptions import GenericError  # noqa: PLC0415  only object stores need it
 
@@ -235,10 +235,10 @@ def again(request: Callable[[], T]) -> T:
 
 
 def s3a_conf(settings: "Settings", hadoop_version: str) -> Iterator[tuple[str, str]]:
-    """What S3A must know, for Spark; it follows the same environment as the others.
+    """Yield the Spark settings of S3A; they follow the same environment as the other clients.
 
     Args:
-        settings: `s3_path_style`; null means: where an endpoint is given.
+        settings: `s3_path_style`; null means path style if an endpoint is given.
         hadoop_version: Spark's own, e.g. 3.4.1.
 
     Yields:
@@ -259,7 +259,7 @@ def s3a_conf(settings: "Settings", hadoop_version: str) -> Iterator[tuple[str, s
     if endpoint is not None:
         yield f"{_S3A}endpoint", endpoint
         yield f"{_S3A}connection.ssl.enabled", str(not _is_plain_http()).lower()
-        region = region or "us-east-1"  # stores other than AWS ask for one and do not care which
+        region = region or "us-east-1"  # stores other than AWS need one, but any will do
     if region is not None:
         yield f"{_S3A}endpoint.region", region
     encryption = os.environ.get("AWS_SERVER_SIDE_ENCRYPTION")
@@ -271,7 +271,7 @@ def s3a_conf(settings: "Settings", hadoop_version: str) -> Iterator[tuple[str, s
 
 
 def sizes_under(path: str) -> Mapping[str, int]:
-    """The files under a table's folder and their bytes, by their path within it; nothing where there is no folder."""
+    """Return the size in bytes of each file under a table's folder, by relative path; nothing without a folder."""
     folder = local_folder(path)
     if folder is not None:
         files = (file for file in folder.rglob("*") if file.is_file())
@@ -279,19 +279,19 @@ def sizes_under(path: str) -> Mapping[str, int]:
     import obstore  # noqa: PLC0415
 
     store = object_store(path)
-    entries = again(lambda: [entry for page in obstore.list(store) for entry in page])
+    entries = with_retries(lambda: [entry for page in obstore.list(store) for entry in page])
     return {str(entry["path"]): int(entry["size"]) for entry in entries}
 
 
 def modified_at(folder: str, name: str) -> datetime:
-    """When a file or object was last written, by the storage's own clock."""
+    """Return when a file or object was last written, by the clock of the storage."""
     local = local_folder(folder)
     if local is not None:
         return datetime.fromtimestamp((local / name).stat().st_mtime, UTC)
     import obstore  # noqa: PLC0415
 
     store = object_store(folder)
-    moment: datetime = again(lambda: obstore.head(store, name))["last_modified"]
+    moment: datetime = with_retries(lambda: obstore.head(store, name))["last_modified"]
     return moment
 
 

@@ -1,4 +1,4 @@
-"""The one way to read a small file that a person has named: settings, a registry, a list of ids."""
+"""Read a small file that a person has named: settings, a registry, a list of ids."""
 
 import os
 import stat
@@ -7,19 +7,19 @@ from pathlib import Path
 from abtest_lib.errors import UsageError, one_line
 
 LARGEST = 64 * 2**20
-"""Bytes. A registry of ten thousand experiments takes three million."""
+"""In bytes. A registry of ten thousand experiments takes three million."""
 
 
 def check_utf8(text: str, what: str, error: type[UsageError] = UsageError) -> None:
-    r"""Refuse a text with bytes that are not UTF-8: neither the JVM nor the store of a lake can be given it.
+    r"""Raise if a text has bytes that are not UTF-8: neither the JVM nor an object store accepts it.
 
     Args:
-        text: What a person gave; Python keeps such bytes as lone surrogates.
-        what: What the text is, e.g. `the lake`.
-        error: What to raise.
+        text: The text of a person; Python keeps such bytes as lone surrogates.
+        what: The name of the text in the message, e.g. `the lake`.
+        error: The class of the error.
 
     Raises:
-        UsageError: Of the given kind. The text is not UTF-8.
+        UsageError: The text is not UTF-8.
 
     Examples:
         >>> check_utf8("lake-\udcff", "the lake")
@@ -33,23 +33,23 @@ def check_utf8(text: str, what: str, error: type[UsageError] = UsageError) -> No
 
 
 def read_user_file(path: Path, what: str, error: type[UsageError] = UsageError, largest: int = LARGEST) -> str:
-    """Read a text file, and never wait for one that has no end.
+    """Read a text file; refuse files that block or have no end.
 
     Args:
         path: The file.
-        what: What it holds, e.g. `the settings`.
-        error: What to raise.
-        largest: The most bytes that it may hold.
+        what: Its contents, for the message, e.g. `the settings`.
+        error: The class of the error.
+        largest: The largest size in bytes.
 
     Returns:
         Its text, without a byte-order mark.
 
     Raises:
-        UsageError: Of the given kind. The file is absent, not a regular file, too large, or not UTF-8.
+        UsageError: The file is absent, not a regular file, too large, or not UTF-8.
     """
     check_utf8(str(path), f"the file with {what},", error)
     try:
-        # Without O_NONBLOCK opening a FIFO waits for somebody who writes.
+        # Without O_NONBLOCK, opening a FIFO waits for a writer.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123  of a file descriptor
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

@@ -1,6 +1,6 @@
-"""YAML as people write it: every scalar keeps its spelling, and no file can take the memory or the stack.
+"""Read YAML so that every scalar keeps its spelling, with limits on depth and size.
 
-YAML 1.1 reads `off` as false and `1.10` as 1.1. Whoever needs a number or a truth value makes it of the text.
+YAML 1.1 reads `off` as false and `1.10` as 1.1. Here both stay texts, and the caller converts them.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,10 +11,10 @@ import yaml
 from abtest_lib.errors import UsageError, one_line
 
 DEEPEST = 50
-"""Levels of lists and mappings within one another."""
+"""The limit of nested lists and mappings."""
 
 MOST_NODES = 2_000_000
-"""Values in a file, those that an alias repeats counted again."""
+"""The limit of values in a file; an alias counts all values that it repeats."""
 
 T = TypeVar("T")
 Plain = str | list["Plain"] | dict[str, "Plain"] | None
@@ -25,7 +25,7 @@ _TAGS = {_PREFIX + name for name in "null bool int float str seq map timestamp m
 
 
 def is_null(node: yaml.Node | None) -> bool:
-    """Whether there is no value, or one that YAML reads as null."""
+    """Return whether a value is missing or null."""
     return node is None or node.tag == _NULL_TAG
 
 
@@ -34,14 +34,14 @@ def compose(text: str, place: str, error: type[UsageError] = UsageError) -> yaml
 
     Args:
         text: One YAML document.
-        place: What messages call it.
-        error: What to raise.
+        place: The name of the document in messages.
+        error: The class of the error.
 
     Returns:
         The root, or None for an empty document.
 
     Raises:
-        UsageError: Of the given kind. The text is not YAML, nested too deeply, or too large once aliases are followed.
+        UsageError: The text is not YAML, nested too deeply, or too large with its aliases.
     """
     try:
         return _BoundedLoader(text).get_single_node()
@@ -54,15 +54,15 @@ def compose(text: str, place: str, error: type[UsageError] = UsageError) -> yaml
 
 
 def read_texts(text: str, place: str, error: type[UsageError] = UsageError) -> Plain:
-    """Read a text into lists and mappings of texts; null stays None where it is the value of a key.
+    """Read a text into lists and mappings of texts; a null value of a key becomes None.
 
     Args:
         text: One YAML document.
-        place: What messages call it.
-        error: What to raise.
+        place: The name of the document in messages.
+        error: The class of the error.
 
     Raises:
-        UsageError: Of the given kind, as `compose`; or a key stands twice or is not a text.
+        UsageError: As `compose`, or a key is repeated or is not a text.
 
     Examples:
         >>> read_texts("{names: [off, 1.10, null], limit: null}", "an example")
@@ -76,15 +76,15 @@ class NodeReader:
     """Reads nodes; every message names the place and the line."""
 
     def __init__(self, place: str, error: type[UsageError] = UsageError) -> None:
-        """Take what messages call the document, and what to raise."""
+        """Set the name of the document in messages, and the class of the error."""
         self._place, self._error = place, error
 
     def fail(self, node: yaml.Node, problem: str) -> UsageError:
-        """The error to raise about a node."""
+        """Return the error about a node."""
         return self._error(f"{self._place} line {node.start_mark.line + 1}: {problem}")
 
     def keys(self, node: yaml.Node, allowed: tuple[str, ...], owner: str) -> dict[str, yaml.Node]:
-        """The values of a mapping by key, without those that are null; another key than the allowed is an error."""
+        """Return the values of a mapping by key, without nulls; raise on a key that is not allowed."""
         found = {}
         for key, value in self.pairs(node, owner):
             if key.value not in allowed:
@@ -94,7 +94,7 @@ class NodeReader:
         return found
 
     def pairs(self, node: yaml.Node, owner: str) -> Iterator[tuple[yaml.ScalarNode, yaml.Node]]:
-        """The keys and values of a mapping; a key that stands twice is an error."""
+        """Yield keys and values of a mapping; raise on a repeated key."""
         if not isinstance(node, yaml.MappingNode):
             raise self.fail(node, f"{owner} must hold `key: value` lines")
         seen: set[str] = set()
@@ -102,12 +102,12 @@ class NodeReader:
             if not isinstance(key, yaml.ScalarNode) or not key.value.strip():
                 raise self.fail(key, f"a key in {owner} must be a text")
             if key.value in seen:
-                raise self.fail(key, f"key '{key.value}' stands twice in {owner}")
+                raise self.fail(key, f"key '{key.value}' appears twice in {owner}")
             seen.add(key.value)
             yield key, value
 
     def items(self, node: yaml.Node | None, owner: str) -> list[yaml.Node]:
-        """The items of a list; none where there is no node."""
+        """Return the items of a list; an empty list without a node."""
         if node is None:
             return []
         if not isinstance(node, yaml.SequenceNode):
@@ -115,7 +115,7 @@ class NodeReader:
         return list(node.value)
 
     def scalar(self, node: yaml.Node | None, read: Callable[[str], T], allowed: str) -> T | None:
-        """What `read` makes of a scalar's text; None where there is no node."""
+        """Convert the text of a scalar with `read`; return None without a node."""
         if node is None:
             return None
         if not isinstance(node, yaml.ScalarNode):
@@ -126,7 +126,7 @@ class NodeReader:
             raise self.fail(node, f"'{one_line(node.value, 40)}': must be {allowed}") from None
 
     def plain(self, node: yaml.Node, owner: str = "the file") -> Plain:
-        """A node as lists and mappings of texts."""
+        """Return a node as lists and mappings of texts."""
         if node.tag not in _TAGS:
             raise self.fail(node, f"the tag '{one_line(node.tag, 40)}' is not known")
         if isinstance(node, yaml.MappingNode):
@@ -140,7 +140,7 @@ class NodeReader:
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """Composes nodes up to a depth and a number of them; an alias counts as much as what it repeats."""
+    """A loader with limits on depth and number of nodes; an alias counts all nodes that it repeats."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

@@ -1,7 +1,7 @@
 """The application, `api.main:app`.
 
-One process with one worker is the unit; start several behind a balancer, or with `uvicorn --workers`. Never fork a
-process that has loaded the application (gunicorn --preload).
+Start several processes behind a balancer, or use `uvicorn --workers`. Never fork a process that has loaded the
+application (gunicorn --preload).
 """
 
 from collections.abc import AsyncIterator
@@ -12,21 +12,21 @@ from fastapi import FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 from starlette.responses import RedirectResponse, Response
 
-from abtest_lib import __version__
-from api import models
+from abtest_lib import __version__, answers
 from api.http import errors
+from api.http.fast_result import FastResultMiddleware
 from api.http.logs import configure_logs
 from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
-from api.http.result_lane import ResultLane
-from api.routes import experiments, lake, plan
+from api.routes import analysis, experiments, lake, plan
 from api.settings import ApiSettings, load_api_settings
 from api.store.service import Service
 
 _DESCRIPTION = "Verdicts of A/B tests, from one release of the gold tables at a time."
-_ROUTERS = (experiments.router, lake.router, plan.router)
+_ROUTERS = (experiments.router, lake.router, plan.router, analysis.router)
 _GZIP_FROM = 1_000  # bytes
 
 
@@ -68,14 +68,14 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
 
 async def _to_docs(request: Request) -> Response:
-    """Who opens the address alone gets the routes to read."""
+    """Redirect `/` to the documentation of the routes."""
     return RedirectResponse(request.url_for("swagger_ui_html").path)
 
 
 def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
-    """The last one added is the outermost."""
+    """Add the middleware; the last one added is the outermost."""
     route = next(route for route in experiments.router.routes if route.name == "result")  # type: ignore[attr-defined]
-    app.add_middleware(ResultLane, service=app.state.service, route=route)
+    app.add_middleware(FastResultMiddleware, service=app.state.service, route=route)
     app.add_middleware(GZipMiddleware, minimum_size=_GZIP_FROM, compresslevel=4)
     app.add_middleware(RequestMiddleware, settings=settings, metrics=app.state.metrics)
     if settings.cors_origins:
@@ -89,15 +89,15 @@ def _add_middleware(app: FastAPI, settings: ApiSettings) -> None:
 
 
 def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
-    """Add the shapes of errors, which no route declares as its model, and how keys are sent."""
+    """Add the schemas of errors, which no route declares, and how keys are sent."""
     make = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = make()
             shapes = schema.setdefault("components", {}).setdefault("schemas", {})
-            shapes["Problem"] = models.Problem.model_json_schema()
-            shapes["NoData"] = models.NoData.model_json_schema()
+            shapes["Problem"] = TypeAdapter(answers.Problem).json_schema()
+            shapes["NoData"] = TypeAdapter(answers.NoData).json_schema()
             _put_examples_back(schema["paths"])
             if has_keys:
                 schema["components"]["securitySchemes"] = {
@@ -111,7 +111,7 @@ def _complete_openapi(app: FastAPI, *, has_keys: bool) -> None:
 
 
 def _put_examples_back(paths: dict[str, Any]) -> None:
-    """FastAPI 0.165 leaves out of an example whatever is null."""
+    """Restore the nulls in the examples, which FastAPI 0.165 leaves out."""
     for route in (route for router in _ROUTERS for route in router.routes if isinstance(route, APIRoute)):
         for status, answer in route.responses.items():
             for kind, content in answer.get("content", {}).items():
@@ -120,7 +120,7 @@ def _put_examples_back(paths: dict[str, Any]) -> None:
 
 
 def __getattr__(name: str) -> FastAPI:
-    """Build `app` when a server asks for it: importing this module reads no setting and opens nothing."""
+    """Build `app` on first access; importing this module reads no settings and opens nothing."""
     if name == "app":
         return create_app()
     raise AttributeError(f"module {__name__} has no attribute {name}")

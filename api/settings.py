@@ -25,16 +25,16 @@ class ApiSettings(BaseSettings):
 
     Attributes:
         lake: A directory, or `s3://bucket/prefix` (`s3a://` is the same).
-        cache_dir: Where the released gold tables are mirrored; several workers may share it.
-        cache_bytes: The most that one release may take there; the old one is kept until the switch.
-        memory_bytes: How much of the newest days is kept in memory.
-        max_connections: The most connections at a time; by default what the limit of open files allows.
-        refresh_seconds: How often the lake is asked for a new release; 0 serves the cache as it is.
-        request_timeout_seconds: After this long a request is given up with 503.
-        max_age_seconds: For how long a client may reuse an answer without asking.
-        cors_origins: Origins that browsers may call from, separated by commas; `*` for all.
-        key_hashes: SHA-256 of every API key that is allowed, in hexadecimal; empty: no key is needed.
-        registry: The experiment registry; by default ABTEST_REGISTRY, else what the installation ships.
+        cache_dir: The folder to which released gold tables are copied; several workers may share it.
+        cache_bytes: The largest size of one release there; the old release is kept until the switch.
+        memory_bytes: The memory for the newest days.
+        max_connections: The limit of open connections; the default depends on the limit of open files.
+        refresh_seconds: The time between two checks for a new release; 0 serves the cache as it is.
+        request_timeout_seconds: The time after which a request ends with 503.
+        max_age_seconds: The time for which a client may reuse an answer without asking.
+        cors_origins: The origins from which browsers may call, separated by commas; `*` for all.
+        key_hashes: The SHA-256 of every allowed API key, in hexadecimal; if empty, no key is needed.
+        registry: The experiment registry; by default ABTEST_REGISTRY, else the one of the installation.
         log_level: debug, info, warning or error.
         log_requests: Whether every request is logged.
     """
@@ -78,13 +78,13 @@ def load_api_settings(**given: object) -> ApiSettings:
     """Read the settings from the environment.
 
     Args:
-        **given: Settings by name that stand above the environment.
+        **given: Settings by name; they override the environment.
 
     Returns:
         The frozen settings.
 
     Raises:
-        ConfigError: A variable is unknown or has a value that is not allowed.
+        ConfigError: A variable is unknown or has an invalid value.
 
     Examples:
         >>> load_api_settings(lake="s3a://bucket/lake/").lake

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import labels, markup, page
 from dashboard.client import ApiError
-from dashboard.views import experiment, overview, pipeline, plan, reference, try_api
+from dashboard.views import calculator, experiment, overview, pipeline, plan, reference, try_api
 
 _ICON = Path(__file__).with_name("icon.svg")
 
@@ -46,6 +46,7 @@ _VIEWS = (
     _View(experiment.show, labels.EXPERIMENT, ":material/science:", "experiment"),
     _View(pipeline.show, labels.PIPELINE, ":material/account_tree:", "pipeline"),
     _View(plan.show, labels.PLAN, ":material/event:", "plan"),
+    _View(calculator.show, labels.CALCULATOR, ":material/calculate:", "calculator"),
     _View(try_api.show, labels.TRY, ":material/terminal:", "try"),
     _View(reference.show, labels.REFERENCE, ":material/menu_book:", "reference"),
 )

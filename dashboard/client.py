@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 import httpx
 
+from abtest_lib import answers
 from abtest_lib.contracts.enums import Window
 from abtest_lib.errors import AbtestError, one_line
-from dashboard import labels, schemas, schemas_lake
+from dashboard import labels
 
 _TIMEOUT = httpx.Timeout(20.0, connect=3.0)
 _DENSITY_POINTS = 120
@@ -156,7 +157,7 @@ class Client:
         message = _detail(content) or call.body or HTTPStatus(call.status).phrase
         raise ApiError(_KIND_OF_STATUS.get(call.status, ErrorKind.OTHER), one_line(message), call.url)
 
-    def ready(self) -> schemas.Readiness:
+    def ready(self) -> answers.Ready:
         """Ask whether the answers are current.
 
         The API's own 503 is an answer here; the 503 of a proxy in front of it is an error.
@@ -165,58 +166,62 @@ class Client:
         if not isinstance(answer, dict) or "release" not in answer:
             message = one_line(_detail(answer) or HTTPStatus.SERVICE_UNAVAILABLE.phrase)
             raise ApiError(ErrorKind.NOT_READY, message, f"{self.api}/health/ready")
-        return cast("schemas.Readiness", answer)
+        return cast("answers.Ready", answer)
 
-    def experiments(self, **query: str | int | bool | None) -> schemas.ExperimentList:
+    def experiments(self, **query: str | int | bool | None) -> answers.ExperimentList:
         """Return one page of experiments; `query` holds the parameters of the route."""
-        return cast("schemas.ExperimentList", self.get("/experiments", dict(query)))
+        return cast("answers.ExperimentList", self.get("/experiments", dict(query)))
 
-    def experiment(self, name: str) -> schemas.ExperimentDetail:
+    def experiment(self, name: str) -> answers.Experiment:
         """Return one experiment with its days and arms."""
-        return cast("schemas.ExperimentDetail", self.get(experiment_path(name)))
+        return cast("answers.Experiment", self.get(experiment_path(name)))
 
-    def result(self, name: str, day: str | None = None) -> schemas.Result:
+    def result(self, name: str, day: str | None = None) -> answers.Result:
         """Return the result of one experiment on one day."""
         answer = self.get(experiment_path(name, "result"), {"day": day})
-        return cast("schemas.Result", answer["results"])
+        return cast("answers.Result", answer["results"])
 
-    def history(self, name: str, last_day: str | None = None, window: str = Window.TO_DATE) -> schemas.History:
+    def history(self, name: str, last_day: str | None = None, window: str = Window.TO_DATE) -> answers.History:
         """Return one experiment day by day, up to a day."""
         answer = self.get(experiment_path(name, "history"), {"last_day": last_day, "window": window})
-        return cast("schemas.History", answer)
+        return cast("answers.History", answer)
 
-    def posterior(self, name: str, day: str | None = None, window: str = Window.TO_DATE) -> schemas.Posterior:
+    def posterior(self, name: str, day: str | None = None, window: str = Window.TO_DATE) -> answers.Posterior:
         """Return the posteriors of one experiment on one day."""
         query: Params = {"day": day, "window": window, "points": _DENSITY_POINTS}
-        return cast("schemas.Posterior", self.get(experiment_path(name, "posterior"), query))
+        return cast("answers.Posterior", self.get(experiment_path(name, "posterior"), query))
 
-    def funnel(self, name: str, day: str | None = None) -> schemas.Funnel:
+    def funnel(self, name: str, day: str | None = None) -> answers.Funnel:
         """Return the funnel of one experiment on one day."""
-        return cast("schemas.Funnel", self.get(experiment_path(name, "funnel"), {"day": day}))
+        return cast("answers.Funnel", self.get(experiment_path(name, "funnel"), {"day": day}))
 
-    def tables(self) -> list[schemas_lake.TableSummary]:
+    def tables(self) -> list[answers.TableSummary]:
         """Return every table of the lake."""
-        return cast("list[schemas_lake.TableSummary]", self.get("/tables")["tables"])
+        return cast("list[answers.TableSummary]", self.get("/tables")["tables"])
 
-    def table(self, layer: str, table: str, limit: int = 20) -> schemas_lake.TableDetail:
+    def table(self, layer: str, table: str, limit: int = 20) -> answers.Table:
         """Return one table with a sample of its rows."""
         path = f"/tables/{quote(layer, safe='')}/{quote(table, safe='')}"
-        return cast("schemas_lake.TableDetail", self.get(path, {"limit": limit}))
+        return cast("answers.Table", self.get(path, {"limit": limit}))
 
-    def quality(self) -> schemas_lake.Quality:
+    def quality(self) -> answers.Quality:
         """Return runs, rejected rows and the age of the data."""
-        return cast("schemas_lake.Quality", self.get("/quality"))
+        return cast("answers.Quality", self.get("/quality"))
 
-    def plan(self, **query: str | float | None) -> schemas.SampleSize:
+    def plan(self, **query: str | float | None) -> answers.Plan:
         """Return how many users and days an effect needs; `query` holds the parameters of the route."""
-        return cast("schemas.SampleSize", self.get("/plan", dict(query)))
+        return cast("answers.Plan", self.get("/plan", dict(query)))
+
+    def analyze(self, **query: str | None) -> answers.Analysis:
+        """Return what counts at hand say; `query` holds the parameters of the route."""
+        return cast("answers.Analysis", self.get("/analyze", dict(query)))
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         return cast("dict[str, Any]", self.get("/openapi.json"))
 
 
-def require_day(detail: schemas.ExperimentDetail, day: str) -> None:
+def require_day(detail: answers.Experiment, day: str) -> None:
     """Check that an experiment has data on a day.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The columns of every table on the pages: their keys in the rows, their headings, and which hold numbers."""
+"""The columns of every table on the pages: their keys in the rows, their headings, and which are numeric."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ class Columns:
 
     Attributes:
         headings: The heading of each column by the column's key.
-        numeric: The keys of the columns that hold numbers; these are aligned right.
+        numeric: The keys of the columns with numbers, which are aligned right.
     """
 
     headings: Mapping[str, str]
@@ -62,6 +62,17 @@ DIFFERENCES = _columns(
     boundary="Critical |z|",
     p="Adjusted p-value",
     numeric="difference interval decision z boundary p",
+)
+COMPARISONS = _columns(
+    arm="Arm",
+    difference="Difference to control",
+    interval="95\u00a0% interval",
+    lift="Observed lift",
+    z="z",
+    planned="Critical |z|, planned",
+    unplanned="Critical |z|, no plan",
+    p="Adjusted p-value",
+    numeric="difference interval lift z planned unplanned p",
 )
 CHI_SQUARE = _columns(
     arm="Arm",

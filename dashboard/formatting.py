@@ -8,9 +8,9 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from abtest_lib import formatting
+from abtest_lib import answers, formatting
 from abtest_lib.contracts.enums import Role
-from dashboard import labels, schemas
+from dashboard import labels
 
 _SMALLEST_P = 0.0001
 _PERCENT_SIGN = re.compile(r"(?<=\d) %")
@@ -89,7 +89,7 @@ def p_equation(value: float | None) -> str:
     return labels.NBSP.join(["p", shown] if shown.startswith("<") else ["p", "=", shown])
 
 
-def percent_interval(interval: schemas.Interval | None, digits: int = 2) -> str:
+def percent_interval(interval: answers.Interval | None, digits: int = 2) -> str:
     r"""Format an interval of proportions.
 
     Examples:
@@ -101,14 +101,14 @@ def percent_interval(interval: schemas.Interval | None, digits: int = 2) -> str:
     return f"{100 * interval['lower']:,.{digits}f}{labels.TO}{100 * interval['upper']:,.{digits}f}{labels.PERCENT}"
 
 
-def percentage_points_interval(interval: schemas.Interval | None, digits: int = 2) -> str:
+def percentage_points_interval(interval: answers.Interval | None, digits: int = 2) -> str:
     """Format an interval of differences in percentage points."""
     if interval is None:
         return labels.DASH
     return f"{100 * interval['lower']:+,.{digits}f}{labels.TO}{100 * interval['upper']:+,.{digits}f}{labels.POINTS}"
 
 
-def lift(estimate: schemas.Lift | None) -> str:
+def lift(estimate: answers.Lift | None) -> str:
     r"""Format a lift with its interval; a line break is allowed between the two.
 
     Examples:
@@ -121,6 +121,18 @@ def lift(estimate: schemas.Lift | None) -> str:
     if lower is None or upper is None:
         return median
     return f"{median} ({100 * lower:+,.1f}{labels.TO}{100 * upper:+,.1f})"
+
+
+def observed_lift(value: float | None, interval: answers.Interval | None) -> str:
+    r"""Format an observed lift with its interval.
+
+    Examples:
+        >>> observed_lift(0.4, {"lower": -0.013, "upper": 0.988})
+        '+40.0\xa0% (-1.3\xa0…\xa0+98.8)'
+    """
+    if value is None or interval is None:
+        return labels.DASH
+    return lift({"median": value, "lower": interval["lower"], "upper": interval["upper"]})
 
 
 def sentence(text: str) -> str:
@@ -176,7 +188,7 @@ def utc_minute(text: str | None) -> str:
 
 
 def decision_name(code: str | None) -> str:
-    """Return the name of a decision; an unknown code is returned as it is."""
+    """Return the name of a decision; an unknown code is returned unchanged."""
     return labels.DECISIONS.get(code, str(code))
 
 
@@ -191,7 +203,7 @@ def json_text(value: object) -> str:
     return _SCIENTIFIC.sub(lambda found: f"{Decimal(found[0]):f}", text)
 
 
-def arm_name(variant: schemas.VariantId, role: str | None) -> str:
+def arm_name(variant: answers.VariantId, role: str | None) -> str:
     """Return the name of an arm, marked if it is the control or is not judged.
 
     Examples:

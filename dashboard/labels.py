@@ -1,4 +1,4 @@
-"""Every text that a reader sees, in English; `columns` holds the headings of tables. A translation replaces the two."""
+"""Every text that a reader sees; `columns` has the headings of tables. A translation replaces these two modules."""
 
 from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
 
@@ -11,7 +11,8 @@ PERCENT, POINTS, TO = f"{NBSP}%", f"{NBSP}pp", f"{NBSP}…{NBSP}"
 
 # Pages
 OVERVIEW, EXPERIMENT, PIPELINE = "Overview", "Experiment", "Pipeline"
-PLAN, TRY, REFERENCE = "Plan", "Try the API", "API reference"
+PLAN, CALCULATOR = "Plan", "Calculator"
+TRY, REFERENCE = "Try the API", "API reference"
 
 # Values of the API
 DECISIONS: dict[str | None, str] = {
@@ -155,8 +156,8 @@ FLOW_BROKEN = (
 FLOW_NOTE_FORGOTTEN = " + {forgotten:,} of people forgotten"
 FLOW_NONE = "No run has read any rows yet."
 STRAY_DAYS = (
-    "Some days hold too few users to be real, such as events of a wrong clock; ends and weeks do not count them "
-    "(day and users): {days}."
+    "Some days have too few users to be real, such as days of a wrong clock; planned ends and weeks do not count "
+    "them (day and users): {days}."
 )
 AND_MORE = " and {number} more"
 FLOW_READ, FLOW_NEW, FLOW_DUPLICATES, FLOW_REJECTED = "read", "new events (bronze)", "duplicates", "quarantine"
@@ -188,6 +189,19 @@ DURATION_UNKNOWN = "enter people a day"
 POWER_TITLE = "Power by number of people"
 POWER_NOTE = "With {users} people in each arm, a lift of {lift} is found with {power} probability."
 IMPOSSIBLE_TITLE = "No plan for these numbers"
+
+# Calculator
+CALCULATOR_LEAD = "What do counts say that are in no lake? Enter the people and the buyers of each arm."
+CALCULATOR_CONTROL, CALCULATOR_ARM = "Control", "Arm {number}"
+CALCULATOR_PEOPLE, CALCULATOR_BUYERS = "People in {arm}", "Buyers in {arm}"
+SPLIT_SHARES, SPLIT_SHARES_HELP = "Planned shares (empty: equal)", "Such as 0.9, 0.1: in the order of the arms."
+IMPOSSIBLE_COUNTS_TITLE = "No analysis of these counts"
+PLANNED_TITLE, UNPLANNED_TITLE = "If this is the planned end", "If there is no plan"
+PLANNED_NOTE = "The number of people was fixed before the start, and nobody decided on an earlier look."
+UNPLANNED_NOTE = "It is safe to look on any day, and to stop on any day."
+SRM_P, CHI_P = "Sample ratio, p-value", "χ² over all arms, p-value"
+COMPARISON_TITLE = "Differences to the control"
+COMPARISON_NOTE = "Score intervals of one look; they hold for all arms together with 95\u00a0%."
 
 # Try the API
 TRY_LEAD = "Send a request to the running API and see its answer."

@@ -8,8 +8,19 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import urlencode
 
-from dashboard import formatting, labels, schemas
+from abtest_lib import answers
+from abtest_lib.contracts.enums import Decision
+from dashboard import formatting, labels
 from dashboard.columns import Columns
+
+_BADGES: dict[str, tuple[str, str]] = {
+    Decision.SHIP: ("#00573F", "#009E73"),
+    Decision.KEEP_CONTROL: ("#004A75", "#0072B2"),
+    Decision.INCONCLUSIVE: ("#4A4A4A", "#8A8A8A"),
+    Decision.INVALID: ("#8A3A00", "#D55E00"),
+    "null": ("#4A4A4A", "#BBB"),
+}
+"""Colour of text and border of each decision's badge."""
 
 _TABLES = """
 .ab-table {width: 100%; border-collapse: collapse; font-size: .92rem; margin: 0 0 .4rem}
@@ -28,9 +39,6 @@ _TABLES = """
 .ab-scroll td {white-space: nowrap; max-width: 22rem; overflow: hidden; text-overflow: ellipsis}
 .ab-badge {display: inline-block; padding: .1rem .55rem; border-radius: 1rem; white-space: nowrap; font-size: .85rem;
   font-weight: 600; border: 1px solid; background: #fff}
-.ab-ship {color: #00573F; border-color: #009E73} .ab-keep_control {color: #004A75; border-color: #0072B2}
-.ab-inconclusive {color: #4A4A4A; border-color: #8A8A8A} .ab-invalid {color: #8A3A00; border-color: #D55E00}
-.ab-null {color: #4A4A4A; border-color: #BBB}
 .ab-lift {position: relative; display: inline-block; width: 9rem; height: 1.1rem; vertical-align: middle;
   margin-right: .6rem; background: rgba(127,127,127,.12)}
 .ab-lift i {position: absolute; top: .45rem; height: .2rem; background: #0072B2}
@@ -79,7 +87,8 @@ class _TableSize:
 
 
 _SIZES = (_TableSize("ab-few", 4, "26rem"), _TableSize("ab-some", 7, "40rem"), _TableSize("ab-many", 99, "56rem"))
-STYLE = f"<style>{_TABLES}{''.join(size.css for size in _SIZES)}</style>\n"
+_DECISIONS = "".join(f".ab-{name} {{color: {text}; border-color: {line}}}\n" for name, (text, line) in _BADGES.items())
+STYLE = f"<style>{_TABLES}{_DECISIONS}{''.join(size.css for size in _SIZES)}</style>\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +176,14 @@ def badge(decision: str | None) -> SafeHtml:
     return SafeHtml(f"<span class='ab-badge ab-{escape(decision or 'null')}'>{name}</span>")
 
 
+def verdict(decision: str, explanation: str, reasons: Sequence[str]) -> str:
+    """Write a decision with its explanation and the sentences of its reasons."""
+    listed = "".join(f"<li>{escape(text)}</li>" for text in reasons)
+    why = f"<p>{labels.REASONS}</p><ul>{listed}</ul>"
+    said = f"<strong>{escape(formatting.sentence(explanation))}</strong>"
+    return f"<div class='ab-verdict'>{badge(decision).html} {said}{why}</div>"
+
+
 def experiment_link(name: str) -> SafeHtml:
     """Write a link to an experiment's page.
 
@@ -178,7 +195,7 @@ def experiment_link(name: str) -> SafeHtml:
     return SafeHtml(f"<a href='{address}' target='_self'>{escape(name)}</a>")
 
 
-def lift_bar(lift: schemas.Lift | None, reach: float) -> SafeHtml:
+def lift_bar(lift: answers.Lift | None, reach: float) -> SafeHtml:
     """Draw a lift and its interval on a scale from -reach to reach, with the numbers at its right."""
     if lift is None or lift["lower"] is None or lift["upper"] is None:
         return SafeHtml(labels.DASH)

@@ -10,7 +10,8 @@ from typing import Any
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from dashboard import formatting, labels, markup, schemas
+from abtest_lib import answers
+from dashboard import formatting, labels, markup
 from dashboard.client import ApiError, Client, ErrorKind
 from dashboard.columns import Columns
 
@@ -79,7 +80,7 @@ def escape_markdown(text: str) -> str:
     return "".join("\\" + sign if sign in "\\`*_{}[]()#+-.!|<>$~:&" else sign for sign in text)
 
 
-def show_freshness(readiness: schemas.Readiness) -> None:
+def show_freshness(readiness: answers.Ready) -> None:
     """Show a warning if the data may be out of date."""
     release = readiness["release"]
     seconds = release["data_age_seconds"] if release else None
@@ -97,7 +98,7 @@ def show_freshness(readiness: schemas.Readiness) -> None:
         st.info(labels.WARMING, icon=":material/hourglass_top:")
 
 
-def show_release(release: schemas.Release | None) -> None:
+def show_release(release: answers.Release | None) -> None:
     """Show which release the page comes from."""
     if release is None:
         return

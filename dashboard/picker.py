@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from dashboard import labels, page, schemas
+from abtest_lib import answers
+from dashboard import labels, page
 from dashboard.client import Client, require_day
 
 _OFFERED = 100
@@ -52,7 +53,7 @@ def _default_name(api: Client, names: list[str]) -> str:
     return largest[0]["name"] if largest and largest[0]["name"] in names else names[0]
 
 
-def pick_day(detail: schemas.ExperimentDetail) -> str:
+def pick_day(detail: answers.Experiment) -> str:
     """Let the reader choose one of the experiment's days, the newest first.
 
     Raises:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
 
-from abtest_lib import __version__
+from abtest_lib import __version__, answers
 from abtest_lib.contracts.enums import Window
-from dashboard import columns, formatting, labels, markup, rows, schemas
+from dashboard import columns, formatting, labels, markup, rows
 from dashboard.charts import report as report_charts
 from dashboard.client import Client, require_day
 
@@ -53,7 +53,7 @@ def write_report(api: Client, name: str, day: str | None = None) -> str:
 
 
 def _parts(
-    detail: schemas.ExperimentDetail, points: list[schemas.HistoryPoint], posterior: list[schemas.PosteriorArm]
+    detail: answers.Experiment, points: list[answers.HistoryPoint], posterior: list[answers.PosteriorVariant]
 ) -> Iterator[str]:
     point = points[-1]
     judged = rows.without_fallbacks(point["variants"])
@@ -68,7 +68,7 @@ def _parts(
     yield _section(labels.VALIDITY_TITLE, checks + split)
 
 
-def _verdict(point: schemas.HistoryPoint) -> str:
+def _verdict(point: answers.HistoryPoint) -> str:
     verdict = point["verdict"]
     people = labels.REPORT_PEOPLE.format(
         total=formatting.count(point["participants_to_date"]), today=formatting.count(point["participants"])
@@ -84,7 +84,7 @@ def _verdict(point: schemas.HistoryPoint) -> str:
 
 
 def _charts(
-    points: list[schemas.HistoryPoint], arms: list[schemas.HistoryArm], posterior: list[schemas.PosteriorArm]
+    points: list[answers.HistoryPoint], arms: list[answers.HistoryVariant], posterior: list[answers.PosteriorVariant]
 ) -> Iterator[str]:
     yield _chart(labels.CONVERSION_TITLE, labels.CONVERSION_REPORT_NOTE, report_charts.conversion(arms))
     trend = report_charts.trend(points, arms)
@@ -96,7 +96,7 @@ def _charts(
     yield _chart(labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, densities)
 
 
-def _differences(arms: list[schemas.HistoryArm]) -> str:
+def _differences(arms: list[answers.HistoryVariant]) -> str:
     compared = rows.difference_rows(arms)
     if not compared:
         return ""
@@ -104,7 +104,7 @@ def _differences(arms: list[schemas.HistoryArm]) -> str:
     return _section(labels.DIFFERENCE_TITLE, table)
 
 
-def _chi_square(point: schemas.HistoryPoint, arms: list[schemas.HistoryArm]) -> str:
+def _chi_square(point: answers.HistoryPoint, arms: list[answers.HistoryVariant]) -> str:
     cells, test = rows.chi_square_rows(arms), point["chi_square"]
     if test is None or not cells:
         return ""
@@ -122,7 +122,7 @@ def _chart(title: str, note: str, chart: str) -> str:
     return _section(title, f"<p class='note'>{escape(note)}</p>{chart}")
 
 
-def _foot(release: schemas.Release) -> str:
+def _foot(release: answers.Release) -> str:
     text = labels.REPORT_FOOT.format(
         when=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         published=formatting.utc_minute(release["published_at"]),

@@ -26,6 +26,7 @@ PAGES = {
     "not-valid": f"experiment?name={quote('vip/seller-with-tooltip', safe='')}",
     "pipeline": "pipeline",
     "plan": "plan?per_day=5000",
+    "calculator": "calculator",
     "try": f"try?name={quote(EXPERIMENT, safe='')}",
     "reference": "reference",
 }

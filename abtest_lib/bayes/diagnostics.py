@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, special
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -174,6 +174,8 @@ def _autocorrelation(chains: Floats) -> Floats:
     """Return the combined autocorrelation of all chains, shape (quantities, draws)."""
     count = chains.shape[-1]
     centred = chains - chains.mean(axis=-1, keepdims=True)
+    from scipy import fft  # noqa: PLC0415  takes long to import, and only chains need it
+
     size = fft.next_fast_len(2 * count, real=True)
     spectrum = fft.rfft(centred, n=size, axis=-1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)

@@ -1,4 +1,4 @@
-"""The closed sets of values that columns of the tables hold: typed once, used everywhere."""
+"""The closed sets of values that columns of the tables and settings have."""
 
 from enum import StrEnum
 
@@ -38,3 +38,28 @@ class Role(StrEnum):
     """A few users saw it although the registry gives it no share; it takes no part."""
     FALLBACK = "fallback"
     """What users get when the assignment fails; no verdict covers it."""
+
+
+class Engine(StrEnum):
+    """Which engine computes posteriors."""
+
+    MCMC = "mcmc"
+    EXACT = "exact"
+
+
+class CrossExposed(StrEnum):
+    """What happens to users who saw several arms of one experiment."""
+
+    FIRST = "first"
+    EXCLUDE = "exclude"
+    INCLUDE = "include"
+
+
+class Compute(StrEnum):
+    """Which engine runs the DataFrame code."""
+
+    AUTO = "auto"
+    """The embedded engine where it can, else Spark."""
+    EMBEDDED = "embedded"
+    """Sail, inside this process."""
+    SPARK = "spark"

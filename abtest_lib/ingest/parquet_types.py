@@ -15,7 +15,7 @@ from pyspark.sql import types as T
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, LakeError, one_line
 from abtest_lib.ingest.column_hints import hints
-from abtest_lib.storage import again, is_s3, local_folder, object_store
+from abtest_lib.storage import is_s3, local_folder, object_store, with_retries
 
 FORM = "form"
 """Key of a field's metadata: how its values become text, where the type does not say it."""
@@ -150,9 +150,9 @@ def _tail(name: str, size: int) -> bytes:
     folder, _, file = name.rpartition("/")
     store = object_store(folder)
     try:
-        whole = int(again(lambda: obstore.head(store, file))["size"])
+        whole = int(with_retries(lambda: obstore.head(store, file))["size"])
         start = max(0, whole - size)
-        tail = bytes(again(lambda: obstore.get_range(store, file, start=start, end=whole)))
+        tail = bytes(with_retries(lambda: obstore.get_range(store, file, start=start, end=whole)))
     except BaseError as error:
         raise LakeError(f"reading {name}: {one_line(error)}") from None
     footer = int.from_bytes(tail[-8:-4], "little") + 8

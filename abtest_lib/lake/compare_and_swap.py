@@ -1,4 +1,4 @@
-"""One small text that many processes may want to write, kept by whoever was first: on a disk or in an object store."""
+"""A small text file that changes only by compare-and-swap, on a disk or in an object store."""
 
 import fcntl
 import os
@@ -8,41 +8,41 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from abtest_lib.errors import LakeError, one_line
-from abtest_lib.storage import again, local_folder, object_store
+from abtest_lib.storage import local_folder, object_store, with_retries
 
 
-class Slot(Protocol):
-    """A place for one text; `tag` stands for the content that a caller has seen."""
+class CompareAndSwapFile(Protocol):
+    """A text file; a tag names the content that a caller has read or written."""
 
     def create(self, text: str) -> str | None:
-        """Write the text if nothing is there; its tag, or None where something is."""
+        """Create the file and return its tag; return None if it exists."""
 
     def read(self) -> tuple[str, str] | None:
-        """The text and its tag, or None where nothing is there."""
+        """Return the text and its tag; None without a file."""
 
     def swap(self, text: str, tag: str) -> str | None:
-        """Put a text in the place of the one with this tag; the new tag, or None where another is there by now."""
+        """Replace the text with this tag and return the new tag; return None if the file has changed or is gone."""
 
     def remove(self, tag: str) -> None:
-        """Take the text with this tag away; do nothing where another is there by now."""
+        """Remove the file if it still has this tag."""
 
 
-def slot_at(lake: str, name: str) -> Slot:
-    """The slot of this name under a lake's directory or object-store prefix."""
+def compare_and_swap_file(lake: str, name: str) -> CompareAndSwapFile:
+    """Return the file of this name under a lake's directory or object-store prefix."""
     folder = local_folder(lake)
-    return LocalSlot(folder / name) if folder is not None else ObjectSlot(lake, name)
+    return LocalFile(folder / name) if folder is not None else StoredObject(lake, name)
 
 
-class LocalSlot:
-    """A file; its content is its tag, and a lock on its folder makes each step one."""
+class LocalFile:
+    """A file on a disk; its content is its tag, and a lock on its folder makes each step atomic."""
 
     def __init__(self, path: Path) -> None:
-        """Keep the text in this file."""
+        """Use the file at this path."""
         self._path = path
         self._made: list[Path] = []
 
     def create(self, text: str) -> str | None:
-        """Write the text if nothing is there."""
+        """Create the file and return its tag; return None if it exists."""
         self._make_folders()
         with self._locked():
             if self._path.exists():
@@ -51,7 +51,7 @@ class LocalSlot:
             return text
 
     def read(self) -> tuple[str, str] | None:
-        """The text, which is its own tag."""
+        """Return the text, which is its own tag."""
         try:
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -61,7 +61,7 @@ class LocalSlot:
         return text, text
 
     def swap(self, text: str, tag: str) -> str | None:
-        """Put a text in the place of another."""
+        """Replace the text that is the tag."""
         with self._locked():
             if self.read() != (tag, tag):
                 return None
@@ -69,7 +69,7 @@ class LocalSlot:
             return text
 
     def remove(self, tag: str) -> None:
-        """Take the text away, and the folders that were made for it and hold nothing else."""
+        """Remove the file, and the folders that were created for it if they are empty."""
         with self._locked():
             if self.read() == (tag, tag):
                 self._path.unlink()
@@ -99,23 +99,23 @@ class LocalSlot:
             raise _refused(self._path, error) from None
 
     def _write(self, text: str) -> None:
-        beside = self._path.with_suffix(".new")
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, self._path)  # noqa: PTH105  readers see the old text or the new one, never half
+        new = self._path.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        os.replace(new, self._path)  # noqa: PTH105  readers see the old text or the new one, never half
 
 
-class ObjectSlot:
+class StoredObject:
     """An object; the store's conditional PUT decides who is first, and its entity tag is the tag."""
 
     def __init__(self, lake: str, name: str) -> None:
-        """Keep the text in this object under a prefix."""
+        """Use the object of this name under a prefix."""
         self._place = f"{lake}/{name}"
         self._name = name
         with _store_errors(self._place):
             self._store = object_store(lake)
 
     def create(self, text: str) -> str | None:
-        """Write the text if nothing is there."""
+        """Create the file and return its tag; return None if it exists."""
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415
 
@@ -126,12 +126,12 @@ class ObjectSlot:
                 return None
 
     def read(self) -> tuple[str, str] | None:
-        """The text and its entity tag."""
+        """Return the text and its entity tag."""
         from obstore.exceptions import NotFoundError  # noqa: PLC0415
 
         with _store_errors(self._place):
             try:
-                return again(self._fetch)
+                return with_retries(self._fetch)
             except (NotFoundError, FileNotFoundError):
                 return None
 
@@ -142,7 +142,7 @@ class ObjectSlot:
         return bytes(found.bytes()).decode(), str(found.meta["e_tag"])
 
     def swap(self, text: str, tag: str) -> str | None:
-        """Put a text in the place of the one with this entity tag."""
+        """Replace the text with this entity tag."""
         import obstore  # noqa: PLC0415
         from obstore.exceptions import NotFoundError, PreconditionError  # noqa: PLC0415
 
@@ -153,9 +153,9 @@ class ObjectSlot:
                 return None
 
     def remove(self, tag: str) -> None:
-        """Take the text away; stores have no conditional DELETE that all of them know, so each attempt looks first."""
+        """Remove the object; not every store has a conditional DELETE, so each attempt reads the tag first."""
         with _store_errors(self._place):
-            again(lambda: self._remove(tag))
+            with_retries(lambda: self._remove(tag))
 
     def _remove(self, tag: str) -> None:
         import obstore  # noqa: PLC0415

@@ -11,7 +11,7 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from abtest_lib.storage import again, is_s3, local_folder, object_store
+from abtest_lib.storage import is_s3, local_folder, object_store, with_retries
 
 _APPENDS = ("WRITE", "CREATE TABLE AS SELECT")
 _NO_TABLE = re.compile(
@@ -129,14 +129,14 @@ class _FilesOnS3:
     def versions(self) -> Iterator[int]:
         import obstore  # noqa: PLC0415  only object stores need it
 
-        entries = again(lambda: [entry for page in obstore.list(self._store) for entry in page])
+        entries = with_retries(lambda: [entry for page in obstore.list(self._store) for entry in page])
         names = (PurePosixPath(entry["path"]) for entry in entries)
         return (int(name.stem) for name in names if name.suffix == ".json" and name.stem.isdigit())
 
     def text(self, version: int) -> str:
         import obstore  # noqa: PLC0415
 
-        return again(lambda: bytes(obstore.get(self._store, _file_of(version)).bytes())).decode()
+        return with_retries(lambda: bytes(obstore.get(self._store, _file_of(version)).bytes())).decode()
 
 
 def _files_of(path: str) -> _LogFiles | None:

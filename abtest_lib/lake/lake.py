@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from abtest_lib.config import Compute, Settings
+from abtest_lib.config import Settings
 from abtest_lib.contracts import TableContract
+from abtest_lib.contracts.enums import Compute
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
 from abtest_lib.spark.compute import Choice, choose_compute

@@ -1,212 +1,182 @@
-"""One writer per lake: a lease in the lake itself, taken before Spark starts.
+"""One writer per lake: a lease, stored in the lake, that a run takes before Spark starts.
 
-Two Spark drivers that write one Delta table on an object store at once can each believe that their commit is the next
-one, and one of the two is lost without a word. The lease keeps the second driver away. What it cannot do is stop a
-driver that was paused for longer than the lease lasts between its last heartbeat and a commit: see docs/operations.md.
+Two Spark drivers that write one Delta table on an object store at the same time can overwrite each other's commits
+without an error. The lease keeps the second driver out. It cannot stop a driver that was paused for longer than the
+lease lasts between its last heartbeat and a commit: see docs/operations.md.
 """
 
-import getpass
-import json
 import os
-import socket
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from abtest_lib.errors import LakeHeldError
-from abtest_lib.lake.compare_and_swap import Slot, slot_at
-from abtest_lib.lake.process import Life, ProcessRecord, mark_children, own_record
+from abtest_lib.lake.compare_and_swap import CompareAndSwapFile, compare_and_swap_file
+from abtest_lib.lake.lease_record import LeaseRecord, new_record, parse_record, record_text, with_heartbeat
+from abtest_lib.lake.process import ProcessState, mark_children, own_record
 from abtest_lib.storage import check_folder
 
 LEASE_NAME = "_writer_lease.json"
-LASTS = timedelta(seconds=60)
-"""A lease without a heartbeat for so long is over; clocks of machines that share a lake must agree better than that."""
+DURATION = timedelta(seconds=60)
+"""A lease expires this long after its last heartbeat; the clocks of machines that share a lake must differ by less."""
 
-BEAT = timedelta(seconds=10)
-_GIVE_UP = 2 / 3
-"""The share of that time after which the holder gives up: its last commit is over before others start."""
+INTERVAL = timedelta(seconds=10)
+"""The time between two heartbeats."""
 
-_LOOK_AGAIN = timedelta(seconds=2)
-_LOOK_SOON = timedelta(seconds=0.2)
+_ABORT_AFTER = 2 / 3
+"""The share of the duration without a heartbeat after which the process aborts, well before others may take over."""
+
+_RETRY = timedelta(seconds=2)
+_RETRY_SOON = timedelta(seconds=0.2)
 _ENDS_WITHIN = timedelta(seconds=15)
-"""How long even a run without --wait waits for the JVM of a killed one to follow it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lease.
-
-    Attributes:
-        token: One for each time that a lease was taken.
-        owner: user@machine and process, for a person.
-        since: When it was taken, ISO 8601 UTC.
-        heartbeat: When its holder last said that it lives, ISO 8601 UTC.
-        lasts_seconds: How long after a heartbeat the lease is over.
-        process: The process, where its death means that nothing writes for it any more; None where that is not so.
-    """
-
-    token: str
-    owner: str
-    since: str
-    heartbeat: str
-    lasts_seconds: float
-    process: ProcessRecord | None = None
-
-    @property
-    def life(self) -> Life:
-        """What is known of the holder beyond its heartbeat."""
-        return Life.UNKNOWN if self.process is None else self.process.life()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the holder is known to be dead, or has been silent for too long."""
-        if self.life is Life.DEAD:
-            return True
-        silent = datetime.now(UTC) - datetime.fromisoformat(self.heartbeat)
-        return silent.total_seconds() > self.lasts_seconds
+"""How long a run waits, even without --wait, for the JVM of a killed run to end."""
 
 
 @contextmanager
 def writer_lease(
-    lake: str, wait: timedelta = timedelta(0), lasts: timedelta = LASTS, *, dies_with_process: bool = False
+    lake: str, wait: timedelta = timedelta(0), duration: timedelta = DURATION, *, dies_with_process: bool = False
 ) -> Iterator[None]:
-    """Hold the lease of a lake while the body runs.
+    """Own the lease of a lake while the body runs.
 
-    The process ends at once, with exit code 1 and one line, when the lease is lost while the body runs: what it would
-    still write could collide with the next holder's writes.
+    If the lease is lost while the body runs, the process ends at once with exit code 1 and one line: its further writes
+    could collide with those of the next owner.
 
     Args:
         lake: The lake's directory or object-store prefix.
-        wait: How long to wait for another holder; zero gives up at once.
-        lasts: How long after the last heartbeat the lease is over.
-        dies_with_process: Whether all that will write is this process and what it starts from now on. When it is
-            killed, the next pipeline on this machine takes the lease over at once.
+        wait: How long to wait for another owner; zero does not wait.
+        duration: The time after the last heartbeat at which the lease expires.
+        dies_with_process: Whether all writing is done by this process and the processes that it starts from now on. If
+            it is killed, the next pipeline on this machine takes the lease at once.
 
     Raises:
-        LakeHeldError: Another pipeline holds it.
+        LakeHeldError: Another pipeline owns the lease.
         ConfigError: The lake is a file, or lies below one.
-        LakeError: The lake's storage does not let it be written.
+        LakeError: The lake's storage cannot be written.
     """
     check_folder(lake)
-    slot = slot_at(lake.rstrip("/"), LEASE_NAME)
+    file = compare_and_swap_file(lake.rstrip("/"), LEASE_NAME)
     process = own_record() if dies_with_process else None
     if process is not None:
         mark_children(process)
-    taken = _take(slot, lake, wait, _new_holder(lasts, process))
-    with Keeper(slot, lake, *taken, beat=min(BEAT, lasts / 4), on_loss=_leave):
+    taken = _take(file, lake, wait, new_record(duration, process))
+    with LeaseRenewer(file, lake, *taken, interval=min(INTERVAL, duration / 4), on_loss=_abort):
         yield
 
 
-def _take(slot: Slot, lake: str, wait: timedelta, mine: Holder) -> tuple[Holder, str, float]:
-    """The holder, the tag of its lease, and the moment from which others count (time.monotonic)."""
+def _take(file: CompareAndSwapFile, lake: str, wait: timedelta, own: LeaseRecord) -> tuple[LeaseRecord, str, float]:
+    """Take the lease; return its record, its tag, and the time of its first heartbeat (time.monotonic)."""
     asked = time.monotonic()
     while True:
-        mine, began = _beating(mine), time.monotonic()
-        tag = slot.create(_text(mine)) or _take_over(slot, mine)
+        own, began = with_heartbeat(own), time.monotonic()
+        tag = file.create(record_text(own)) or _take_over(file, own)
         if tag is not None:
-            return mine, tag, began
-        is_ending = _is_ending(slot)
+            return own, tag, began
+        is_ending = _owner_is_ending(file)
         left = asked + (max(wait, _ENDS_WITHIN) if is_ending else wait).total_seconds() - time.monotonic()
         if left <= 0:
-            raise _held_error(slot, lake)
-        time.sleep(min((_LOOK_SOON if is_ending else _LOOK_AGAIN).total_seconds(), left))
+            raise _held_error(file, lake)
+        time.sleep(min((_RETRY_SOON if is_ending else _RETRY).total_seconds(), left))
 
 
-def _is_ending(slot: Slot) -> bool:
-    """Whether the holder was killed: what it had started may live on for a moment, or have ended just now."""
-    found = slot.read()
-    holder = None if found is None else _holder(found[0])
-    return holder is not None and holder.life in {Life.ENDING, Life.DEAD}
+def _current(file: CompareAndSwapFile) -> LeaseRecord | None:
+    """Return the record in the lake; None without one, or if it is not a lease."""
+    found = file.read()
+    return None if found is None else parse_record(found[0])
 
 
-def _take_over(slot: Slot, mine: Holder) -> str | None:
-    """Replace a lease that is over, or one that no holder can have written."""
-    found = slot.read()
+def _owner_is_ending(file: CompareAndSwapFile) -> bool:
+    """Return whether the owner was killed; processes that it started may still be ending."""
+    record = _current(file)
+    return record is not None and record.process_state in {ProcessState.ENDING, ProcessState.DEAD}
+
+
+def _take_over(file: CompareAndSwapFile, own: LeaseRecord) -> str | None:
+    """Replace a lease that has expired or that is not a lease at all; return the new tag."""
+    found = file.read()
     if found is None:
         return None
     text, tag = found
-    holder = _holder(text)
-    if holder is not None and holder.token == mine.token:
-        return tag  # the store answered twice: the first try had succeeded
-    return slot.swap(_text(mine), tag) if holder is None or holder.is_over else None
+    record = parse_record(text)
+    if record is not None and record.token == own.token:
+        return tag  # the store repeated the request: the first try had succeeded
+    return file.swap(record_text(own), tag) if record is None or record.has_expired else None
 
 
-def _tag_of(slot: Slot, mine: Holder) -> str | None:
-    """The tag of a lease that is still this holder's, although a repeated request was refused."""
-    found = slot.read()
-    holder = None if found is None else _holder(found[0])
-    return found[1] if found is not None and holder is not None and holder.token == mine.token else None
+def _tag_if_own(file: CompareAndSwapFile, own: LeaseRecord) -> str | None:
+    """Return the tag of a lease that is still this owner's, although a repeated request was refused."""
+    found = file.read()
+    record = None if found is None else parse_record(found[0])
+    return found[1] if found is not None and record is not None and record.token == own.token else None
 
 
-def _held_error(slot: Slot, lake: str) -> LakeHeldError:
-    found = slot.read()
-    holder = None if found is None else _holder(found[0])
-    who = "another pipeline" if holder is None else f"{holder.owner}, since {holder.since}"
+def _held_error(file: CompareAndSwapFile, lake: str) -> LakeHeldError:
+    record = _current(file)
+    who = "another pipeline" if record is None else f"{record.owner}, since {record.since}"
     return LakeHeldError(f"lake {lake} is being written by {who}: one pipeline at a time; --wait SECONDS waits for it")
 
 
-class Keeper:
-    """Says every few seconds that the holder lives, and calls for help well before others may take over."""
+class LeaseRenewer:
+    """Renews the lease; aborts the process if renewal fails."""
 
     def __init__(
         self,
-        slot: Slot,
+        file: CompareAndSwapFile,
         lake: str,
-        holder: Holder,
+        record: LeaseRecord,
         tag: str,
         renewed: float,
         *,
-        beat: timedelta,
+        interval: timedelta,
         on_loss: Callable[[str], None],
     ) -> None:
-        """Keep a lease that has been taken.
+        """Prepare to renew a lease that was taken.
 
         Args:
-            slot: Where the lease lies.
-            lake: The lake, for a person.
-            holder: Who has taken it.
-            tag: The tag of the lease.
-            renewed: When it was taken, as time.monotonic tells.
-            beat: How often to say so.
-            on_loss: Told why the lease is lost, from a thread of its own.
+            file: The file of the lease.
+            lake: The lake, for messages.
+            record: The record in the file.
+            tag: The tag of the file.
+            renewed: The time of the last heartbeat (time.monotonic).
+            interval: The time between two heartbeats.
+            on_loss: Called with the reason when the lease is lost, from another thread; it aborts the process.
         """
-        self._slot, self._lake, self._holder, self._tag = slot, lake, holder, tag
-        self._beat, self._on_loss, self._renewed = beat, on_loss, renewed
+        self._file, self._lake, self._record, self._tag = file, lake, record, tag
+        self._interval, self._on_loss, self._renewed = interval, on_loss, renewed
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="writer-lease", daemon=True)
-        self._watch = threading.Thread(target=self._watch_over, name="writer-lease-watch", daemon=True)
+        self._renewing = threading.Thread(target=self._renew, name="writer-lease", daemon=True)
+        self._watching = threading.Thread(target=self._watch, name="writer-lease-watch", daemon=True)
 
     def __enter__(self) -> None:
-        """Start to say so."""
-        self._thread.start()
-        self._watch.start()
+        """Start to renew."""
+        self._renewing.start()
+        self._watching.start()
 
     def __exit__(self, *_: object) -> None:
-        """Give the lease up."""
+        """Stop renewing and remove the lease."""
         self._done.set()
-        self._watch.join()
-        self._thread.join()
-        self._slot.remove(self._tag)
+        self._watching.join()
+        self._renewing.join()
+        self._file.remove(self._tag)
 
-    def _watch_over(self) -> None:
-        """A heartbeat may hang in the network: whether it is late is seen to apart from it."""
-        limit = self._holder.lasts_seconds * _GIVE_UP
+    def _watch(self) -> None:
+        """Report a late heartbeat; a thread of its own, because a heartbeat may hang in the network."""
+        limit = self._record.lasts_seconds * _ABORT_AFTER
         while not self._done.wait(min(1.0, limit / 20)):
             if time.monotonic() - self._renewed > limit:
                 self._on_loss(f"lost the lease of lake {self._lake}: no heartbeat for {limit:.0f} s")
                 return
 
-    def _keep(self) -> None:
-        while not self._done.wait(self._beat.total_seconds()):
+    def _renew(self) -> None:
+        """Write a heartbeat at each interval; report a lease that another pipeline has taken."""
+        while not self._done.wait(self._interval.total_seconds()):
             began = time.monotonic()
             try:
-                tag = self._slot.swap(_text(_beating(self._holder)), self._tag) or _tag_of(self._slot, self._holder)
-            except Exception:  # noqa: BLE001, S112  whatever it was, there was no heartbeat; a dead thread would be worse
+                text = record_text(with_heartbeat(self._record))
+                tag = self._file.swap(text, self._tag) or _tag_if_own(self._file, self._record)
+            except Exception:  # noqa: BLE001, S112  any error is a missed heartbeat; the other thread counts them
                 continue
             if tag is None:
                 self._on_loss(f"lost the lease of lake {self._lake}: another pipeline has taken it over")
@@ -214,47 +184,8 @@ class Keeper:
             self._tag, self._renewed = tag, began
 
 
-def _leave(reason: str) -> None:
+def _abort(reason: str) -> None:
     sys.stderr.write(f"error: {reason}; run again\n")
     sys.stderr.flush()
     # Not sys.exit: this is not the main thread, and the main thread may be inside a commit.
     os._exit(1)
-
-
-def _new_holder(lasts: timedelta, process: ProcessRecord | None) -> Holder:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    owner = f"{_user()}@{socket.gethostname()} (process {os.getpid()})"
-    return Holder(uuid.uuid4().hex, owner, now, now, lasts.total_seconds(), process)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run as a number that has no name
-        return str(os.getuid())
-
-
-def _beating(holder: Holder) -> Holder:
-    return replace(holder, heartbeat=datetime.now(UTC).isoformat())
-
-
-def _text(holder: Holder) -> str:
-    return json.dumps(asdict(holder), indent=1) + "\n"
-
-
-def _holder(text: str) -> Holder | None:
-    """The holder that a lease names; a lease of another version may lack the process, or say more."""
-    try:
-        told = json.loads(text)
-        holder = Holder(**{field.name: told[field.name] for field in fields(Holder) if field.name != "process"})
-        datetime.fromisoformat(holder.heartbeat)
-    except (ValueError, TypeError, KeyError):
-        return None
-    return replace(holder, process=_process(told.get("process")))
-
-
-def _process(told: object) -> ProcessRecord | None:
-    try:
-        return ProcessRecord(**told) if isinstance(told, dict) else None
-    except TypeError:
-        return None

@@ -13,7 +13,7 @@ from abtest_lib.lake.delta_rs import open_delta
 from abtest_lib.lake.table import Table
 from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.spark.spark_errors import translate_spark_errors
-from abtest_lib.storage import again, local_folder, object_store, sizes_under
+from abtest_lib.storage import local_folder, object_store, sizes_under, with_retries
 
 _LOG = "_delta_log/"
 SAFE_RETENTION = timedelta(days=7)
@@ -178,7 +178,7 @@ def _remove(path: str, names: Collection[str]) -> None:
     import obstore  # noqa: PLC0415  only object stores need it
 
     if names:
-        again(lambda: obstore.delete(object_store(path), list(names)))
+        with_retries(lambda: obstore.delete(object_store(path), list(names)))
 
 
 def _run(table: Table, statement: str) -> None:

@@ -1,4 +1,4 @@
-"""Whether a process of this machine still lives, told from what it once wrote down about itself."""
+"""Whether a process of this machine is still alive, by the record that it left of itself."""
 
 import os
 import socket
@@ -11,33 +11,33 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _MARK = "_ABTEST_PROCESS"
-"""An environment variable that all children of a process inherit, so that they are found when it is gone."""
+"""An environment variable that all children of a process inherit, so that they can be found after it has died."""
 
 _GONE = ("Z", "X")
 
 
-class Life(StrEnum):
-    """What is known of a process."""
+class ProcessState(StrEnum):
+    """The state of a process."""
 
     UNKNOWN = "unknown"
     ALIVE = "alive"
     ENDING = "ending"
-    """It is dead, but something that it started, such as a JVM, is not yet."""
+    """It is dead, but a process that it started, such as a JVM, is not."""
     DEAD = "dead"
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessRecord:
-    """One process, in terms that no other process ever shares.
+    """One process, identified so that no other process ever matches.
 
     Attributes:
-        host: The name of the machine, or of the container.
+        host: The name of the machine or container.
         boot_id: The kernel's id of this start of the machine; containers share it.
-        namespaces: Of process ids and of clocks; containers have their own, where the same pid is another process.
-        user: The number of its user, whose processes' environments only that user and root can read.
-        pid: Its number in its namespace.
-        started: When it started, in the kernel's ticks: a number is given away again, the two together are not.
-        mark: What its children have in their environment.
+        namespaces: The namespaces of process ids and clocks; in another container the same pid is another process.
+        user: The id of its user; only that user and root can read the environments of its processes.
+        pid: Its process id in its namespace.
+        started: When it started, in kernel ticks: a pid is used again, a pid with its start is not.
+        mark: The value that its children have in their environment.
     """
 
     host: str
@@ -48,20 +48,20 @@ class ProcessRecord:
     started: int
     mark: str
 
-    def life(self) -> Life:
-        """Whether the process lives; UNKNOWN from another machine, container or start of the machine."""
+    def state(self) -> ProcessState:
+        """Return its state; UNKNOWN for another machine, container or start of the machine."""
         here = own_record()
         if here is None or (here.host, here.boot_id, here.namespaces) != (self.host, self.boot_id, self.namespaces):
-            return Life.UNKNOWN
+            return ProcessState.UNKNOWN
         if _exists(self.pid, self.started):
-            return Life.ALIVE
+            return ProcessState.ALIVE
         if os.getuid() not in {0, self.user}:
-            return Life.UNKNOWN
-        return Life.ENDING if any(_has_mark(entry, self.mark) for entry in _processes()) else Life.DEAD
+            return ProcessState.UNKNOWN
+        return ProcessState.ENDING if any(_has_mark(entry, self.mark) for entry in _processes()) else ProcessState.DEAD
 
 
 def own_record() -> ProcessRecord | None:
-    """The record of this process; None where the system has no /proc."""
+    """Return the record of this process; None on a system without /proc."""
     try:
         boot_id = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         namespaces = " ".join(os.readlink(_PROC / "self/ns" / name) for name in ("pid", "time"))  # noqa: PTH115
@@ -79,12 +79,12 @@ def _own_mark(pid: int) -> str:  # noqa: ARG001  a forked process has a mark of 
 
 
 def mark_children(record: ProcessRecord) -> None:
-    """Let every process that this one starts from now on be known as its child."""
+    """Mark every process that this one starts from now on as its child."""
     os.environ[_MARK] = record.mark
 
 
 def _exists(pid: int, started: int) -> bool:
-    """Whether this process lives; one that has ended and that nobody has waited for does not."""
+    """Return whether a process is alive; a zombie is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -94,12 +94,12 @@ def _exists(pid: int, started: int) -> bool:
     try:
         state, its_start = _stat(pid)
     except OSError:
-        return True  # /proc hides other users' processes where it is mounted so
+        return True  # /proc can be mounted so that it hides other users' processes
     return its_start == started and state not in _GONE
 
 
 def _stat(pid: int) -> tuple[str, int]:
-    """State and start of a process; its name, which comes before, may hold blanks and brackets."""
+    """Return state and start of a process; its name, which comes before them, may contain blanks and brackets."""
     fields = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     return fields[0], int(fields[19])
 

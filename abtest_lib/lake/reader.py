@@ -1,7 +1,7 @@
 """Reading a lake without a JVM, for what the command line prints."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -11,15 +11,23 @@ from deltalake.exceptions import TableNotFoundError
 from abtest_lib.contracts import TableContract
 from abtest_lib.storage import delta_rs_location, delta_rs_options, lake_location
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-def open_table(contract: TableContract, lake: str) -> DeltaTable | None:
-    """Open a table by its log, or None where it does not exist.
+
+def open_table(contract: TableContract, lake: str, version: int | None = None) -> DeltaTable | None:
+    """Open a table by its log, or return None where it does not exist.
+
+    Args:
+        contract: The table.
+        lake: The location of the lake.
+        version: A Delta version; the newest when None.
 
     Raises:
         ConfigError: The lake's location carries a secret.
     """
+    location = delta_rs_location(contract.path(lake_location(lake)))
     try:
-        return DeltaTable(delta_rs_location(contract.path(lake_location(lake))), storage_options=delta_rs_options(lake))
+        return DeltaTable(location, version=version, storage_options=delta_rs_options(lake))
     except TableNotFoundError:
         return None
 
@@ -53,8 +61,7 @@ def read_rows(table: DeltaTable, columns: Sequence[str] = (), **equal: str | dat
     wanted = ", ".join(f'"{name}"' for name in columns) or "*"
     tests = " AND ".join(f'"{name}" = {_literal(value)}' for name, value in equal.items()) or "true"
     query = f"SELECT {wanted} FROM t WHERE {tests}"  # noqa: S608  every value is a literal
-    rows: list[dict[str, Any]] = pa.table(QueryBuilder().register("t", table).execute(query)).to_pylist()
-    return rows
+    return _rows_of(QueryBuilder().register("t", table), query)
 
 
 def latest_by_experiment(table: DeltaTable, verdicts: DeltaTable) -> list[dict[str, Any]]:
@@ -64,13 +71,28 @@ def latest_by_experiment(table: DeltaTable, verdicts: DeltaTable) -> list[dict[s
         "SELECT t.* FROM t JOIN (SELECT experiment_name, max(day) AS day FROM v GROUP BY experiment_name) AS last "
         "ON t.experiment_name = last.experiment_name AND t.day = last.day"
     )
-    rows: list[dict[str, Any]] = pa.table(builder.execute(query)).to_pylist()
-    return rows
+    return _rows_of(builder, query)
 
 
 def rows_of_day(table: DeltaTable, day: date) -> list[dict[str, Any]]:
     """All the rows of one day."""
     return read_rows(table, day=day)
+
+
+def _rows_of(builder: QueryBuilder, query: str) -> list[dict[str, Any]]:
+    """Execute a query.
+
+    PyArrow 26 imports pandas, which takes a second, in `pa.table` and for the first timestamp: so both are avoided.
+    """
+    table = pa.RecordBatchReader.from_stream(builder.execute(query)).read_all()
+    moments = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
+    for name in moments:
+        micros = table.column(name).cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        table = table.set_column(table.column_names.index(name), name, micros)
+    rows: list[dict[str, Any]] = table.to_pylist()
+    for row in rows:
+        row |= {name: None if row[name] is None else _EPOCH + timedelta(microseconds=row[name]) for name in moments}
+    return rows
 
 
 def _literal(value: str | date) -> str:

@@ -14,8 +14,8 @@ from abtest_lib.bayes.groups import SEED_DIGITS
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.bayes.version import MODEL_VERSION
-from abtest_lib.config import Engine
 from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
+from abtest_lib.contracts.enums import Engine
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.run import Run, fingerprint

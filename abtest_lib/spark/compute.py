@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from abtest_lib.config import Compute, Settings
+from abtest_lib.config import Settings
+from abtest_lib.contracts.enums import Compute
 from abtest_lib.spark.embedded import is_installed, memory_limit
 
 _STARTED_BY = {

@@ -13,7 +13,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from abtest_lib.config import Compute, Settings, memory_bytes
+from abtest_lib.config import Settings, memory_bytes
+from abtest_lib.contracts.enums import Compute
 from abtest_lib.errors import ConfigError
 from abtest_lib.spark.class_cache import RECORDING, archive_for, java_options, write_archive
 from abtest_lib.spark.distribution import DELTA_CONF, delta_coordinate

@@ -6,7 +6,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.transforms.cases import by_value
 from abtest_lib.transforms.participants import variant_order

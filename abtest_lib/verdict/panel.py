@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.stats.calendar import first_real_day

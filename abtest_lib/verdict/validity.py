@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.stats.arrays import Bools, Floats, divide
 from abtest_lib.stats.chi_square import balance, constancy, sample_ratio
 from abtest_lib.verdict.panel import Panel, accumulate_within

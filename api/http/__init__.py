@@ -1,1 +1,1 @@
-"""What surrounds every request: connections, middleware, errors, logs, metrics."""
+"""The HTTP side of the API: connections, middleware, errors, logs, metrics."""

@@ -1,7 +1,7 @@
-"""Connections: clients that send next to nothing are dropped, and there are never more than the process can hold.
+"""Limits on connections: their number, and the time in which a client must send its headers.
 
-uvicorn drops idle connections after a request, but waits for ever for the first one, and for its headers. Start it with
-`--http api.http.connections:GuardedProtocol`, as `abtest serve` does.
+uvicorn drops idle connections after a request, but waits without limit for the first request and for its headers. Start
+it with `--http api.http.connections:GuardedProtocol`, as `abtest serve` does.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from typing import Any
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 HEADER_SECONDS = 10.0
-"""How long a client may take from the first byte of a request, or from connecting, to the end of its headers."""
+"""The time limit from connecting, or from the first byte of a request, to the end of its headers."""
 
 RESERVED_FILES = 48
-"""File descriptors that connections must leave to the mirror process, the cache and the logs."""
+"""File descriptors that are reserved for the mirror process, the cache and the logs."""
 
 _MOST_CONNECTIONS = 8_192
 _FULL = (
@@ -27,7 +27,7 @@ _FULL = (
 
 @cache
 def most_connections() -> int:
-    """How many connections this process may hold: ABTEST_API_MAX_CONNECTIONS, or what its file descriptors allow."""
+    """Return the limit of open connections: ABTEST_API_MAX_CONNECTIONS, or what the file descriptors allow."""
     given = os.environ.get("ABTEST_API_MAX_CONNECTIONS")
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = max(1, min(files - RESERVED_FILES, _MOST_CONNECTIONS))
@@ -35,7 +35,7 @@ def most_connections() -> int:
 
 
 def raise_file_limit() -> None:
-    """Let this process open as many files as its hard limit allows."""
+    """Raise the limit of open files to the hard limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST_CONNECTIONS + RESERVED_FILES
     most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
@@ -49,7 +49,7 @@ class GuardedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
     _header_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Take a connection, or refuse it where there are too many."""
+        """Accept a connection, or refuse it if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > most_connections():
             transport.write(_FULL)
@@ -58,7 +58,7 @@ class GuardedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
         self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; the timer runs until the headers are complete."""
+        """Receive bytes; the timer runs until the headers are complete."""
         if self._header_timer is None and not self._is_answering():
             self._start_timer()
         super().data_received(data)
@@ -66,7 +66,7 @@ class GuardedProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # ch
             self._stop_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timer."""
+        """Stop the timer."""
         self._stop_timer()
         super().connection_lost(exc)
 

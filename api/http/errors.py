@@ -9,9 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from abtest_lib.answers import NoData, Problem
 from abtest_lib.errors import LakeError, UsageError, one_line
+from api.http.encoding import encode
 from api.routes.planner import BusyError
-from api.routes.serializers import encode
 
 PROBLEM_JSON = "application/problem+json"
 _TITLES = {422: "Unprocessable Content"}  # RFC 9110; http.HTTPStatus has the older phrase before Python 3.13
@@ -19,7 +20,7 @@ log = structlog.get_logger("api.http.errors")
 
 
 def title_of(status: int) -> str:
-    """The title of a status, as RFC 9110 has it.
+    """Return the title of a status in RFC 9110.
 
     Examples:
         >>> title_of(404), title_of(422)
@@ -29,27 +30,27 @@ def title_of(status: int) -> str:
 
 
 def problem(status: int, detail: str, request_id: str | None = None, headers: dict[str, str] | None = None) -> Response:
-    """A problem as an answer.
+    """Return a problem as a response.
 
     Args:
         status: The HTTP status.
         detail: One line for a person.
-        request_id: The request's id, as the logs have it.
-        headers: More headers.
+        request_id: The request's id in the logs.
+        headers: Additional headers.
     """
-    content = {"type": "about:blank", "title": title_of(status), "status": status, "detail": detail}
+    content = Problem(type="about:blank", title=title_of(status), status=status, detail=detail)
     if request_id is not None:
         content["request_id"] = request_id
     return Response(encode(content), status, headers, PROBLEM_JSON)
 
 
 def no_data(detail: str) -> Response:
-    """The 404 of the existing clients: nothing but `detail`."""
-    return Response(encode({"detail": detail}), HTTPStatus.NOT_FOUND, media_type="application/json")
+    """Return the 404 that existing clients expect: only `detail`."""
+    return Response(encode(NoData(detail=detail)), HTTPStatus.NOT_FOUND, media_type="application/json")
 
 
 def install(app: FastAPI) -> None:
-    """Answer the exceptions of a known meaning with a problem; `RequestMiddleware` answers the others."""
+    """Answer known exceptions with a problem; `RequestMiddleware` answers the others."""
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(UsageError, _usage)
@@ -94,6 +95,6 @@ def _busy(request: Request, error: Exception) -> Response:
 
 
 def unexpected(error: Exception, request_id: str) -> Response:
-    """Log an error that nobody expected, with its traceback, and answer without its details."""
+    """Log an unexpected error with its traceback, and answer without its details."""
     log.error("unexpected error", exc_info=error)
     return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "an unexpected error; the logs say more", request_id)

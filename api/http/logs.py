@@ -24,7 +24,7 @@ def _add_request_id(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 class _StandardError(io.TextIOBase):
-    """Standard error as it is when something is written, whoever has replaced it since."""
+    """Writes to the current `sys.stderr`, even if it has been replaced."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)
@@ -37,10 +37,10 @@ STANDARD_ERROR = _StandardError()
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes the records of other libraries (uvicorn, asyncio) as the lines of this application."""
+    """Formats the log records of other libraries (uvicorn, asyncio) like those of this application."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One JSON object on one line, a traceback inside it."""
+        """Return one JSON object on one line, including the traceback."""
         event: dict[str, object] = {
             "event": record.getMessage(),
             "logger": record.name,
@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def uvicorn_log_config(level: str) -> dict[str, object]:
-    """The `log_config` that makes uvicorn and asyncio write JSON lines to standard error."""
+    """Return the `log_config` that makes uvicorn and asyncio write JSON lines to standard error."""
     handled = {"handlers": ["json"], "level": level.upper(), "propagate": False}
     return {
         "version": 1,

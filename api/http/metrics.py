@@ -1,4 +1,4 @@
-"""What Prometheus may ask for."""
+"""The metrics for Prometheus."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ class Metrics:
     Plain prometheus_client: prometheus-fastapi-instrumentator matches every request against the routes a second time.
 
     Args:
-        service: What the gauges describe.
+        service: The service that the gauges describe.
     """
 
     def __init__(self, service: Service) -> None:
@@ -44,12 +44,12 @@ class Metrics:
         self._timers[route].observe(seconds)
 
     def text(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
 class _ServiceCollector(Collector):
-    """Gauges that are read when they are asked for."""
+    """Gauges that are read at each request for metrics."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -59,8 +59,8 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("abtest_api_ready", "1 when the answers are current", float(not service.problems))
         yield GaugeMetricFamily("abtest_api_lake_readable", "1 when the lake can be read", float(service.lake_readable))
         if snapshot is not None:
-            held = [file for file in snapshot.days.values() if file is not None]
+            loaded = [file for file in snapshot.days.values() if file is not None]
             yield GaugeMetricFamily("abtest_api_data_age_seconds", "Age of the release", snapshot.age_seconds)
             yield GaugeMetricFamily("abtest_api_days", "Days of the release", len(snapshot.days))
-            yield GaugeMetricFamily("abtest_api_days_loaded", "Days in the cache", len(held))
-            yield GaugeMetricFamily("abtest_api_cache_bytes", "Size of the days", sum(file.size for file in held))
+            yield GaugeMetricFamily("abtest_api_days_loaded", "Days in the cache", len(loaded))
+            yield GaugeMetricFamily("abtest_api_cache_bytes", "Size of the days", sum(file.size for file in loaded))

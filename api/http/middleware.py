@@ -1,6 +1,6 @@
-"""Around every request: id, HEAD, encoded slashes, API key, time limit, errors, headers, log line, metrics.
+"""The middleware of every request: id, HEAD, encoded slashes, API key, time limit, errors, headers, log line, metrics.
 
-One plain ASGI middleware: each further layer costs tens of microseconds per request.
+It is one ASGI middleware, because each further layer costs tens of microseconds per request.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ log = structlog.get_logger("api.request")
 
 
 class RequestMiddleware:
-    """See the module.
+    """The middleware of every request; see the module.
 
     Args:
-        app: What answers.
+        app: The application that answers.
         settings: The API's settings.
-        metrics: Where requests are counted.
+        metrics: The metrics that count requests.
     """
 
     def __init__(self, app: ASGIApp, settings: ApiSettings, metrics: Metrics) -> None:
@@ -49,11 +49,11 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # A copy: the server's own access log cannot write the path that is made of it here.
+        # A copy: the server's own access log cannot write the changed path.
         scope = dict(scope)
         started, status, method = perf_counter(), 500, scope["method"]
         if method == "HEAD":
-            scope["method"] = "GET"  # the same answer; only its body stays here
+            scope["method"] = "GET"  # the same answer, sent without its body
         request_id = _request_id(scope["headers"])
         scope["request_id"] = request_id
         keep_encoded_slashes(scope)
@@ -97,7 +97,7 @@ class RequestMiddleware:
             detail = f"no answer within {self._timeout:g} seconds: try again later"
             await problem(503, detail, scope["request_id"], {"Retry-After": "5"})(scope, receive, send)
         except Exception as error:
-            # Caught here, inside of CORS and of what adds the id: an outer handler would leave both out.
+            # Caught here, inside CORS and the request id: an outer handler would leave both out.
             if has_begun:
                 raise
             await unexpected(error, scope["request_id"])(scope, receive, send)
@@ -107,7 +107,7 @@ class RequestMiddleware:
         return problem(401, detail, scope["request_id"], {"WWW-Authenticate": "Bearer"})
 
     def _is_allowed(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        """Whether a known key came along; every hash is compared, in constant time."""
+        """Return whether the request has a known key; every hash is compared, in constant time."""
         given = b""
         for name, value in headers:
             if name == b"x-api-key":
@@ -126,7 +126,7 @@ class RequestMiddleware:
 
 
 def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """The client's id when it is harmless, else a new one."""
+    """Return the client's request id if it is well formed, else a new one."""
     for name, value in headers:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
@@ -134,7 +134,7 @@ def _request_id(headers: Iterable[tuple[bytes, bytes]]) -> str:
 
 
 def keep_encoded_slashes(scope: Scope) -> None:
-    """Let `%2F` belong to a name instead of separating path segments.
+    """Treat `%2F` as part of a name, not as a separator of path segments.
 
     Examples:
         >>> scope = {"raw_path": b"/experiment/a%2Fresult"}

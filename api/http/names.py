@@ -1,17 +1,18 @@
-"""Names in addresses: what a client may write for an experiment, and what it means."""
+"""Names of experiments in addresses: how a client may write them, and how they are resolved."""
 
 import re
 from collections.abc import Container, Iterable, Mapping
 from hashlib import blake2b
+from typing import overload
 
 ENCODED_SLASH = "\udc2f"
-"""Stands for `%2F` inside a path: a lone surrogate, which no decoded UTF-8 text can hold, so it is never ambiguous."""
+"""Replaces `%2F` inside a path: a lone surrogate, which decoded UTF-8 text never contains."""
 
 _NUMBER = re.compile(r"0|-?[1-9][0-9]{0,14}", re.ASCII)
 
 
 def bar_form(name: str) -> str:
-    """A name with each `/` written `|`: what two spellings of a name share.
+    """Return a name with each `/` written as `|`; two spellings of a name have the same bar form.
 
     Examples:
         >>> bar_form("search/map|list-view")
@@ -21,7 +22,7 @@ def bar_form(name: str) -> str:
 
 
 def by_bar_form(names: Iterable[str]) -> dict[str, str | None]:
-    """The name behind each bar form; None where several names share it, and nothing for names without `/` and `|`.
+    """Map each bar form to its name; to None if several names share it. Names without `/` and `|` are left out.
 
     Examples:
         >>> by_bar_form(["plain", "a/b", "c/d|e", "c|d/e"])
@@ -36,12 +37,14 @@ def by_bar_form(names: Iterable[str]) -> dict[str, str | None]:
 
 
 def resolve(written: str, known: Container[str], forms: Mapping[str, str | None]) -> str | None:
-    r"""The name that a client means, or None: the exact one, then the only one of its bar form, then `|` as `\`.
+    r"""Return the name that a client means, or None.
+
+    The exact name comes first, then the only name with the same bar form, then the name with each `|` as `\`.
 
     Args:
-        written: What the client wrote.
-        known: Every name.
-        forms: The names by their bar form, as `by_bar_form` gives them.
+        written: The name that the client wrote.
+        known: All names.
+        forms: The result of `by_bar_form`.
 
     Examples:
         >>> names = ["a/b|c", "d\\e"]
@@ -58,12 +61,16 @@ def resolve(written: str, known: Container[str], forms: Mapping[str, str | None]
 
 
 def as_written(path_part: str) -> str:
-    """A name from a path, with encoded slashes put back."""
+    """Return a name from a path, with its encoded slashes as `/`."""
     return path_part.replace(ENCODED_SLASH, "/")
 
 
+@overload
+def public_id(variant: str) -> int | str: ...
+@overload
+def public_id(variant: None) -> None: ...
 def public_id(variant: str | None) -> int | str | None:
-    """A variant's id as clients get it: an integer where it is a plain number of up to 15 digits, else the text.
+    """Return a variant's id for clients: an integer if it is a plain number of up to 15 digits, else the text.
 
     Examples:
         >>> public_id("4915"), public_id("DEFAULT"), public_id("007")
@@ -75,7 +82,7 @@ def public_id(variant: str | None) -> int | str | None:
 
 
 def natural_order(variant: str) -> tuple[bool, int, str]:
-    """A sort key that puts numbers first, as numbers.
+    """Return a sort key that puts numbers first, in numeric order.
 
     Examples:
         >>> sorted(["B", "10", "9"], key=natural_order)
@@ -86,6 +93,6 @@ def natural_order(variant: str) -> tuple[bool, int, str]:
 
 
 def name_hash(name: str) -> int:
-    """A 64-bit hash of a name that is the same in every process."""
+    """Return a 64-bit hash of a name; it is the same in every process."""
     digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little")

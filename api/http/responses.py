@@ -1,16 +1,17 @@
-"""What every route shares: answers with entity tags, the `day` parameter, and how errors are documented."""
+"""The parts that all routes share: responses with entity tags, the `day` parameter, documented errors."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from pydantic import AfterValidator, BaseModel, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from starlette.responses import Response
 
+from api.http.encoding import encode
 from api.http.errors import PROBLEM_JSON, title_of
 from api.http.names import as_written
-from api.routes.serializers import Json, encode
 from api.store.service import Service
 from api.store.snapshot import Snapshot
 
@@ -20,10 +21,10 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 def parse_day(value: object) -> object:
-    """A day as clients write it.
+    """Read a day that a client wrote.
 
     Raises:
-        ValueError: It is no day of the calendar, or written in another way.
+        ValueError: It is not a day of the calendar, or has another format.
 
     Examples:
         >>> parse_day("2021-08-01")
@@ -38,7 +39,7 @@ def parse_day(value: object) -> object:
 
 
 PathText = Annotated[str, AfterValidator(as_written)]
-"""A part of a path in which a client may have encoded slashes."""
+"""A part of a path, which may contain encoded slashes."""
 
 _WrittenDay = Annotated[date | None, BeforeValidator(parse_day)]
 _EXAMPLES = ["2021-08-01"]
@@ -58,13 +59,13 @@ LastDay = Annotated[
 
 
 def service_of(request: Request) -> Service:
-    """The application's service."""
+    """Return the service of the application."""
     service: Service = request.app.state.service
     return service
 
 
-def reply(request: Request, snapshot: Snapshot, answer: Json | bytes) -> Response:
-    """An answer, encoded or not yet, with its entity tag, or 304 when the client has it already."""
+def reply(request: Request, snapshot: Snapshot, answer: Mapping[str, object] | bytes) -> Response:
+    """Return an answer with its entity tag, or 304 if the client already has it."""
     known = request.headers.get("if-none-match")
     headers = {"ETag": snapshot.etag, "Cache-Control": request.app.state.cache_control}
     if known is not None and _has(known, snapshot.etag):
@@ -74,7 +75,7 @@ def reply(request: Request, snapshot: Snapshot, answer: Json | bytes) -> Respons
 
 
 def _has(known: str, tag: str) -> bool:
-    """Whether an If-None-Match names an entity tag, by weak comparison (RFC 9110, 8.8.3.2 and 13.1.2).
+    """Return whether an If-None-Match names an entity tag, by weak comparison (RFC 9110, 8.8.3.2 and 13.1.2).
 
     Examples:
         >>> _has('"a", W/"b"', 'W/"a"'), _has("*", 'W/"a"'), _has('"ab"', 'W/"a"')
@@ -83,13 +84,13 @@ def _has(known: str, tag: str) -> bool:
     return known.strip() == "*" or tag.removeprefix("W/") in _TAGS.findall(known)
 
 
-def plain_reply(answer: Json, status: int = 200) -> Response:
-    """An answer that must not be kept."""
+def plain_reply(answer: Mapping[str, object], status: int = 200) -> Response:
+    """Return an answer that clients must not cache."""
     return Response(encode(answer), status, {"Cache-Control": "no-store"}, "application/json")
 
 
 def problem_doc(description: str, status: int, detail: str) -> dict[str, Any]:
-    """How an error is documented."""
+    """Return the documentation of an error."""
     example = {"type": "about:blank", "title": description, "status": status, "detail": detail, "request_id": "4f6d"}
     content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     return {"description": description, "content": content}
@@ -99,17 +100,19 @@ INVALID = problem_doc(title_of(422), 422, "day '01/08/2021': must be a day writt
 NOT_LOADED = problem_doc(title_of(503), 503, "not loaded yet, try again later: no release is mirrored yet")
 
 
-def documented(model: type[BaseModel], example: Json, *, cached: bool = True, **more: dict[str, Any]) -> Responses:
-    """The `responses` of a route: its answer with an example, and its errors.
+def documented(
+    shape: type[Mapping[str, object]], example: Mapping[str, object], *, cached: bool = True, **more: dict[str, Any]
+) -> Responses:
+    """Return the `responses` of a route: its answer with an example, and its errors.
 
     Args:
-        model: The shape of the answer.
-        example: An answer, which must have that shape.
+        shape: The TypedDict of the answer.
+        example: An answer of that shape.
         cached: Whether the answer has an entity tag.
-        **more: Further answers, by `s` and their status.
+        **more: More answers, by `s` and their status.
     """
     found: Responses = {
-        200: {"model": model, "description": "The answer", "content": {"application/json": {"example": example}}},
+        200: {"model": shape, "description": "The answer", "content": {"application/json": {"example": example}}},
         422: INVALID,
         503: NOT_LOADED,
     }
@@ -119,7 +122,7 @@ def documented(model: type[BaseModel], example: Json, *, cached: bool = True, **
 
 
 def no_data_doc() -> dict[str, Any]:
-    """How the 404 of an experiment is documented."""
+    """Return the documentation of the 404 of an experiment."""
     example = {"detail": "No data found for experiment 'search/ranking' on day '2021-08-01'"}
     schema = {"$ref": "#/components/schemas/NoData"}
     return {"description": "No data", "content": {"application/json": {"schema": schema, "example": example}}}

@@ -1,1 +1,1 @@
-"""Copies each new release of the lake into the cache; the only part that reads the lake."""
+"""The mirror: it copies each new release into the cache, and is the only part of the API that reads the lake."""

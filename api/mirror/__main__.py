@@ -1,4 +1,4 @@
-"""`python -m api.mirror SERVER`."""
+"""Run the mirror: `python -m api.mirror SERVER`."""
 
 import sys
 

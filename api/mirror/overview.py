@@ -24,11 +24,11 @@ _FOLDER = re.compile(r"^.*[/\\]")
 
 
 def overview(lake: str, release: PublishedRelease | None, mask_key: bytes) -> dict[str, Any]:
-    """Look at every table once.
+    """Summarise every table.
 
     Args:
-        lake: Where the lake is.
-        release: Gold tables are looked at in its versions, the others in their newest.
+        lake: The location of the lake.
+        release: The versions of gold tables to read; other tables are read in their newest version.
         mask_key: The secret that turns people's ids into pseudonyms.
 
     Returns:
@@ -45,7 +45,7 @@ def overview(lake: str, release: PublishedRelease | None, mask_key: bytes) -> di
 
 
 class _Mask:
-    """Makes rows fit for strangers: a person's id becomes a pseudonym that nobody can compute without the key.
+    """Masks rows: a person's id becomes a pseudonym that nobody can compute without the key.
 
     Args:
         key: A secret of up to 64 bytes.
@@ -70,7 +70,7 @@ class _Mask:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  any Arrow value in, any JSON value out
-    """A value as JSON can hold it; NaN and infinities become null, instants are in UTC.
+    """Return a value that JSON can hold; NaN and infinities become null, instants are in UTC.
 
     Examples:
         >>> plain(float("nan")), plain(date(2021, 8, 1))
@@ -97,7 +97,7 @@ def _or_empty(read: Callable[[], Any]) -> Any:  # noqa: ANN401  a list or a dict
 
 
 def _query(table: DeltaTable, sql: str) -> list[dict[str, Any]]:
-    """Run SQL over `t`; unlike the Arrow reader it leaves out rows that a deletion vector marks."""
+    """Run SQL over `t`; unlike the Arrow reader it skips rows that a deletion vector marks."""
     result = pa.table(QueryBuilder().register("t", table).execute(sql))
     return list(result.to_pylist(maps_as_pydicts="lossy"))
 
@@ -164,7 +164,7 @@ def _quarantine(lake: str) -> dict[str, Any]:
 
 
 def _stray_days(lake: str, release: PublishedRelease | None) -> list[dict[str, Any]]:
-    """The days that hold too few users to be real, such as events of a wrong clock."""
+    """Return the days with too few users to be real, such as days of a wrong clock."""
     table = _open(lake, LAKE_DAILY, release)
     with lake_errors(LAKE_DAILY.full_name):
         days = _query(table, "select day, users from t order by day")

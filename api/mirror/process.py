@@ -1,8 +1,8 @@
-"""The mirror process, `python -m api.mirror SERVER`: watches the lake and copies each new release into the cache.
+"""The mirror process, `python -m api.mirror SERVER`: it watches the lake and copies each new release into the cache.
 
-A process of its own, because packing a day would hold up requests for tens of milliseconds, and so that whatever
-befalls a native reader of broken files does not befall the server. It ends after each release, which gives its memory
-back; the server then starts the next one. Several servers may share a cache: a lock lets one mirror work.
+It is a separate process, because packing a day would delay requests by tens of milliseconds, and because a native
+reader may crash on a broken file. It ends after each release to free its memory, and the server starts the next one.
+Several servers may share a cache: a lock lets only one mirror work.
 """
 
 import fcntl
@@ -24,10 +24,10 @@ log = structlog.get_logger("api.mirror")
 
 
 def main(server: int) -> int:
-    """Mirror until a release was copied or the server that started this process is gone.
+    """Mirror until a release is copied or the server has ended.
 
     Args:
-        server: The server's process id: asking for the parent here would be too late, should it die meanwhile.
+        server: The server's process id; the parent's id would be wrong if the server has already died.
     """
     settings = load_api_settings()
     configure_logs(settings.log_level)
@@ -61,7 +61,7 @@ def _mirror_while(server: int, settings: ApiSettings, cache: Cache, lock: IO[str
 
 
 def report(problem: str | None) -> None:
-    """Tell the server at once how it went, by a line on standard output: the disk of the cache may be full."""
+    """Report the result to the server by a line on standard output, because the disk of the cache may be full."""
     sys.stdout.write(f"{one_line(problem or '', 500)}\n")
     sys.stdout.flush()
 
@@ -81,17 +81,17 @@ def _sleep(seconds: float, server: int) -> None:
 
 
 def mirror_once(settings: ApiSettings, cache: Cache) -> bool:
-    """Look at the lake once and mirror what is new; return whether the cache changed."""
+    """Check the lake once and mirror a new release; return whether the cache changed."""
     return _look(settings, cache)[0]
 
 
 def _look(settings: ApiSettings, cache: Cache) -> tuple[bool, str | None]:
-    """Mirror what is new; a failure is written into the status, for readiness to show.
+    """Mirror a new release, and write a failure to the status, which `/health/ready` shows.
 
     Returns:
-        Whether the cache changed, and what went wrong.
+        Whether the cache changed, and the problem if there was one.
     """
-    from api.mirror.sync import sync  # noqa: PLC0415  delta-rs and Arrow only where the lock is held
+    from api.mirror.sync import sync  # noqa: PLC0415  only the owner of the lock needs delta-rs and Arrow
 
     started, changed, problem = time.monotonic(), False, None
     try:

@@ -1,6 +1,6 @@
-"""Reading the lake with delta-rs: releases, the files of each day, and overviews of all tables.
+"""Read releases and the files of each day with delta-rs.
 
-Only the mirror uses this module; a request never touches the lake.
+Only the mirror uses this module; a request never reads the lake.
 """
 
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class PublishedRelease:
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """One Parquet file of a released table: where it stands, its size in bytes and its rows, None if unknown."""
+    """One Parquet file of a released table: its path, its size in bytes and its number of rows, None if unknown."""
 
     path: str
     size: int
@@ -40,28 +40,28 @@ class DataFile:
 
 @contextmanager
 def lake_errors(table: str) -> Iterator[None]:
-    """Turn whatever a reader raises into one line that names the table and no path of the host."""
+    """Turn any error of a reader into one line that names the table and no path of the host."""
     try:
         yield
     except LakeError:
         raise
     except Exception as error:
-        # delta-rs says it in words only: "Kernel error: Unsupported: Feature 'x' is not supported".
+        # delta-rs has only a text for this: "Kernel error: Unsupported: Feature 'x' is not supported".
         lacks = f"{LACKS_FEATURE}, " if "Unsupported: Feature" in str(error) else ""
         raise LakeError(f"{table}: {lacks}{without_paths(error)}") from error
 
 
 def check_lake(lake: str) -> None:
-    """Fail when a local lake is not there; an object store says so itself at the first read."""
+    """Raise if a local lake does not exist; an object store raises at the first read."""
     if "://" not in lake and not Path(lake).is_dir():
         raise LakeError("the lake cannot be reached: its directory is not there")
 
 
 def open_table(lake: str, contract: TableContract, version: int | None = None) -> DeltaTable:
-    """Open a table at a version, the newest when None.
+    """Open a table at a version; None is the newest.
 
     Raises:
-        LakeError: It is missing, cannot be read, or needs a reader feature that delta-rs does not know.
+        LakeError: It is missing, unreadable, or needs a reader feature that delta-rs does not know.
     """
     with lake_errors(contract.full_name):
         table = DeltaTable(contract.path(lake), version=version, storage_options=delta_rs_options(lake))
@@ -74,7 +74,7 @@ def open_table(lake: str, contract: TableContract, version: int | None = None) -
 
 
 def ops_state(lake: str, contract: TableContract) -> str:
-    """Identity and version of a table, which a commit or a rebuilt table changes; `none` when it is not there."""
+    """Return id and version of a table, which change with every commit or rebuild; `none` if it does not exist."""
     check_lake(lake)
     with lake_errors(contract.full_name):
         if not DeltaTable.is_deltatable(contract.path(lake), delta_rs_options(lake)):
@@ -84,7 +84,7 @@ def ops_state(lake: str, contract: TableContract) -> str:
 
 
 def latest_release(lake: str) -> PublishedRelease | None:
-    """The release to serve: the newest row of ops/releases; None when nothing was published yet."""
+    """Return the newest release in ops/releases; None if nothing was published yet."""
     if ops_state(lake, RELEASES) == "none":
         return None
     table = open_table(lake, RELEASES)
@@ -101,10 +101,10 @@ def latest_release(lake: str) -> PublishedRelease | None:
 
 
 class ReleasedTable:
-    """One gold table at the version of a release, its files by day.
+    """One gold table at the version of a release, with its files by day.
 
     Args:
-        lake: Where the lake is.
+        lake: The location of the lake.
         contract: The table.
         version: The released version.
 
@@ -129,10 +129,10 @@ class ReleasedTable:
                 self.days.setdefault(row["partition.day"], []).append(file)
 
     def read_day(self, day: date) -> pa.Table:
-        """Every row of one day.
+        """Return all rows of one day.
 
         Raises:
-            LakeError: A file is missing, truncated or otherwise unreadable, or has fewer rows than it should.
+            LakeError: A file is missing or unreadable, or does not have the rows that the log names.
         """
         columns = [name for name in self.contract.column_names if name != "day"]
         with lake_errors(self.contract.full_name):
@@ -140,7 +140,7 @@ class ReleasedTable:
             return pa.concat_tables(parts) if parts else self._dataset.schema.empty_table().select(columns)
 
     def _read(self, file: DataFile, columns: list[str]) -> pa.Table:
-        fragment = self._fragments.pop(file.path)  # read once; it would keep the file's footer in memory
+        fragment = self._fragments.pop(file.path)  # used once; keeping it would keep the file's footer in memory
         table = fragment.to_table(schema=self._dataset.schema, columns=columns)
         if file.rows is not None and table.num_rows != file.rows:
             raise LakeError(f"{self.contract.full_name}: a file has {table.num_rows} rows, but should have {file.rows}")

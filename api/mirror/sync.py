@@ -1,4 +1,4 @@
-"""Bringing the cache up to the newest release: what the mirror process does once the lake has changed."""
+"""Update the cache to the newest release."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def lake_state(lake: str) -> str:
-    """What the ops tables are now; every release and every run changes it.
+    """Return the state of the ops tables; every release and every run changes it.
 
     Raises:
         LakeError: The lake cannot be reached.
@@ -30,18 +30,18 @@ def lake_state(lake: str) -> str:
 
 
 def sync(lake: str, cache: Cache, cache_bytes: int) -> bool:
-    """Mirror the newest release, unless the cache has it already.
+    """Mirror the newest release, unless the cache already has it.
 
     Args:
-        lake: Where the lake is.
+        lake: The location of the lake.
         cache: The lake's folder in the cache.
-        cache_bytes: The most that the release may take there.
+        cache_bytes: The largest size of a release there.
 
     Returns:
         Whether anything changed.
 
     Raises:
-        LakeError: The lake or its release cannot be read; what was served before stays.
+        LakeError: The lake or its release cannot be read; the release before is still served.
     """
     previous, state = cache.read_manifest(), lake_state(lake)
     is_current = previous is not None and previous.complete and previous.state == state and not previous.problems
@@ -57,7 +57,7 @@ def sync(lake: str, cache: Cache, cache_bytes: int) -> bool:
 def _build(lake: str, cache: Cache, cache_bytes: int, state: str) -> Manifest:
     release, previous = latest_release(lake), cache.read_manifest()
     replaces = previous is not None and previous.complete and previous.run_id is not None
-    # A whole release is never replaced by a broken one; with nothing better to serve, what can be read is.
+    # A complete release is never replaced by a broken one. Without a complete one, the readable parts are served.
     strict = replaces and previous is not None and not previous.problems
     loader = _Loader(lake, cache, release.versions if release else {}, strict=strict)
     manifest = _outline(state, release, loader)
@@ -69,7 +69,7 @@ def _build(lake: str, cache: Cache, cache_bytes: int, state: str) -> Manifest:
             raise LakeError(f"the release takes more than {cache_bytes} bytes of cache: raise ABTEST_API_CACHE_BYTES")
         if not replaces and len(files) == publish_at:
             cache.write_manifest(_with_days(manifest, cache, files))
-            publish_at *= 3  # a directory costs time in proportion to the days so far
+            publish_at *= 3  # building a directory takes time in proportion to the days so far
         cache.write_status(working=True)
     manifest = _with_days(manifest, cache, files)
     content = json.dumps(overview(lake, release, cache.mask_key())).encode()
@@ -99,10 +99,10 @@ class _Loader:
     """Turns the files of a release into day files.
 
     Args:
-        lake: Where the lake is.
-        cache: Where day files go.
-        versions: The release.
-        strict: Whether anything that cannot be read is an error, rather than left out and named in `problems`.
+        lake: The location of the lake.
+        cache: The cache for the day files.
+        versions: The table versions of the release.
+        strict: Whether an unreadable part is an error; otherwise it is left out and named in `problems`.
     """
 
     def __init__(self, lake: str, cache: Cache, versions: Mapping[str, int], *, strict: bool) -> None:
@@ -127,7 +127,7 @@ class _Loader:
             return None
 
     def day_file(self, day: date) -> DayFile:
-        """The file of one day, from the cache where it is already there."""
+        """Return the file of one day; pack it unless it is in the cache."""
         name = self._name(day, self._tables)
         ready = self._ready(name)
         if ready is not None:

@@ -9,20 +9,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response
 
+from abtest_lib import answers
+from abtest_lib.contracts.enums import Window
 from abtest_lib.errors import UsageError
 from abtest_lib.registry import Experiment as Declared
-from api import models
+from api import examples
+from api.http.encoding import encode_with_points
 from api.http.errors import no_data
+from api.http.fast_result import Found, find, result_reply
 from api.http.responses import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
-from api.http.result_lane import Found, find, result_reply
-from api.models import examples
-from api.routes import serializers
+from api.routes import arms, serializers
 from api.routes.density import posterior_variant
 from api.routes.listing import ListQuery, list_experiments
+from api.routes.verdicts import verdict
 
 
 class TextConvertor(PathConvertor):
-    """Like `path`, but over line breaks too: a name may hold anything."""
+    """Like `path`, but it also matches line breaks: a name may contain anything."""
 
     regex = r"[\s\S]*"
 
@@ -30,7 +33,7 @@ class TextConvertor(PathConvertor):
 register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
 Name = Annotated[PathText, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
-Window = Annotated[models.Window, Query(description="counts and beliefs of the day alone, or to date")]
+InWindow = Annotated[answers.Window, Query(description="counts and estimates of the day alone, or to date")]
 
 
 def _nothing(written: str, day: date | None) -> Response:
@@ -45,10 +48,10 @@ async def _find(request: Request, written: str, day: date | None) -> Found | Non
 @router.get(
     "/experiment/{experiment_name:text}/result",
     summary="The result of one experiment on one day",
-    responses=documented(models.ResultAnswer, examples.RESULT, s404=no_data_doc()),
+    responses=documented(answers.ResultAnswer, examples.RESULT, s404=no_data_doc()),
 )
 async def result(request: Request, experiment_name: Name, day: Day = None) -> Response:
-    """People and purchases are the day's; decision, reasons and explanation are to date."""
+    """Users and purchases are those of the day; decision, reasons and explanation are to date."""
     found = await _find(request, experiment_name, day)
     if found is None:
         return _nothing(experiment_name, day)
@@ -58,10 +61,10 @@ async def result(request: Request, experiment_name: Name, day: Day = None) -> Re
 @router.get(
     "/experiments",
     summary="Every experiment, page by page",
-    responses=documented(models.ExperimentList, examples.EXPERIMENTS),
+    responses=documented(answers.ExperimentList, examples.EXPERIMENTS),
 )
 async def experiments(request: Request, query: Annotated[ListQuery, Query()]) -> Response:
-    """The verdict of a line is that of the experiment's last day."""
+    """Each line has the verdict of the experiment's last day."""
     snapshot = await service_of(request).complete()
     return reply(request, snapshot, await run_in_threadpool(list_experiments, snapshot, query))
 
@@ -69,14 +72,14 @@ async def experiments(request: Request, query: Annotated[ListQuery, Query()]) ->
 @router.get(
     "/experiment/{experiment_name:text}/history",
     summary="One experiment over all its days, to date or day by day",
-    responses=documented(models.History, examples.HISTORY, s404=no_data_doc()),
+    responses=documented(answers.History, examples.HISTORY, s404=no_data_doc()),
 )
 async def history(
     request: Request,
     experiment_name: Name,
     first_day: FirstDay = None,
     last_day: LastDay = None,
-    window: Window = "to_date",
+    window: InWindow = Window.TO_DATE.value,
 ) -> Response:
     """One point per day with data, oldest first, with that day's verdict and boundary."""
     first, last = first_day or date.min, last_day or date.max
@@ -86,15 +89,16 @@ async def history(
     name = snapshot.directory.resolve(experiment_name)
     if name is None:
         return _nothing(experiment_name, last_day)
-    points = (serializers.history_point(day, found, window) for day, found in snapshot.series(name, first, last))
+    covered = Window(window)
+    points = (serializers.history_point(day, found, covered) for day, found in snapshot.series(name, first, last))
     about = {"name": name, "window": window, "release": snapshot.release()}
-    return reply(request, snapshot, await run_in_threadpool(serializers.encode_with_points, about, points))
+    return reply(request, snapshot, await run_in_threadpool(encode_with_points, about, points))
 
 
 @router.get(
     "/experiment/{experiment_name:text}/funnel",
     summary="The funnel of one experiment on one day",
-    responses=documented(models.Funnel, examples.FUNNEL, s404=no_data_doc()),
+    responses=documented(answers.Funnel, examples.FUNNEL, s404=no_data_doc()),
 )
 async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Response:
     """The step with most users first."""
@@ -105,21 +109,21 @@ async def funnel(request: Request, experiment_name: Name, day: Day = None) -> Re
     file = snapshot.days[that_day]
     rows = [] if file is None else await run_in_threadpool(file.funnel, name)
     steps = serializers.funnel(content, rows)
-    answer = {"name": name, "day": that_day.isoformat(), "steps": steps, "release": snapshot.release()}
+    answer = answers.Funnel(name=name, day=that_day.isoformat(), steps=steps, release=snapshot.release())
     return reply(request, snapshot, answer)
 
 
 @router.get(
     "/experiment/{experiment_name:text}/posterior",
-    summary="What the model believes on one day, with densities to plot",
-    responses=documented(models.Posterior, examples.POSTERIOR, s404=no_data_doc()),
+    summary="The posteriors of one day, with densities to plot",
+    responses=documented(answers.Posterior, examples.POSTERIOR, s404=no_data_doc()),
 )
 async def posterior(
     request: Request,
     experiment_name: Name,
     day: Day = None,
-    window: Window = "to_date",
-    points: Annotated[int, Query(ge=10, le=1_000, description="of each density")] = 200,
+    window: InWindow = Window.TO_DATE.value,
+    points: Annotated[int, Query(ge=10, le=1_000, description="number of points of each density")] = 200,
 ) -> Response:
     """The density is a Beta with the posterior's mean and standard deviation."""
     found = await _find(request, experiment_name, day)
@@ -127,16 +131,18 @@ async def posterior(
         return _nothing(experiment_name, day)
     snapshot, name, that_day, content = found
     variants = await run_in_threadpool(
-        lambda: [posterior_variant(content, arm, window, points) for arm in range(len(content.names))]
+        lambda: [posterior_variant(content, arm, Window(window), points) for arm in range(len(content.names))]
     )
-    about = {"name": name, "day": that_day.isoformat(), "window": window}
-    return reply(request, snapshot, {**about, "variants": variants, "release": snapshot.release()})
+    answer = answers.Posterior(
+        name=name, day=that_day.isoformat(), window=window, variants=variants, release=snapshot.release()
+    )
+    return reply(request, snapshot, answer)
 
 
 @router.get(
     "/experiment/{experiment_name:text}",
     summary="One experiment: days, arms, verdict, declaration",
-    responses=documented(models.Experiment, examples.EXPERIMENT, s404=no_data_doc()),
+    responses=documented(answers.Experiment, examples.EXPERIMENT, s404=no_data_doc()),
 )
 async def experiment(request: Request, experiment_name: Name) -> Response:
     """Arms and verdict are those of the last day."""
@@ -145,19 +151,19 @@ async def experiment(request: Request, experiment_name: Name) -> Response:
     if found is None:
         return _nothing(experiment_name, None)
     snapshot, name, _, content = found
-    answer = {
-        "name": name,
-        "days": [day.isoformat() for day in snapshot.directory.days_of(name)],
-        "arms": serializers.arms(content),
-        "verdict": serializers.verdict(content),
-        "registry": _declared(service_of(request).registry.get(name)),
-        "release": snapshot.release(),
-    }
+    answer = answers.Experiment(
+        name=name,
+        days=[day.isoformat() for day in snapshot.directory.days_of(name)],
+        arms=arms.arms_to_date(content),
+        verdict=verdict(content),
+        registry=_declared(service_of(request).registry.get(name)),
+        release=snapshot.release(),
+    )
     return reply(request, snapshot, answer)
 
 
 def _declared(entry: Declared | None) -> dict[str, Any] | None:
-    """A declaration as the registry's file has it, without what it leaves open."""
+    """Return a declaration as in the registry's file, without the settings that it leaves open."""
     if entry is None:
         return None
     plain = {key: value for key, value in asdict(entry).items() if value is not None and key in _DECLARED}

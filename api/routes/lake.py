@@ -8,85 +8,96 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from abtest_lib import __version__
+from abtest_lib import __version__, answers
 from abtest_lib.contracts import ALL_TABLES, CONTRACT_VERSION
-from api import models
+from api import examples
 from api.http.responses import PathText, documented, plain_reply, problem_doc, reply, service_of
-from api.models import examples
-from api.routes.serializers import Json
 from api.store.service import Service
+from api.store.snapshot import Snapshot
 
 router = APIRouter(tags=["lake"])
-_SUMMARY = tuple(models.TableSummary.model_fields)
 _CONTRACTS = {(contract.layer, contract.name): contract for contract in ALL_TABLES}
 
 
-async def _tables(service: Service) -> tuple[Any, list[Json]]:
+async def _overviews(service: Service) -> tuple[Snapshot, dict[str, Any]]:
     snapshot = await service.complete()
-    content = await run_in_threadpool(lambda: snapshot.overviews)
-    tables: list[Json] = content["tables"]
-    return snapshot, tables
+    return snapshot, await run_in_threadpool(lambda: snapshot.overviews)
 
 
 @router.get(
     "/tables",
     summary="Every table of the lake, with its counts",
-    responses=documented(models.TableList, examples.TABLES),
+    responses=documented(answers.TableList, examples.TABLES),
 )
 async def tables(request: Request) -> Response:
-    """Gold in the versions of the release, the others as they were at the last run."""
-    snapshot, found = await _tables(service_of(request))
-    return reply(request, snapshot, {"tables": [{key: row[key] for key in _SUMMARY} for row in found]})
+    """Gold tables in the versions of the release, other tables as of the last run."""
+    snapshot, content = await _overviews(service_of(request))
+    found = [answers.TableSummary(**_counts(row), problem=row["problem"]) for row in content["tables"]]
+    return reply(request, snapshot, answers.TableList(tables=found))
+
+
+def _counts(row: dict[str, Any]) -> answers.TableCounts:
+    return answers.TableCounts(
+        layer=row["layer"],
+        table=row["table"],
+        grain=row["grain"],
+        version=row["version"],
+        rows=row["rows"],
+        files=row["files"],
+        bytes=row["bytes"],
+    )
 
 
 @router.get(
     "/tables/{layer}/{table}",
-    summary="One table: counts and a sample of rows",
+    summary="One table with a sample of its rows",
     responses=documented(
-        models.Table, examples.TABLE, s404=problem_doc("Not Found", 404, "no table gold/x: see /tables")
+        answers.Table, examples.TABLE, s404=problem_doc("Not Found", 404, "no table gold/x: see /tables")
     ),
 )
 async def table(
     request: Request,
     layer: Annotated[PathText, Path(description="bronze, quarantine, silver, gold or ops", examples=["gold"])],
     table: Annotated[PathText, Path(description="the table's name inside the layer", examples=["experiment_daily"])],
-    limit: Annotated[int, Query(ge=0, le=100, description="rows of the sample")] = 20,
+    limit: Annotated[int, Query(ge=0, le=100, description="number of rows in the sample")] = 20,
 ) -> Response:
     """Ids of people are replaced by pseudonyms."""
-    snapshot, found = await _tables(service_of(request))
+    snapshot, content = await _overviews(service_of(request))
     contract = _CONTRACTS.get((layer, table))
     if contract is None:
         raise HTTPException(404, f"no table {layer[:80]}/{table[:80]}: see /tables")
-    row = next(row for row in found if (row["layer"], row["table"]) == (layer, table))
-    columns = [{"name": column.name, "type": column.type, "meaning": column.meaning} for column in contract.columns]
-    return reply(request, snapshot, {**row, "columns": columns, "sample": row["sample"][:limit]})
+    row = next(row for row in content["tables"] if (row["layer"], row["table"]) == (layer, table))
+    columns = [
+        answers.TableColumn(name=column.name, type=column.type, meaning=column.meaning) for column in contract.columns
+    ]
+    answer = answers.Table(**_counts(row), sample=row["sample"][:limit], problem=row["problem"], columns=columns)
+    return reply(request, snapshot, answer)
 
 
 @router.get(
     "/quality",
-    summary="May the data be trusted today: runs, rejected rows, freshness",
-    responses=documented(models.Quality, examples.QUALITY, cached=False),
+    summary="The quality of the data: runs, rejected rows, freshness",
+    responses=documented(answers.Quality, examples.QUALITY, cached=False),
 )
 async def quality(request: Request) -> Response:
     """The newest runs first."""
     service = service_of(request)
-    snapshot = await service.complete()
-    content = await run_in_threadpool(lambda: snapshot.overviews)
-    return plain_reply(
-        {
-            "runs": content["runs"] or [],
-            "quarantine": content["quarantine"] or {"rows": None, "by_rule": []},
-            "stray_days": content.get("stray_days") or [],
-            "freshness": {
-                "published_at": snapshot.published_text,
-                "data_age_seconds": snapshot.age_seconds,
-                "last_day": next((day.isoformat() for day in snapshot.days), None),
-                "checked_at": _checked_at(service),
-                "lake_readable": service.lake_readable,
-                "problems": service.problems,
-            },
-        }
+    snapshot, content = await _overviews(service)
+    freshness = answers.Freshness(
+        published_at=snapshot.published_text,
+        data_age_seconds=snapshot.age_seconds,
+        last_day=next((day.isoformat() for day in snapshot.days), None),
+        checked_at=_checked_at(service),
+        lake_readable=service.lake_readable,
+        problems=service.problems,
     )
+    answer = answers.Quality(
+        runs=content["runs"] or [],
+        quarantine=content["quarantine"] or answers.Quarantine(rows=None, by_rule=[]),
+        stray_days=content.get("stray_days") or [],
+        freshness=freshness,
+    )
+    return plain_reply(answer)
 
 
 def _checked_at(service: Service) -> str | None:
@@ -96,50 +107,50 @@ def _checked_at(service: Service) -> str | None:
 @router.get(
     "/health/live",
     tags=["health"],
-    summary="The process answers",
-    responses=documented(models.Live, {"status": "alive"}, cached=False),
+    summary="Whether the process is alive",
+    responses=documented(answers.Live, {"status": "alive"}, cached=False),
 )
 async def live() -> Response:
-    """Restart the process when this fails."""
-    return plain_reply({"status": "alive"})
+    """Restart the process if this fails."""
+    return plain_reply(answers.Live(status="alive"))
 
 
 @router.get(
     "/health/ready",
     tags=["health"],
-    summary="The answers are current",
-    responses=documented(models.Ready, examples.READY, cached=False)
-    | {503: {"model": models.Ready, "description": "Answers may be old or incomplete; `problems` says why"}},
+    summary="Whether the answers are current",
+    responses=documented(answers.Ready, examples.READY, cached=False)
+    | {503: {"model": answers.Ready, "description": "Answers may be old or incomplete; `problems` says why"}},
 )
 async def ready(request: Request) -> Response:
-    """503 when the lake cannot be read or the release is not whole; the last release is still served."""
+    """503 if the lake cannot be read or the release is incomplete; the last release is still served."""
     service = service_of(request)
     snapshot, problems = service.snapshot, service.problems
-    answer = {
-        "status": "not_ready" if problems else "ready",
-        "problems": problems,
-        "lake_readable": service.lake_readable,
-        "table_features_supported": service.features_supported,
-        "warming": snapshot is None or not snapshot.complete,
-        "checked_at": _checked_at(service),
-        "release": None if snapshot is None or snapshot.manifest.run_id is None else snapshot.release(),
-        "versions": {} if snapshot is None else snapshot.manifest.versions,
-    }
+    answer = answers.Ready(
+        status="not_ready" if problems else "ready",
+        problems=problems,
+        lake_readable=service.lake_readable,
+        table_features_supported=service.features_supported,
+        warming=snapshot is None or not snapshot.complete,
+        checked_at=_checked_at(service),
+        release=None if snapshot is None or snapshot.manifest.run_id is None else snapshot.release(),
+        versions={} if snapshot is None else snapshot.manifest.versions,
+    )
     return plain_reply(answer, 503 if problems else 200)
 
 
 @router.get(
     "/version",
     tags=["health"],
-    summary="What is running",
-    responses=documented(models.Version, examples.VERSION, cached=False),
+    summary="The running version",
+    responses=documented(answers.Version, examples.VERSION, cached=False),
 )
 async def version() -> Response:
-    """The suite's version and that of its table contracts."""
-    return plain_reply({"version": __version__, "contract_version": CONTRACT_VERSION})
+    """The version of the suite and of its table contracts."""
+    return plain_reply(answers.Version(version=__version__, contract_version=CONTRACT_VERSION))
 
 
-@router.get("/metrics", tags=["health"], summary="For Prometheus", response_class=Response)
+@router.get("/metrics", tags=["health"], summary="Metrics for Prometheus", response_class=Response)
 async def metrics(request: Request) -> Response:
     """Requests, times, age of the data, readiness."""
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -2,17 +2,19 @@
 
 import base64
 import binascii
+import math
 import operator
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from abtest_lib import answers
 from abtest_lib.errors import UsageError
-from api import models
-from api.routes.serializers import Json, challenger, count, number, verdict
-from api.store.day_file import ABSENT, DECISIONS
+from api.routes.arms import challenger
+from api.routes.verdicts import verdict, word
+from api.store.day_index import ABSENT, DECISIONS
 from api.store.snapshot import Snapshot
 
 Sort = Literal["name", "-name", "first_day", "-first_day", "last_day", "-last_day", "participants", "-participants"]
@@ -20,7 +22,7 @@ Value = str | float
 
 
 class _Cursor(NamedTuple):
-    """Where a page ended: the order, and what its last row had."""
+    """The end of a page: the order, and value and name of its last row."""
 
     sort: Sort
     value: Annotated[str, Field(max_length=2_000)] | Annotated[float, Field(allow_inf_nan=False, ge=-1, le=1e15)]
@@ -31,30 +33,28 @@ _CURSOR = TypeAdapter(_Cursor)
 
 
 class ListQuery(BaseModel):
-    """What may be asked of the list."""
+    """The parameters of the list."""
 
     model_config = ConfigDict(extra="ignore")
 
-    search: Annotated[str | None, Field(max_length=500, description="part of the name, in any case")] = None
-    decision: Annotated[models.Decision | None, Field(description="of the last day")] = None
-    is_valid: Annotated[bool | None, Field(description="of the last day")] = None
-    changed: Annotated[
-        bool | None, Field(description="whether the last day's decision differs from the one on the day before")
-    ] = None
-    sort: Annotated[Sort, Field(description="a minus puts the largest first; ties go by name")] = "name"
-    limit: Annotated[int, Field(ge=1, le=500, description="experiments of a page")] = 50
-    cursor: Annotated[str | None, Field(max_length=4_000, description="next_cursor of the page before")] = None
+    search: Annotated[str | None, Field(max_length=500, description="a part of the name, in any case")] = None
+    decision: Annotated[answers.Decision | None, Field(description="the decision on the last day")] = None
+    is_valid: Annotated[bool | None, Field(description="whether the experiment is valid on the last day")] = None
+    changed: Annotated[bool | None, Field(description="whether the decision changed on the last day")] = None
+    sort: Annotated[Sort, Field(description="a minus puts the largest first; ties are sorted by name")] = "name"
+    limit: Annotated[int, Field(ge=1, le=500, description="number of experiments on a page")] = 50
+    cursor: Annotated[str | None, Field(max_length=4_000, description="`next_cursor` of the page before")] = None
 
 
-def list_experiments(snapshot: Snapshot, query: ListQuery) -> Json:
-    """One page.
+def list_experiments(snapshot: Snapshot, query: ListQuery) -> answers.ExperimentList:
+    """Return one page.
 
     Raises:
-        UsageError: The cursor is not one that a page gave for this order.
+        UsageError: The cursor does not come from a page with this order.
     """
     names, value = snapshot.directory.names, _sort_value(snapshot, query.sort)
     descending = query.sort.startswith("-")
-    rows = sorted(_matching(snapshot, query), key=value, reverse=descending)  # stable: equals stay in order of names
+    rows = sorted(_matching(snapshot, query), key=value, reverse=descending)  # stable: ties stay in order of names
     total, cursor = len(rows), _read_cursor(query)
     if cursor is not None:
         last, name = cursor
@@ -62,12 +62,12 @@ def list_experiments(snapshot: Snapshot, query: ListQuery) -> Json:
         rows = [row for row in rows if ahead(value(row), last) or (value(row) == last and names[row] > name)]
     page = rows[: query.limit]
     more = len(rows) > len(page)
-    return {
-        "experiments": [_line(snapshot, row) for row in page],
-        "total": total,
-        "next_cursor": _write_cursor(query.sort, value(page[-1]), names[page[-1]]) if more else None,
-        "release": snapshot.release(),
-    }
+    return answers.ExperimentList(
+        experiments=[_line(snapshot, row) for row in page],
+        total=total,
+        next_cursor=_write_cursor(query.sort, value(page[-1]), names[page[-1]]) if more else None,
+        release=snapshot.release(),
+    )
 
 
 def _matching(snapshot: Snapshot, query: ListQuery) -> list[int]:
@@ -118,34 +118,32 @@ def _is_number(sort: Sort) -> bool:
 
 
 def _parse_cursor(text: str) -> _Cursor | None:
-    """Read what `_write_cursor` wrote; None for anything else, however deep or large."""
+    """Read a cursor of `_write_cursor`; None for any other text."""
     try:
         return _CURSOR.validate_json(base64.b64decode(text, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error):
         return None
 
 
-def _line(snapshot: Snapshot, row: int) -> dict[str, Any]:
+def _line(snapshot: Snapshot, row: int) -> answers.ExperimentSummary:
     directory = snapshot.directory
     name, days = directory.names[row], directory.days_of(directory.names[row])
+    last = {column: float(values[row]) for column, values in directory.last.items()}
     found = snapshot.read(name, days[-1])
-    said = (verdict(found) if found is not None else None) or {}
-    best = {"challenger": None, "lift": None} if found is None else challenger(found)
-    return {
-        "name": name,
-        "first_day": days[0].isoformat(),
-        "last_day": days[-1].isoformat(),
-        "days": len(days),
-        "variants": int(directory.last["arm_count"][row]),
-        "participants": count(number(float(directory.last["participants_to_date"][row]))),
-        "decision": _decision(directory.last["decision"][row]),
-        "decision_before": _decision(directory.last["decision_before"][row]),
-        "is_valid": said.get("is_valid"),
-        "winner": said.get("winner"),
-        **best,
-        "reasons": said.get("reasons", []),
-    }
-
-
-def _decision(code: float) -> str | None:
-    return None if code == ABSENT else DECISIONS[int(code)]
+    said = None if found is None else verdict(found)
+    best, lift = (None, None) if found is None else challenger(found)
+    return answers.ExperimentSummary(
+        name=name,
+        first_day=days[0].isoformat(),
+        last_day=days[-1].isoformat(),
+        days=len(days),
+        variants=int(last["arm_count"]),
+        participants=None if math.isnan(last["participants_to_date"]) else int(last["participants_to_date"]),
+        decision=word(DECISIONS, last["decision"]),
+        decision_before=word(DECISIONS, last["decision_before"]),
+        is_valid=said and said["is_valid"],
+        winner=said and said["winner"],
+        challenger=best,
+        lift=lift,
+        reasons=said["reasons"] if said else [],
+    )

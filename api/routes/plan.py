@@ -11,11 +11,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from abtest_lib import answers
 from abtest_lib.errors import UsageError
-from api import models
+from api import examples
 from api.http.responses import documented, plain_reply, problem_doc, service_of
-from api.models import examples
-from api.routes.serializers import Json
 
 if TYPE_CHECKING:
     from abtest_lib.stats.power import Design
@@ -25,39 +24,52 @@ Open = Annotated[float, Field(gt=0, lt=1)]
 
 
 class PlanQuery(BaseModel):
-    """What an experiment is to find."""
+    """The parameters of a plan."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     baseline: Annotated[Open, Field(description="the control's conversion, a proportion", examples=[0.05])]
     lift: Annotated[float, Field(gt=-1, le=1_000, description="the smallest relative lift worth finding, a ratio")]
-    arms: Annotated[int, Field(ge=2, le=50, description="with the control")] = 2
+    arms: Annotated[int, Field(ge=2, le=50, description="number of arms, including the control")] = 2
     alpha: Annotated[Open, Field(description="two-sided level, shared by the arms")] = 0.05
-    power: Annotated[Open, Field(description="the probability with which the lift is to be found")] = 0.8
-    rule: Annotated[models.Rule, Field(description="judged once at the end, or daily")] = "fixed"
+    power: Annotated[Open, Field(description="the wanted probability of finding the lift")] = 0.8
+    rule: Annotated[answers.Rule, Field(description="one look at the end, or daily looks")] = "fixed"
     looks: Annotated[int, Field(ge=1, le=60, description="daily looks of the planned and the unplanned rule")] = 28
-    users_per_day: Annotated[float | None, Field(ge=0.01, le=1e12, description="of all arms together")] = None
-    points: Annotated[int, Field(ge=0, le=40, description="points of the power curve")] = 0
+    users_per_day: Annotated[float | None, Field(ge=0.01, le=1e12, description="users per day of all arms")] = None
+    points: Annotated[int, Field(ge=0, le=40, description="number of points of the power curve")] = 0
 
 
 @router.get(
     "/plan",
-    summary="How many users and days an effect needs",
+    summary="The users and days that an effect needs",
     responses=documented(
-        models.Plan, examples.PLAN, cached=False, s429=problem_doc("Too Many Requests", 429, "too many plans at once")
+        answers.Plan, examples.PLAN, cached=False, s429=problem_doc("Too Many Requests", 429, "too many plans at once")
     ),
 )
 async def plan(request: Request, query: Annotated[PlanQuery, Query()]) -> Response:
-    """Equally many users in each arm; the level is shared by the arms."""
+    """Every arm gets the same number of users; the arms share the level."""
     per_arm, curve = await service_of(request).planner.compute(_work_out, query)
     total = per_arm * query.arms
     days = None if query.users_per_day is None else math.ceil(total / query.users_per_day)
-    asked = query.model_dump(exclude={"points"})
-    return plain_reply({**asked, "users_per_arm": per_arm, "users_total": total, "days": days, "curve": curve})
+    answer = answers.Plan(
+        baseline=query.baseline,
+        lift=query.lift,
+        arms=query.arms,
+        alpha=query.alpha,
+        power=query.power,
+        rule=query.rule,
+        looks=query.looks,
+        users_per_day=query.users_per_day,
+        users_per_arm=per_arm,
+        users_total=total,
+        days=days,
+        curve=curve,
+    )
+    return plain_reply(answer)
 
 
-def _work_out(query: PlanQuery) -> tuple[int, list[Json]]:
-    """Users of each arm and the power curve; runs in the planning process, which keeps what it has computed."""
+def _work_out(query: PlanQuery) -> tuple[int, list[answers.PowerPoint]]:
+    """Return users per arm and the power curve; runs in the planning process, which caches results."""
     per_arm = _users_per_arm(query.model_copy(update={"points": 0, "users_per_day": None}))
     return per_arm, _curve(query.model_copy(update={"users_per_day": None}), per_arm)
 
@@ -71,7 +83,7 @@ def _users_per_arm(query: PlanQuery) -> int:
 
 
 @lru_cache(maxsize=256)
-def _curve(query: PlanQuery, per_arm: int) -> list[Json]:
+def _curve(query: PlanQuery, per_arm: int) -> list[answers.PowerPoint]:
     from abtest_lib.stats.power import find_power  # noqa: PLC0415
 
     design = _design(query)
@@ -79,7 +91,7 @@ def _curve(query: PlanQuery, per_arm: int) -> list[Json]:
     with _computing():
         powers = [find_power(design, query.lift, number) for number in users]
     return [
-        {"users_per_arm": number, "power": min(1.0, max(0.0, power))}
+        answers.PowerPoint(users_per_arm=number, power=min(1.0, max(0.0, power)))
         for number, power in zip(users, powers, strict=True)
     ]
 
@@ -92,7 +104,7 @@ def _design(query: PlanQuery) -> "Design":
 
 @contextmanager
 def _computing() -> Iterator[None]:
-    """Numbers at the edge of what doubles hold end in a readable error."""
+    """Turn numerical errors of extreme numbers into a readable error."""
     try:
         with np.errstate(all="ignore"):
             yield

@@ -1,4 +1,4 @@
-"""Plans are computed in a process of their own: they take up to a second, and answers must not wait for them."""
+"""Compute plans in a separate process: they take up to a second, and other answers must not wait for them."""
 
 import asyncio
 import os
@@ -12,15 +12,15 @@ from abtest_lib.errors import AbtestError
 
 T = TypeVar("T")
 MOST_WAITING = 32
-"""Plans that may wait; with one more the client is told to come back."""
+"""The limit of waiting plans; the client of one more gets 429."""
 
 
 class BusyError(AbtestError):
-    """Too many plans are wanted at once."""
+    """Too many plans are requested at the same time."""
 
 
 class Planner:
-    """One process that computes, started by the first plan, and a short queue before it."""
+    """A process that computes plans, started by the first plan, with a short queue."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
@@ -31,11 +31,11 @@ class Planner:
         """Compute in the planning process.
 
         Args:
-            work: A function of a module, which the process can import.
+            work: A function that the process can import.
             query: Its argument.
 
         Raises:
-            BusyError: Too many plans wait already, or the process has died.
+            BusyError: Too many plans are waiting, or the process has died.
         """
         if self._waiting >= MOST_WAITING:
             raise BusyError(f"{MOST_WAITING} plans are being computed or wait: try again in a few seconds")
@@ -56,6 +56,6 @@ class Planner:
 
     def _running_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            # Not forked: delta-rs does not survive a fork.
+            # Spawned, not forked: delta-rs does not work after a fork.
             self._pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=os.nice, initargs=(5,))
         return self._pool

@@ -1,7 +1,7 @@
 """The cache on disk: day files, the directory, the manifest that names them, and the mirror's status.
 
-One folder per lake. Every file but the manifest, the status and the lock is written once under a name that its
-contents decide; the manifest is replaced in one step, so a reader sees one release or the other.
+There is one folder per lake. Every file except the manifest, the status and the lock is written once, under a hash of
+its contents. The manifest is replaced atomically, so a reader sees either the old release or the new one.
 """
 
 import json
@@ -17,25 +17,25 @@ from typing import Any
 from abtest_lib.errors import one_line
 
 FORMAT = 1
-"""Raised when a day file or the manifest changes in a way that older ones cannot be read."""
+"""The version of day files and manifest; raise it when older files cannot be read any more."""
 
 LACKS_FEATURE = "needs a table feature that this reader lacks"
-"""How a problem is worded that only a newer reader can solve."""
+"""The words of a problem that only a newer reader can solve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is served: one release, and the files that hold it.
+    """One release, and its files in the cache.
 
     Attributes:
-        state: Identity and versions of the ops tables that this was made from.
-        run_id: The release; None when nothing was published.
-        published_at: When it was published, ISO 8601; None when nothing was.
+        state: The ids and versions of the ops tables from which it was made.
+        run_id: The release; None if nothing was published.
+        published_at: When it was published, ISO 8601; None if nothing was.
         versions: Table to Delta version of the release.
-        days: Day to the name of its day file; None for a day whose file is still being made.
+        days: The name of each day's file; None while the file is being made.
         directory: The file with the directory of experiments.
-        overview: The file with the overviews of the tables; None while they are being made.
-        problems: What could not be read and is therefore missing.
+        overview: The file with the overviews of the tables; None while it is being made.
+        problems: The reasons why parts are missing.
     """
 
     state: str
@@ -49,27 +49,27 @@ class Manifest:
 
     @property
     def complete(self) -> bool:
-        """Whether everything of the release is in the cache."""
+        """Whether the whole release is in the cache."""
         return self.overview is not None and None not in self.days.values()
 
     @property
     def tag(self) -> str:
-        """A short hash of everything that is served of the release."""
+        """A short hash of the manifest."""
         return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:20]
 
     def files(self) -> set[str]:
-        """The names of every file that it needs."""
+        """Return the names of all its files."""
         return {name for name in (self.directory, self.overview, *self.days.values()) if name is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the mirror last saw.
+    """The result of the mirror's last check.
 
     Attributes:
-        checked_at: When it last looked at the lake, ISO 8601 in UTC.
-        problem: Why the lake could not be read or the release not be mirrored; None when all is well.
-        working: Whether it is loading a release right now.
+        checked_at: When it checked the lake, ISO 8601 in UTC.
+        problem: Why the lake could not be read or the release not be mirrored; None if all is well.
+        working: Whether it is loading a release now.
     """
 
     checked_at: str
@@ -95,15 +95,15 @@ class Cache:
         self.root = root / f"{sha256(address.encode()).hexdigest()[:16]}-v{FORMAT}"
 
     def prepare(self) -> None:
-        """Make the folder, for this user alone."""
+        """Create the folder, readable by this user only."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, name: str) -> Path:
-        """Where a file stands."""
+        """Return the path of a file."""
         return self.root / name
 
     def write(self, name: str, data: bytes) -> None:
-        """Write a file in one step: it is there whole, or not at all."""
+        """Write a file atomically."""
         temporary = self.root / f".{os.getpid()}-{name}"
         try:
             temporary.write_bytes(data)
@@ -113,52 +113,52 @@ class Cache:
             raise
 
     def remove_unfinished(self) -> None:
-        """Remove what writers that were killed left behind; only for who holds the lock."""
+        """Remove the temporary files of writers that were killed; only the owner of the lock may call this."""
         for path in self.root.glob(".*-*"):
             path.unlink(missing_ok=True)
 
     def store(self, kind: str, data: bytes) -> str:
-        """Write a file under the hash of its contents, and return its name."""
+        """Write a file under the hash of its contents and return its name."""
         name = f"{kind}-{sha256(data).hexdigest()[:24]}"
         if not self.path(name).exists():
             self.write(name, data)
         return name
 
     def read_manifest(self) -> Manifest | None:
-        """The manifest, or None when there is none that can be read."""
+        """Return the manifest; None if it is missing or unreadable."""
         try:
             return Manifest(**json.loads(self.path("manifest.json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Publish a manifest."""
+        """Replace the manifest."""
         self.write("manifest.json", json.dumps(asdict(manifest)).encode())
 
     def read_status(self) -> Status | None:
-        """The mirror's status, or None when it has not said anything yet."""
+        """Return the mirror's status; None before its first check."""
         try:
             return Status(**json.loads(self.path("status.json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return None
 
     def write_status(self, problem: str | None = None, *, working: bool = False) -> None:
-        """Say how it went, as of now."""
+        """Write the mirror's status as of now."""
         status = Status(datetime.now(UTC).isoformat(), problem, working)
         self.write("status.json", json.dumps(asdict(status)).encode())
 
     def has(self, names: Iterable[str]) -> bool:
-        """Whether every named file is there."""
+        """Return whether all these files exist."""
         return all(self.path(name).exists() for name in names)
 
     def mask_key(self) -> bytes:
-        """The secret that masks people's ids, made on first use; it never leaves this folder."""
+        """Return the secret that masks people's ids; it is created on first use and never leaves this folder."""
         if not self.path("mask").exists():
             self.write("mask", secrets.token_bytes(32))
         return self.path("mask").read_bytes()
 
     def evict(self, kept: set[str]) -> list[str]:
-        """Remove every file that is not kept, and return their names."""
+        """Remove all files that are not kept and return their names."""
         fixed = {"manifest.json", "status.json", "mask", "lock"}
         gone = [path for path in self.root.iterdir() if path.name not in kept | fixed]
         for path in gone:
@@ -167,7 +167,7 @@ class Cache:
 
 
 def without_paths(error: BaseException) -> str:
-    """An error of a reader as one line, without anything that looks like a path of the host.
+    """Return an error as one line, without anything that looks like a path of the host.
 
     Examples:
         >>> without_paths(OSError("no such file: /lake/gold/x"))
@@ -178,7 +178,7 @@ def without_paths(error: BaseException) -> str:
 
 
 def cache_problem(error: OSError) -> str:
-    """Say what the disk of the cache refuses, without a path of the host.
+    """Return a message about the disk of the cache, without a path of the host.
 
     Examples:
         >>> cache_problem(OSError(28, "No space left on device", "/cache/x"))
@@ -188,7 +188,7 @@ def cache_problem(error: OSError) -> str:
 
 
 def day_file_name(day: date, files: Iterable[tuple[str, str, int]]) -> str:
-    """The name of a day file: it is decided by the released files that it is made from.
+    """Return the name of a day file, a hash of the released files from which it is made.
 
     Args:
         day: The day.

@@ -1,9 +1,9 @@
-"""A day file: everything that the gold tables say about one day, arranged so that one experiment is a few small reads.
+"""A day file: the gold tables of one day, laid out so that one experiment is a few small reads.
 
-Parquet answers one experiment in milliseconds, and a history of 333 days in seconds. A day file is written once, when
-a release is mirrored, and never changed. It has a JSON header with the place of each section, and then
+Parquet takes milliseconds for one experiment, and seconds for a history of 333 days. A day file is written once, when
+a release is mirrored, and never changed. It has a JSON header with the position of each section, then:
 
-- `fence`: every 64th hash, so that a look-up reads one block of the index;
+- `fence`: every 64th hash, so that a lookup reads one block of the index;
 - `index`: one record per experiment, sorted by the hash of its name, with its counts and its verdict's numbers;
 - `arms`: one row of doubles per experiment × variant, all tables side by side; a null is a NaN;
 - `funnel`: event code, arm, users and purchases, as doubles;
@@ -19,74 +19,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abtest_lib.errors import LakeError
 from api.http.names import name_hash
+from api.store.day_index import ENTRY, ENTRY_DTYPE, HASH, Entry, unpack_entry
 
 Picker = Callable[[list[float | None]], tuple[float | None, ...]]
 Read = Callable[[int, int], bytes | memoryview]
 MAGIC = b"ABTDAY01"
 PREAMBLE = struct.Struct("<8sQ")
 FENCE_STEP = 64
-DECISIONS = ("ship", "keep_control", "inconclusive", "invalid")
-SRM_STATUSES = ("ok", "mismatch", "not_tested")
-ABSENT = 255
 FUNNEL_COLUMNS = ("event", "arm", "users", "purchases")
 HIGH, LOW = ".high", ".low"
-LARGEST_EXACT = 2**53  # the largest integer up to which a double holds every one
-HASH = struct.Struct("<Q")
-ENTRY = struct.Struct("<QIIIIQIIBBBBddddddd")
-ENTRY_DTYPE = np.dtype(
-    [
-        ("hash", "<u8"),
-        ("arm_start", "<u4"),
-        ("arm_count", "<u4"),
-        ("funnel_start", "<u4"),
-        ("funnel_count", "<u4"),
-        ("text_start", "<u8"),
-        ("text_length", "<u4"),
-        ("daily_arms", "<u4"),
-        ("is_valid", "u1"),
-        ("decision", "u1"),
-        ("srm_status", "u1"),
-        ("unused", "u1"),
-        ("participants", "<f8"),
-        ("participants_to_date", "<f8"),
-        ("decided_on", "<f8"),
-        ("period_start", "<f8"),
-        ("srm_p_value", "<f8"),
-        ("cross_exposed_share", "<f8"),
-        ("information_fraction", "<f8"),
-    ]
-)
-
-
-class Entry(NamedTuple):
-    """One record of the index; a day is counted from 1970-01-01, NaN and `ABSENT` stand for null."""
-
-    hash: int
-    arm_start: int
-    arm_count: int
-    funnel_start: int
-    funnel_count: int
-    text_start: int
-    text_length: int
-    daily_arms: int
-    is_valid: int
-    decision: int
-    srm_status: int
-    unused: int
-    participants: float
-    participants_to_date: float
-    decided_on: float
-    period_start: float
-    srm_p_value: float
-    cross_exposed_share: float
-    information_fraction: float
+LARGEST_EXACT = 2**53  # a double represents every integer up to this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +43,13 @@ class ExperimentDay:
     """One experiment on one day, decoded.
 
     Attributes:
-        entry: Its record of the index.
-        arms: A row per arm; the last value of each row is None, for columns that the day does not have.
+        entry: Its record in the index.
+        arms: One row per arm; the last value of each row is None, for columns that the day lacks.
         names: The id of each arm, in the order of `arms`.
-        verdict: The words of the verdict: control, winner, reasons, model version, explanation; None without verdict.
+        verdict: The texts of the verdict: control, winner, reasons, model version, explanation; None without one.
         columns: The position of each column in a row.
-        codes: The texts that coded columns stand for.
-        pickers: What `pick` has worked out for this day.
+        codes: The texts of coded columns; a code is a position.
+        pickers: The cached getters of `pick`.
     """
 
     entry: Entry
@@ -112,37 +61,37 @@ class ExperimentDay:
     pickers: dict[tuple[str, ...], Picker]
 
     def pick(self, arm: int, columns: tuple[str, ...]) -> tuple[float | None, ...]:
-        """Several numbers of one arm; None where the lake has none."""
+        """Return several numbers of one arm; None where the lake has none."""
         picker = self.pickers.get(columns)
         if picker is None:
             picker = self.pickers[columns] = itemgetter(*(self.columns.get(column, -1) for column in columns))
         return picker(self.arms[arm])
 
     def value(self, arm: int, column: str) -> float | None:
-        """One number of one arm; None where the lake has none."""
+        """Return one number of one arm; None where the lake has none."""
         return self.arms[arm][self.columns.get(column, -1)]
 
     def integer(self, arm: int, column: str) -> int | None:
-        """One integer of one arm, of up to 64 bits; None where the lake has none."""
+        """Return one integer of one arm, of up to 64 bits; None where the lake has none."""
         small, high, low = self.pick(arm, (column, column + HIGH, column + LOW))
         if high is not None and low is not None:
             return int(high) * 2**32 + int(low)
         return None if small is None else int(small)
 
     def text(self, arm: int, column: str) -> str | None:
-        """One text of one arm; None where the lake has none."""
+        """Return one text of one arm; None where the lake has none."""
         code = self.value(arm, column)
         return None if code is None else self.codes[column][int(code)]
 
 
 class DayFile:
-    """A day file on disk, or in memory once `load` was called.
+    """A day file, on disk or, after `load`, in memory.
 
     Args:
         path: The file.
 
     Raises:
-        LakeError: The file is not a whole day file.
+        LakeError: The file is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -172,20 +121,20 @@ class DayFile:
 
     @property
     def in_memory(self) -> bool:
-        """Whether a look-up reads no file."""
+        """Whether the file is loaded."""
         return self._memory is not None
 
     def load(self) -> None:
-        """Keep the whole file in memory."""
+        """Load the whole file into memory."""
         self._memory = memoryview(self.path.read_bytes())
         self._hashes = self.index()["hash"].tolist()
 
     def unload(self) -> None:
-        """Read from the file again."""
+        """Drop the file from memory."""
         self._memory = self._hashes = None
 
     def _open(self) -> tuple[Read, int | None]:
-        """How to read some bytes, from memory or from the file; the file is to be closed."""
+        """Return a function that reads bytes, and the open file for the caller to close; None if it is in memory."""
         memory = self._memory
         if memory is not None:
             return (lambda start, length: memory[start : start + length]), None
@@ -203,21 +152,21 @@ class DayFile:
             _close(file)
 
     def section(self, name: str) -> bytes | memoryview:
-        """The whole of a section."""
+        """Return a whole section."""
         start, length = self._sections[name]
         return self._read(start, length)
 
     def index(self) -> NDArray[np.void]:
-        """Every record of the index."""
+        """Return all records of the index."""
         return np.frombuffer(self.section("index"), ENTRY_DTYPE)
 
     def names(self) -> list[str]:
-        """The names of the experiments, in the order of the index."""
+        """Return the names of the experiments, in the order of the index."""
         names: list[str] = json.loads(bytes(self.section("names")))
         return names
 
     def entry(self, name: str) -> Entry | None:
-        """The record of an experiment, or None when the day has none."""
+        """Return the record of an experiment; None if the day has none."""
         read, file = self._open()
         try:
             return self._entry(name, read)
@@ -232,15 +181,15 @@ class DayFile:
         else:
             first = max(0, bisect_right(self._fence, wanted) - 1) * FENCE_STEP
             block = read(index + first * ENTRY.size, min(FENCE_STEP, self.experiments - first) * ENTRY.size)
-        held = range(0, len(block), ENTRY.size)
-        position = bisect_left(held, wanted, key=lambda start: HASH.unpack_from(block, start)[0])
-        if position == len(held):
+        starts = range(0, len(block), ENTRY.size)
+        position = bisect_left(starts, wanted, key=lambda start: HASH.unpack_from(block, start)[0])
+        if position == len(starts):
             return None
-        found = Entry._make(ENTRY.unpack_from(block, held[position]))
+        found = unpack_entry(block, starts[position])
         return found if found.hash == wanted else None
 
     def read(self, name: str) -> ExperimentDay | None:
-        """One experiment, or None when the day has nothing of it."""
+        """Return one experiment; None if the day has no data of it."""
         read, file = self._open()
         try:
             entry = self._entry(name, read)
@@ -257,7 +206,7 @@ class DayFile:
         return ExperimentDay(entry, arms, names, verdict, self.columns, self.codes, self._pickers)
 
     def funnel(self, name: str) -> list[tuple[str, int, int, int]]:
-        """The funnel of one experiment: event name, position of the arm, users, purchases."""
+        """Return the funnel of one experiment: event name, position of the arm, users, purchases."""
         entry = self.entry(name)
         if entry is None or not entry.funnel_count:
             return []

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.http.names import by_bar_form, resolve
-from api.store.day_file import ABSENT, DayFile
+from api.store.day_file import DayFile
+from api.store.day_index import ABSENT
 
 EPOCH = date(1970, 1, 1)
 _LAST = ("arm_count", "is_valid", "decision", "participants_to_date")
@@ -20,7 +21,7 @@ _BEFORE = "decision_before"
 
 
 def to_date(days: float | None) -> date | None:
-    """A day that is counted from 1970-01-01; None for null.
+    """Return the date of a day that is counted from 1970-01-01; None for null.
 
     Examples:
         >>> to_date(18840.0)
@@ -34,12 +35,13 @@ class Directory:
     """Every experiment of a release.
 
     Attributes:
-        names: In alphabetical order; `position` is the way back.
-        forms: The names by the form in which `/` is `|`, where only one has it.
+        names: The names in alphabetical order.
+        position: The position of each name.
+        forms: The names by bar form; see `api.http.names`.
         days: Every day of the release, oldest first.
         present: One row of bits per experiment, one bit per day.
-        last: Numbers of each experiment's last day, by column of the index of a day file, and `decision_before`, the
-            decision on its day before the last.
+        last: The numbers of each experiment's last day, by column of the index of a day file, and `decision_before`,
+            the decision on the day with data before it.
     """
 
     names: list[str]
@@ -50,20 +52,20 @@ class Directory:
     last: Mapping[str, NDArray[Any]]
 
     def resolve(self, written: str) -> str | None:
-        """The experiment that a client means; None when there is none, or several."""
+        """Return the experiment that a client means; None if there is none, or more than one."""
         return resolve(written, self.position, self.forms)
 
     def days_of(self, name: str) -> list[date]:
-        """The days on which an experiment has data, oldest first."""
+        """Return the days on which an experiment has data, oldest first."""
         bits = np.unpackbits(self.present[self.position[name]], count=len(self.days))
         return [self.days[day] for day in np.flatnonzero(bits).tolist()]
 
     def last_day(self, name: str) -> date:
-        """The newest day on which an experiment has data."""
+        """Return the newest day on which an experiment has data."""
         return self.days_of(name)[-1]
 
     def spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Per experiment the position of its first and last day, and the number of its days."""
+        """Return per experiment the positions of its first and last day, and the number of its days."""
         bits = np.unpackbits(self.present, axis=1, count=len(self.days)) if self.names else np.zeros((0, 1), np.uint8)
         last = bits.shape[1] - 1 - np.argmax(bits[:, ::-1], axis=1)
         return np.argmax(bits, axis=1), last, bits.sum(axis=1, dtype=np.int64)
@@ -73,16 +75,16 @@ EMPTY = Directory([], {}, {}, [], np.zeros((0, 0), np.uint8), {column: np.zeros(
 
 
 def build_directory(files: Sequence[tuple[date, DayFile]]) -> bytes:
-    """Collect a directory from the day files of a release.
+    """Build the directory of a release from its day files.
 
     Args:
-        files: Every day with its file.
+        files: All days with their files.
 
     Returns:
-        The directory, as `read_directory` reads it.
+        The directory in the format of `read_directory`.
     """
     ordered = sorted(files, key=lambda pair: pair[0])
-    # Two passes, because the indexes of all days together may be larger than memory should be.
+    # Two passes, because the indexes of all days together may not fit into memory.
     seen = [_with_data(file)["hash"].copy() for _, file in ordered]
     hashes = np.unique(np.concatenate(seen)) if seen else np.zeros(0, np.uint64)
     present = np.zeros((len(hashes), len(ordered)), dtype=np.uint8)
@@ -108,7 +110,7 @@ def _with_data(file: DayFile) -> NDArray[np.void]:
 
 
 def _names(hashes: NDArray[np.uint64], files: Sequence[DayFile]) -> list[str]:
-    """The name behind each hash, from as few files as possible: experiments of the newest day come from it alone."""
+    """Return the name of each hash, from as few files as possible, newest first."""
     names: dict[int, str] = {}
     for file in reversed(files):
         found = file.index()["hash"].tolist()
@@ -128,7 +130,7 @@ def _dump(
 
 
 def read_directory(path: Path) -> Directory:
-    """Read what `build_directory` wrote."""
+    """Read the result of `build_directory`."""
     with np.load(path, allow_pickle=False) as stored:
         texts = json.loads(stored["texts"].tobytes())
         present = stored["present"]

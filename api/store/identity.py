@@ -1,4 +1,4 @@
-"""What answers depend on beside the release: the declarations of the registry, and the suite's version."""
+"""A hash of what answers depend on besides the release: the registry and the suite's version."""
 
 from hashlib import sha256
 
@@ -6,11 +6,11 @@ from abtest_lib import __version__
 from abtest_lib.registry import Registry
 
 
-def beside_the_release(registry: Registry) -> str:
-    """A hash that differs whenever one release may be answered for in another way.
+def answer_dependencies(registry: Registry) -> str:
+    """Return a hash that changes whenever answers from the same release may change.
 
     Args:
-        registry: What was declared of the experiments.
+        registry: The declarations of the experiments.
     """
     declared = repr(sorted(registry.experiments.items()))
     return sha256(f"{__version__} {declared}".encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Packing one day of the gold tables into a day file (`api.store.day_file` describes it)."""
+"""Pack one day of the gold tables into a day file; `api.store.day_file` describes the format."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,37 +11,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from abtest_lib.contracts.enums import Window
 from api.http.names import name_hash, natural_order
-from api.store.day_file import (
-    ABSENT,
-    DECISIONS,
-    ENTRY_DTYPE,
-    FENCE_STEP,
-    FUNNEL_COLUMNS,
-    HIGH,
-    LARGEST_EXACT,
-    LOW,
-    MAGIC,
-    PREAMBLE,
-    SRM_STATUSES,
-)
+from api.store.day_file import FENCE_STEP, FUNNEL_COLUMNS, HIGH, LARGEST_EXACT, LOW, MAGIC, PREAMBLE
+from api.store.day_index import ABSENT, DECISIONS, ENTRY_DTYPE, HEALTH_NUMBERS, SRM_STATUSES, VERDICT_NUMBERS
 
 METRIC = "purchase"
-WINDOWS = ("day", "to_date")
 VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation")
-VERDICT_NUMBERS = ("decided_on", "period_start", "srm_p_value", "cross_exposed_share", "information_fraction")
 _KEYS = {"window", "metric", "day", "experiment_name", "variant_id", "control_id", "event_name"}
 Tables = Mapping[str, pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
 class _Arms:
-    """The experiments of a day in the order of their hashes, and their arms.
+    """The experiments of a day, in the order of their hashes, and their arms.
 
     Attributes:
-        names: Experiments.
+        names: The experiments.
         hashes: Their hashes, ascending.
-        variants: Every id of the day, numbers first.
+        variants: All ids of variants of the day, numbers first.
         codes: experiment × len(variants) + variant of each arm, ascending.
     """
 
@@ -52,21 +40,21 @@ class _Arms:
     _found: dict[int, tuple[pa.Table, NDArray[np.int64]]] = field(default_factory=dict)
 
     def experiment_of(self, table: pa.Table) -> NDArray[np.int64]:
-        """The position of each row's experiment; looked up once; the table is kept, so its id stays its own."""
+        """Return the position of each row's experiment; cached by the id of the table, which is therefore kept."""
         if id(table) not in self._found:
             self._found[id(table)] = (table, _positions(table["experiment_name"], self.names))
         return self._found[id(table)][1]
 
     def code_of(self, table: pa.Table) -> NDArray[np.int64]:
-        """The code of each row's arm."""
+        """Return the code of each row's arm."""
         return self.experiment_of(table) * len(self.variants) + _positions(table["variant_id"], self.variants)
 
     def row_of(self, table: pa.Table) -> NDArray[np.int64]:
-        """The arm that each row belongs to."""
+        """Return the position of each row's arm."""
         return np.searchsorted(self.codes, self.code_of(table))
 
     def starts(self) -> NDArray[np.int64]:
-        """The first arm of each experiment, and the number of arms at the end."""
+        """Return the position of each experiment's first arm, then the number of arms."""
         return np.searchsorted(self.codes, np.arange(len(self.names) + 1) * len(self.variants))
 
 
@@ -74,8 +62,8 @@ def pack_day(day: date, tables: Tables) -> bytes:
     """Pack one day.
 
     Args:
-        day: The day; every row must be of it.
-        tables: Gold tables by name without `gold/`; those that the lake lacks are left out.
+        day: The day of all rows.
+        tables: Gold tables by name without `gold/`; tables that the lake lacks are left out.
 
     Returns:
         The day file.
@@ -110,7 +98,7 @@ def pack_day(day: date, tables: Tables) -> bytes:
 
 
 def _assemble(header: dict[str, Any], sections: Mapping[str, bytes]) -> bytes:
-    """Put the sections behind a header of fixed room, because it holds their places."""
+    """Write the header, padded to a fixed size because it names positions, then the sections."""
     room = len(json.dumps(header).encode()) + 64 * (len(sections) + 1)
     start = PREAMBLE.size + room
     places = {}
@@ -148,7 +136,7 @@ def _find_arms(tables: Tables) -> _Arms:
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """A column as doubles, null as NaN; booleans become 0 and 1, dates days since 1970."""
+    """Return a column as doubles, null as NaN; booleans become 0 and 1, dates days since 1970."""
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.int8())
     if pa.types.is_date(column.type):
@@ -157,7 +145,7 @@ def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 
 def _as_doubles(name: str, column: pa.ChunkedArray) -> dict[str, NDArray[np.float64]]:
-    """A column of numbers; integers that a double cannot hold, such as seeds, become two: upper and lower half."""
+    """Return a column as doubles; larger integers, such as seeds, become two columns: upper and lower half."""
     if pa.types.is_integer(column.type) and (pc.max(pc.abs(column)).as_py() or 0) > LARGEST_EXACT:
         high = pc.shift_right(column, 32)
         low = pc.bit_wise_and(column, 0xFFFF_FFFF)
@@ -172,12 +160,12 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], list[str]]:
 
 
 def _parts(tables: Tables) -> Iterator[tuple[str, pa.Table]]:
-    """The tables with rows per arm, with the prefix that their columns get."""
+    """Yield the tables with rows per arm, and the prefix of their columns."""
     for name, prefix in (("experiment_daily", "daily"), ("experiment_to_date", "to_date")):
         if name in tables:
             yield prefix, tables[name]
     for name, prefix in (("posteriors", "posterior"), ("comparisons", "comparison")):
-        for window in WINDOWS if name in tables else ():
+        for window in Window if name in tables else ():
             rows = tables[name].filter(pc.equal(tables[name]["window"], window))
             if rows.num_rows:
                 yield f"{prefix}.{window}", rows
@@ -216,7 +204,7 @@ def _funnel(arms: _Arms, table: pa.Table | None) -> tuple[list[str], NDArray[np.
 
 
 def _texts(arms: _Arms, tables: Tables) -> Iterator[tuple[list[str], dict[str, Any] | None]]:
-    """Per experiment the ids of its arms and the words of its verdict."""
+    """Yield per experiment the ids of its arms and the texts of its verdict."""
     starts = arms.starts()
     variants = [arms.variants[code] for code in (arms.codes % max(len(arms.variants), 1)).tolist()]
     words: list[dict[str, Any] | None] = [None] * len(arms.names)
@@ -239,7 +227,7 @@ def _index(arms: _Arms, tables: Tables, funnel_starts: NDArray[np.int64], texts:
     if "experiment_daily" in tables:
         seen = arms.experiment_of(tables["experiment_daily"])
         index["daily_arms"] = np.bincount(seen, minlength=len(arms.names))
-    _fill(index, arms, tables.get("experiment_health"), ("participants", "participants_to_date"))
+    _fill(index, arms, tables.get("experiment_health"), HEALTH_NUMBERS)
     _fill(index, arms, tables.get("verdicts"), VERDICT_NUMBERS)
     _fill_codes(index, arms, tables.get("verdicts"))
     return index

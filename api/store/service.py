@@ -1,4 +1,4 @@
-"""What the application holds: the current snapshot, and the mirror process that makes the next one."""
+"""The state of the application: the current snapshot, and the mirror process that makes the next one."""
 
 import asyncio
 import os
@@ -18,19 +18,19 @@ from abtest_lib.registry import Registry, load_registry
 from api.routes.planner import Planner
 from api.settings import ApiSettings
 from api.store.cache import LACKS_FEATURE, Cache, Status, without_paths
-from api.store.identity import beside_the_release
+from api.store.identity import answer_dependencies
 from api.store.snapshot import Snapshot, load_snapshot
 
 _WATCH_SECONDS = 0.25
 _STALE_SECONDS = 120.0
 _STOP_SECONDS = 3.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-"""Seconds before a mirror process is started again, at first and at most."""
+"""The first and the longest pause before a mirror process is started again, in seconds."""
 log = structlog.get_logger("api.store.service")
 
 
 class NotReadyError(LakeError):
-    """The answer is not in the cache, and the lake cannot be asked."""
+    """The answer is not in the cache, and the lake cannot be read."""
 
 
 class Service:
@@ -44,7 +44,7 @@ class Service:
         self.settings = settings
         self.cache = Cache(settings.cache_dir, settings.lake)
         self.registry = Registry()
-        self._beside = ""
+        self._dependencies = ""
         self.snapshot: Snapshot | None = None
         self.status: Status | None = None
         self.planner = Planner()
@@ -54,10 +54,10 @@ class Service:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
-        """Open what the cache has, then watch it and, unless switched off, run the mirror."""
+        """Open the cache, watch it and, unless switched off, run the mirror."""
         self.cache.prepare()
         self.registry = load_registry(self.settings.registry)
-        self._beside = await asyncio.to_thread(beside_the_release, self.registry)
+        self._dependencies = await asyncio.to_thread(answer_dependencies, self.registry)
         await self._look()
         self._tasks.append(asyncio.create_task(self._watch()))
         if self.settings.refresh_seconds > 0:
@@ -67,7 +67,7 @@ class Service:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop watching and end the mirror."""
+        """Stop watching and stop the mirror."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -82,14 +82,14 @@ class Service:
                 log.exception("the cache could not be read")
 
     async def _look(self) -> None:
-        """Swap the snapshot if the manifest was replaced; the new one is opened fully before that."""
+        """Swap the snapshot if the manifest was replaced; the new one is opened first."""
         self.status = self.cache.read_status()
         seen = self._identity()
         if seen is None or seen == self._seen:
             return
         try:
             loaded = await asyncio.to_thread(
-                load_snapshot, self.cache, self.settings.memory_bytes, self.snapshot, self._beside
+                load_snapshot, self.cache, self.settings.memory_bytes, self.snapshot, self._dependencies
             )
         except LakeError as error:
             log.warning("the mirrored release could not be opened", problem=str(error))
@@ -109,7 +109,7 @@ class Service:
         return found.st_ino, found.st_mtime_ns
 
     async def _run_mirror(self) -> None:
-        """Keep one mirror process running; one that cannot start, dies or hangs is replaced, each time later."""
+        """Keep one mirror process running; restart it with growing pauses if it cannot start, dies or hangs."""
         pause = _FIRST_PAUSE
         while True:
             started = monotonic()
@@ -118,7 +118,7 @@ class Service:
                 problem = None if code == 0 else f"the process that mirrors releases ended with exit code {code}"
             except OSError as error:
                 problem = f"the process that mirrors releases cannot be started: {error.strerror}"
-            except Exception as error:  # whatever it was, mirroring must go on
+            except Exception as error:  # mirroring must continue after any error
                 log.exception("mirroring failed")
                 problem = without_paths(error)
             if problem is None:
@@ -130,7 +130,7 @@ class Service:
             pause = _FIRST_PAUSE if monotonic() - started > _LONGEST_PAUSE else min(2 * pause, _LONGEST_PAUSE)
 
     async def _mirror_until_it_ends(self) -> int | None:
-        """Run one mirror process and listen to it; its exit code, or None when it was given up."""
+        """Run one mirror process and read its output; return its exit code, or None if it was stopped."""
         command = (sys.executable, "-P", "-m", "api.mirror", str(os.getpid()))
         process = await asyncio.create_subprocess_exec(*command, env=self._environment(), stdout=subprocess.PIPE)
         listening = asyncio.create_task(self._listen(process))
@@ -141,7 +141,7 @@ class Service:
             await listening
 
     def _environment(self) -> dict[str, str]:
-        """The variables of the mirror process: these settings, and where packages are, but no working folder."""
+        """Return the environment of the mirror process: settings and package paths, without the working folder."""
         packages = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
         return os.environ | {
             "ABTEST_LAKE": self.settings.lake,
@@ -153,13 +153,13 @@ class Service:
         }
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        """Take in what the mirror says of each look: a problem, or an empty line."""
+        """Read the mirror's line after each check: a problem, or nothing."""
         if process.stdout is not None:
             async for line in process.stdout:
                 self._mirror_problem = line.decode(errors="replace").strip() or None
 
     async def _supervise(self, process: asyncio.subprocess.Process) -> int | None:
-        """Wait for the process to end; None when it was given up."""
+        """Wait for the process to end; return None if it hangs."""
         limit = _STALE_SECONDS + self.settings.refresh_seconds
         started = datetime.now(UTC)
         while True:
@@ -172,7 +172,7 @@ class Service:
 
     @property
     def problems(self) -> list[str]:
-        """Why answers may be old or incomplete; empty when all is well."""
+        """The reasons why answers may be old or incomplete; empty if all is well."""
         found = []
         if self.status is None:
             found.append("the lake was not looked at yet")
@@ -196,7 +196,7 @@ class Service:
 
     @property
     def lake_readable(self) -> bool:
-        """Whether the last look at the lake went well, and was not long ago."""
+        """Whether the last check of the lake succeeded and is recent."""
         return self.status is not None and self.status.problem is None and not self._is_stale(self.status)
 
     @property
@@ -205,19 +205,19 @@ class Service:
         return not any(LACKS_FEATURE in problem for problem in self.problems)
 
     async def current(self) -> Snapshot:
-        """The snapshot; right after the first start it is waited for.
+        """Return the snapshot; wait for it right after the first start.
 
         Raises:
-            NotReadyError: Nothing is mirrored, and the mirror is not about to.
+            NotReadyError: Nothing is mirrored, and the mirror is failing or off.
         """
         while self.snapshot is None:
             await self._wait()
         return self.snapshot
 
     async def holding(self, written: str, day: date | None) -> Snapshot:
-        """A snapshot that can answer for an experiment, on a day or on its last day.
+        """Return a snapshot with an experiment, on a day or on its last day.
 
-        While a first release is loaded, newest day first, a request for what is not there yet waits.
+        While the first release is being loaded, newest day first, a request for a missing day waits.
 
         Raises:
             NotReadyError: As `current`.
@@ -229,7 +229,7 @@ class Service:
             await self._wait()
 
     async def complete(self) -> Snapshot:
-        """A snapshot with every day.
+        """Return a snapshot with every day.
 
         Raises:
             NotReadyError: As `current`.
@@ -250,7 +250,7 @@ class Service:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    """End a process, gently first."""
+    """Terminate a process; kill it if it does not end."""
     if process.returncode is not None:
         return
     with suppress(ProcessLookupError):

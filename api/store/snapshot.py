@@ -1,4 +1,4 @@
-"""A snapshot: one release, opened for reading. A request takes the current one and keeps it to its end."""
+"""A snapshot: one release, opened for reading. A request uses the same snapshot from start to end."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
+from abtest_lib.answers import Release
 from abtest_lib.errors import LakeError
 from api.store.cache import Cache, Manifest
 from api.store.day_file import DayFile, ExperimentDay
@@ -19,11 +20,11 @@ class Snapshot:
     """One release.
 
     Attributes:
-        manifest: What it is.
+        manifest: The manifest of the release.
         days: Its days with their files, newest first; None for a day that is still being loaded.
         directory: Its experiments.
-        cache: Where its files are.
-        beside: A hash of what answers depend on beside the release; see `api.store.identity`.
+        cache: The cache with its files.
+        dependencies: A hash of what answers depend on besides the release; see `api.store.identity`.
         overviews: The contents of the overview file, read on first use.
     """
 
@@ -31,12 +32,12 @@ class Snapshot:
     days: dict[date, DayFile | None]
     directory: Directory
     cache: Cache = field(repr=False)
-    beside: str = ""
+    dependencies: str = ""
 
     @cached_property
     def tag(self) -> str:
-        """A short hash of everything that answers depend on."""
-        return sha256(f"{self.manifest.tag} {self.beside}".encode()).hexdigest()[:20]
+        """A short hash of everything that the answers depend on."""
+        return sha256(f"{self.manifest.tag} {self.dependencies}".encode()).hexdigest()[:20]
 
     @cached_property
     def complete(self) -> bool:
@@ -45,56 +46,54 @@ class Snapshot:
 
     @cached_property
     def etag(self) -> str:
-        """The entity tag of every answer; a weak one, because the age of the data in it goes on."""
+        """The entity tag of every answer; it is weak, because the age of the data in an answer changes."""
         return f'W/"{self.tag}"'
 
     @cached_property
     def published_at(self) -> datetime | None:
-        """When the release was published; None when nothing was yet."""
+        """When the release was published; None without a release."""
         text = self.manifest.published_at
         return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
 
     @cached_property
     def published_text(self) -> str | None:
-        """`published_at` as answers have it."""
+        """`published_at` as a text, for answers."""
         return None if self.published_at is None else self.published_at.isoformat().replace("+00:00", "Z")
 
     @cached_property
     def overviews(self) -> dict[str, Any]:
-        """Overviews of the tables, runs and quarantine."""
+        """The overviews of the tables, runs and quarantine."""
         content: dict[str, Any] = json.loads(self.cache.path(self.manifest.overview or "").read_bytes())
         return content
 
     @property
     def age_seconds(self) -> float | None:
-        """How old the release is."""
+        """The age of the release."""
         if self.published_at is None:
             return None
         return max(0.0, round((datetime.now(UTC) - self.published_at).total_seconds(), 3))
 
-    def release(self) -> dict[str, Any]:
-        """The release as every answer names it."""
-        return {
-            "run_id": self.manifest.run_id or "",
-            "published_at": self.published_text,
-            "data_age_seconds": self.age_seconds,
-        }
+    def release(self) -> Release:
+        """Return the release, for answers."""
+        return Release(
+            run_id=self.manifest.run_id or "", published_at=self.published_text, data_age_seconds=self.age_seconds
+        )
 
     def read(self, name: str, day: date) -> ExperimentDay | None:
-        """One experiment on one day; None when there is nothing."""
+        """Return one experiment on one day; None without data."""
         file = self.days.get(day)
         return None if file is None else file.read(name)
 
     def knows(self, written: str) -> bool:
-        """Whether what a client wrote stands for an experiment of the release."""
+        """Return whether the name that a client wrote is an experiment of the release."""
         return self.directory.resolve(written) is not None
 
     def is_loading(self, day: date) -> bool:
-        """Whether the release has the day, but the cache does not have it yet."""
+        """Return whether a day of the release is not in the cache yet."""
         return day in self.days and self.days[day] is None
 
     def series(self, name: str, first: date, last: date) -> Iterator[tuple[date, ExperimentDay]]:
-        """An experiment's days, oldest first."""
+        """Yield the days of an experiment, oldest first."""
         for day in self.directory.days_of(name):
             found = self.read(name, day) if first <= day <= last else None
             if found is not None:
@@ -102,21 +101,21 @@ class Snapshot:
 
 
 def load_snapshot(
-    cache: Cache, memory_bytes: int, previous: Snapshot | None = None, beside: str = ""
+    cache: Cache, memory_bytes: int, previous: Snapshot | None = None, dependencies: str = ""
 ) -> Snapshot | None:
-    """Open what the manifest names.
+    """Open the files that the manifest names.
 
     Args:
         cache: The lake's folder in the cache.
-        memory_bytes: How much of the newest days to keep in memory.
-        previous: The snapshot before, whose open files are used again.
-        beside: A hash of what answers depend on beside the release.
+        memory_bytes: The memory for the newest days.
+        previous: The snapshot before; its open files are used again.
+        dependencies: A hash of what answers depend on besides the release.
 
     Returns:
-        The snapshot, or None when there is no manifest.
+        The snapshot, or None without a manifest.
 
     Raises:
-        LakeError: A file that the manifest names is not there, or damaged.
+        LakeError: A file that the manifest names is missing or damaged.
     """
     manifest = cache.read_manifest()
     if manifest is None:
@@ -132,7 +131,7 @@ def load_snapshot(
         raise LakeError(f"the cache lacks a file that its manifest names: {type(error).__name__}") from error
     days = dict(sorted(days.items(), reverse=True))
     _keep_in_memory([file for file in days.values() if file is not None], memory_bytes)
-    return Snapshot(manifest, days, directory, cache, beside)
+    return Snapshot(manifest, days, directory, cache, dependencies)
 
 
 def _directory(cache: Cache, manifest: Manifest, previous: Snapshot | None) -> Directory:
@@ -142,7 +141,7 @@ def _directory(cache: Cache, manifest: Manifest, previous: Snapshot | None) -> D
 
 
 def _keep_in_memory(newest_first: list[DayFile], budget: int) -> None:
-    """The newest days stay in memory as far as the budget goes, the others are read when asked for."""
+    """Load the newest days that fit into the budget; the others are read from disk on request."""
     for file in newest_first:
         budget -= file.size
         if budget < 0:

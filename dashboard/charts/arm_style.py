@@ -1,4 +1,4 @@
-"""How arms are told apart: the colours of Okabe and Ito, plus dashes and symbols for people who cannot see colours."""
+"""The style of each arm: the colours of Okabe and Ito, plus dashes and symbols for people who cannot see colours."""
 
 from dataclasses import dataclass
 

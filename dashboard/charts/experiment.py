@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dashboard import formatting, labels, schemas
+from abtest_lib import answers
+from dashboard import formatting, labels
 from dashboard.charts.arm_style import GREY, arm_style
 from dashboard.charts.layout import as_percentages, escape_label, finish, set_day_axis
 from dashboard.charts.series import LARGEST_Z, Series, arm_series
@@ -12,11 +13,11 @@ from dashboard.charts.series import LARGEST_Z, Series, arm_series
 _ROW_HEIGHT = 46
 
 
-def _arm_label(arm: schemas.Arm) -> str:
+def _arm_label(arm: answers.Arm) -> str:
     return escape_label(formatting.arm_name(arm["id"], arm["role"]))
 
 
-def _error_bars(arms: Sequence[schemas.Arm]) -> dict[str, object]:
+def _error_bars(arms: Sequence[answers.Arm]) -> dict[str, object]:
     above, below = [], []
     for arm in arms:
         rate, interval = arm["conversion_rate"] or 0.0, arm["interval"]
@@ -25,7 +26,7 @@ def _error_bars(arms: Sequence[schemas.Arm]) -> dict[str, object]:
     return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "color": GREY, "thickness": 2}
 
 
-def conversion(arms: Sequence[schemas.Arm]) -> go.Figure:
+def conversion(arms: Sequence[answers.Arm]) -> go.Figure:
     """Draw the conversion of each arm as a bar, with its 95 % interval."""
     hover = [[formatting.percent(arm["conversion_rate"]), formatting.percent_interval(arm["interval"])] for arm in arms]
     figure = go.Figure(
@@ -45,7 +46,7 @@ def conversion(arms: Sequence[schemas.Arm]) -> go.Figure:
     return finish(figure, labels.AXIS_CONVERSION, labels.AXIS_ARM, 110 + _ROW_HEIGHT * len(arms))
 
 
-def trend(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]) -> go.Figure:
+def trend(points: Sequence[answers.HistoryPoint], arms: Sequence[answers.Arm]) -> go.Figure:
     """Draw the conversion of each arm by day, with the band of its 95 % interval."""
     figure = go.Figure()
     for index, arm in enumerate(arms):
@@ -57,7 +58,7 @@ def trend(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]) -
     return finish(figure, labels.AXIS_DAY, labels.AXIS_CONVERSION)
 
 
-def _add_band(figure: go.Figure, series: Series, index: int, arm: schemas.Arm) -> None:
+def _add_band(figure: go.Figure, series: Series, index: int, arm: answers.Arm) -> None:
     known = [(day, values["interval"]) for day, values in series if values["interval"] is not None]
     ends = [(day, interval) for day, interval in known if interval is not None]
     figure.add_scatter(
@@ -77,7 +78,7 @@ def _add_line(
     figure: go.Figure,
     series: Series,
     index: int,
-    arm: schemas.Arm,
+    arm: answers.Arm,
     values: Sequence[float | None],
     *,
     is_share: bool = True,
@@ -95,7 +96,7 @@ def _add_line(
     )
 
 
-def posterior(arms: Sequence[schemas.PosteriorArm]) -> go.Figure:
+def posterior(arms: Sequence[answers.PosteriorVariant]) -> go.Figure:
     """Draw the density of each arm's conversion, with the 95 % highest-density interval below it."""
     figure = go.Figure()
     peak = max((max(arm["density"]["density"]) for arm in arms if arm["density"]), default=1.0)
@@ -110,7 +111,7 @@ def posterior(arms: Sequence[schemas.PosteriorArm]) -> go.Figure:
     return finish(figure, labels.AXIS_CONVERSION, labels.AXIS_DENSITY)
 
 
-def _add_density(figure: go.Figure, index: int, arm: schemas.Arm, curve: schemas.Density, peak: float) -> None:
+def _add_density(figure: go.Figure, index: int, arm: answers.Arm, curve: answers.Density, peak: float) -> None:
     style = arm_style(index)
     figure.add_scatter(
         x=as_percentages(curve["conversion"]),
@@ -124,7 +125,7 @@ def _add_density(figure: go.Figure, index: int, arm: schemas.Arm, curve: schemas
     )
 
 
-def _add_hdi(figure: go.Figure, index: int, arm: schemas.Arm, hdi: schemas.Interval) -> None:
+def _add_hdi(figure: go.Figure, index: int, arm: answers.Arm, hdi: answers.Interval) -> None:
     style = arm_style(index)
     low, high = formatting.percent(hdi["lower"]), formatting.percent(hdi["upper"])
     figure.add_scatter(
@@ -140,7 +141,7 @@ def _add_hdi(figure: go.Figure, index: int, arm: schemas.Arm, hdi: schemas.Inter
     )
 
 
-def lift(arms: Sequence[schemas.Arm]) -> go.Figure | None:
+def lift(arms: Sequence[answers.Arm]) -> go.Figure | None:
     """Draw the median lift of each arm with its 95 % interval; return None if no arm has one."""
     figure = go.Figure()
     for index, arm in enumerate(arms):
@@ -155,7 +156,7 @@ def lift(arms: Sequence[schemas.Arm]) -> go.Figure | None:
     return finish(figure, labels.AXIS_LIFT, labels.AXIS_ARM, 130 + _ROW_HEIGHT * drawn)
 
 
-def _add_lift(figure: go.Figure, index: int, arm: schemas.Arm, estimate: schemas.Lift) -> None:
+def _add_lift(figure: go.Figure, index: int, arm: answers.Arm, estimate: answers.Lift) -> None:
     if estimate["lower"] is None or estimate["upper"] is None:
         return
     style, median = arm_style(index), 100 * estimate["median"]
@@ -179,7 +180,7 @@ def _add_lift(figure: go.Figure, index: int, arm: schemas.Arm, estimate: schemas
     )
 
 
-def loss(arms: Sequence[schemas.Arm]) -> go.Figure | None:
+def loss(arms: Sequence[answers.Arm]) -> go.Figure | None:
     """Draw the expected loss of each arm; return None if no arm has one."""
     known = [(index, arm) for index, arm in enumerate(arms) if arm["expected_loss"] is not None]
     if not known:
@@ -203,7 +204,7 @@ def loss(arms: Sequence[schemas.Arm]) -> go.Figure | None:
     return finish(figure, labels.AXIS_LOSS, labels.AXIS_ARM, 110 + _ROW_HEIGHT * len(known))
 
 
-def best(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]) -> go.Figure | None:
+def best(points: Sequence[answers.HistoryPoint], arms: Sequence[answers.Arm]) -> go.Figure | None:
     """Draw the probability of each arm to be best, by day; return None if the model has none."""
     figure = go.Figure()
     for index, arm in enumerate(arms):
@@ -218,7 +219,7 @@ def best(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]) ->
     return finish(figure, labels.AXIS_DAY, labels.AXIS_BEST)
 
 
-def boundary(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]) -> go.Figure | None:
+def boundary(points: Sequence[answers.HistoryPoint], arms: Sequence[answers.Arm]) -> go.Figure | None:
     """Draw the path of each arm's score z and the boundaries of its looks; return None if there was no look."""
     figure, reach, looks = go.Figure(), 3.0, 0
     for index, arm in enumerate(arms):
@@ -240,7 +241,7 @@ def boundary(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Arm]
     return finish(figure, labels.AXIS_DAY, labels.AXIS_Z)
 
 
-def _add_boundaries(figure: go.Figure, limits: Sequence[tuple[str, float]], index: int, arm: schemas.Arm) -> None:
+def _add_boundaries(figure: go.Figure, limits: Sequence[tuple[str, float]], index: int, arm: answers.Arm) -> None:
     for sign in (1, -1):
         figure.add_scatter(
             x=[day for day, _ in limits],

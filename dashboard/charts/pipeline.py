@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from dashboard import formatting, labels, schemas, schemas_lake
+from abtest_lib import answers
+from dashboard import formatting, labels
 from dashboard.charts.arm_style import GREY, arm_style
 from dashboard.charts.layout import escape_label, finish
 
@@ -78,7 +79,7 @@ def _middles(rows: Sequence[int]) -> list[float]:
     return [sum(shares[:index]) + _GAP * index + share / 2 for index, share in enumerate(shares)]
 
 
-def rejected_rows(by_rule: Sequence[schemas_lake.RejectedRows]) -> go.Figure:
+def rejected_rows(by_rule: Sequence[answers.QuarantineRule]) -> go.Figure:
     """Draw the number of rejected rows for each validation rule."""
     figure = go.Figure(
         go.Bar(
@@ -96,7 +97,7 @@ def rejected_rows(by_rule: Sequence[schemas_lake.RejectedRows]) -> go.Figure:
     return finish(figure, labels.AXIS_ROWS, labels.AXIS_VALIDATION_RULE, 120 + 34 * len(by_rule))
 
 
-def funnel(answer: schemas.Funnel, arm_names: dict[schemas.VariantId, str]) -> go.Figure:
+def funnel(answer: answers.Funnel, arm_names: dict[answers.VariantId, str]) -> go.Figure:
     """Draw the number of people of each arm at each step."""
     figure = go.Figure()
     steps = [escape_label(step["event_name"]) for step in answer["steps"]]
@@ -118,7 +119,7 @@ def funnel(answer: schemas.Funnel, arm_names: dict[schemas.VariantId, str]) -> g
     return finish(figure, labels.AXIS_PEOPLE, labels.AXIS_STEP, height)
 
 
-def _people_by_step(answer: schemas.Funnel, variant: schemas.VariantId) -> dict[str, int]:
+def _people_by_step(answer: answers.Funnel, variant: answers.VariantId) -> dict[str, int]:
     return {
         escape_label(step["event_name"]): arm["users"]
         for step in answer["steps"]

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from dashboard import formatting, labels, schemas
+from abtest_lib import answers
+from dashboard import formatting, labels
 from dashboard.charts.arm_style import GREY, arm_style
 from dashboard.charts.layout import finish
 
 
-def power(curve: Sequence[schemas.PowerPoint], planned: int, target: float) -> go.Figure:
+def power(curve: Sequence[answers.PowerPoint], planned: int, target: float) -> go.Figure:
     """Draw power against people per arm and mark the planned number.
 
     Args:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from abtest_lib import answers
 from abtest_lib.contracts.enums import Window
-from dashboard import formatting, labels, schemas
+from dashboard import formatting, labels
 from dashboard.charts import svg
 from dashboard.charts.series import LARGEST_Z, arm_series
 
@@ -14,7 +15,7 @@ _Line = list[tuple[float, float]]
 """The index of the day, and a value."""
 
 
-def conversion(arms: Sequence[schemas.HistoryArm]) -> str:
+def conversion(arms: Sequence[answers.HistoryVariant]) -> str:
     """Draw the conversion of each arm with its interval; return nothing if the model has none."""
     known = [(index, arm, arm["interval"]) for index, arm in enumerate(arms)]
     ends = [100 * end for _, _, interval in known if interval for end in (interval["lower"], interval["upper"])]
@@ -32,7 +33,7 @@ def conversion(arms: Sequence[schemas.HistoryArm]) -> str:
     return plot.render()
 
 
-def trend(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.HistoryArm]) -> str:
+def trend(points: Sequence[answers.HistoryPoint], arms: Sequence[answers.HistoryVariant]) -> str:
     """Draw the conversion to date by day, with the bands of the intervals."""
     rates = [_percentages(_line(points, arm, "conversion_rate")) for arm in arms]
     bands = [_bands(points, arm) for arm in arms]
@@ -48,7 +49,7 @@ def trend(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.History
     return plot.render()
 
 
-def boundary(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.HistoryArm]) -> str:
+def boundary(points: Sequence[answers.HistoryPoint], arms: Sequence[answers.HistoryVariant]) -> str:
     """Draw the path of each arm's score z and its boundaries; return nothing if there was no look."""
     paths = [_line(points, arm, "statistic") for arm in arms]
     boundaries = [_line(points, arm, "boundary") for arm in arms]
@@ -66,14 +67,14 @@ def boundary(points: Sequence[schemas.HistoryPoint], arms: Sequence[schemas.Hist
     return plot.render()
 
 
-def _add_boundaries(plot: svg.Plot, limits: _Line, index: int, arm: schemas.HistoryArm) -> None:
+def _add_boundaries(plot: svg.Plot, limits: _Line, index: int, arm: answers.HistoryVariant) -> None:
     if not limits:  # the control is compared with nothing; an arm may have no look yet
         return
     plot.line(limits, index, labels.BOUNDARY_OF.format(arm=_arm_label(arm)), dotted=True)
     plot.line([(day, -value) for day, value in limits], index, dotted=True)
 
 
-def posterior(arms: Sequence[schemas.PosteriorArm]) -> str:
+def posterior(arms: Sequence[answers.PosteriorVariant]) -> str:
     """Draw the density of each arm's conversion; return nothing if the model has none."""
     curves = [(index, arm, arm["density"]) for index, arm in enumerate(arms) if arm["density"] is not None]
     known = [(index, arm, curve) for index, arm, curve in curves if curve]
@@ -92,12 +93,14 @@ def posterior(arms: Sequence[schemas.PosteriorArm]) -> str:
     return plot.render()
 
 
-def _series(points: Sequence[schemas.HistoryPoint], arm: schemas.HistoryArm) -> list[tuple[float, schemas.HistoryArm]]:
+def _series(
+    points: Sequence[answers.HistoryPoint], arm: answers.HistoryVariant
+) -> list[tuple[float, answers.HistoryVariant]]:
     days = {point["day"]: float(index) for index, point in enumerate(points)}
     return [(days[day], values) for day, values in arm_series(points, arm)]
 
 
-def _line(points: Sequence[schemas.HistoryPoint], arm: schemas.HistoryArm, measure: _Measure) -> _Line:
+def _line(points: Sequence[answers.HistoryPoint], arm: answers.HistoryVariant, measure: _Measure) -> _Line:
     """Return a measure of an arm by the index of the day, where it is known."""
     known = [(day, values[measure]) for day, values in _series(points, arm)]
     return [(day, value) for day, value in known if value is not None]
@@ -107,20 +110,22 @@ def _percentages(line: _Line) -> _Line:
     return [(day, 100 * value) for day, value in line]
 
 
-def _bands(points: Sequence[schemas.HistoryPoint], arm: schemas.HistoryArm) -> list[tuple[float, tuple[float, float]]]:
+def _bands(
+    points: Sequence[answers.HistoryPoint], arm: answers.HistoryVariant
+) -> list[tuple[float, tuple[float, float]]]:
     """Return the ends of an arm's interval in per cent by the index of the day, where they are known."""
     known = [(day, values["interval"]) for day, values in _series(points, arm)]
     return [(day, _percent_ends(interval)) for day, interval in known if interval is not None]
 
 
-def _percent_ends(interval: schemas.Interval) -> tuple[float, float]:
+def _percent_ends(interval: answers.Interval) -> tuple[float, float]:
     return 100 * interval["lower"], 100 * interval["upper"]
 
 
-def _day_axis(points: Sequence[schemas.HistoryPoint]) -> svg.Axis:
+def _day_axis(points: Sequence[answers.HistoryPoint]) -> svg.Axis:
     return svg.name_axis(labels.AXIS_DAY, [point["day"] for point in points], 7)
 
 
-def _arm_label(arm: schemas.Arm) -> str:
+def _arm_label(arm: answers.Arm) -> str:
     name = formatting.arm_name(arm["id"], arm["role"])
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

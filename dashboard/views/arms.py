@@ -4,16 +4,17 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import columns, labels, page, rows, schemas
+from abtest_lib import answers
+from dashboard import columns, labels, page, rows
 
 
-def estimates(arms: Sequence[schemas.HistoryArm], file_name: str) -> None:
+def estimates(arms: Sequence[answers.HistoryVariant], file_name: str) -> None:
     """Show counts and estimates of every arm, with a download."""
     page.table(columns.ARMS, rows.arm_rows(arms), labels.ARMS_NOTE)
     page.download(file_name, arms)
 
 
-def differences(arms: Sequence[schemas.HistoryArm]) -> None:
+def differences(arms: Sequence[answers.HistoryVariant]) -> None:
     """Show each arm against the control, with the interval that the decision uses."""
     compared = rows.difference_rows(arms)
     if compared:
@@ -21,7 +22,7 @@ def differences(arms: Sequence[schemas.HistoryArm]) -> None:
         page.table(columns.DIFFERENCES, compared, labels.DIFFERENCE_NOTE)
 
 
-def chi_square(test: schemas.ChiSquare | None, arms: Sequence[schemas.HistoryArm]) -> None:
+def chi_square(test: answers.ChiSquare | None, arms: Sequence[answers.HistoryVariant]) -> None:
     """Show the contingency table and the result of the omnibus test."""
     page.section(labels.CHI_TITLE)
     cells = rows.chi_square_rows(arms)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from abtest_lib import answers
 from abtest_lib.contracts.enums import Window
-from dashboard import formatting, labels, markup, page, rows, schemas
+from dashboard import formatting, labels, markup, page, rows
 from dashboard.charts import experiment as experiment_charts
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
@@ -36,21 +37,16 @@ def show() -> None:
     page.show_release(detail["release"])
 
 
-def _verdict(verdict: schemas.Verdict | None) -> None:
+def _verdict(verdict: answers.Verdict | None) -> None:
     if verdict is None:
         page.show_message(formatting.decision_name(None), labels.NOT_JUDGED)
         return
     if not verdict["is_valid"]:
         st.error(f"**{labels.INVALID_TITLE}**", icon=":material/block:")
-    reasons = "".join(f"<li>{markup.cell_html(text)}</li>" for text in rows.reason_sentences(verdict["reasons"]))
-    st.html(
-        f"<div class='ab-verdict'>{markup.badge(verdict['decision']).html} "
-        f"<strong>{markup.cell_html(formatting.sentence(verdict['explanation']))}</strong>"
-        f"<p>{labels.REASONS}</p><ul>{reasons}</ul></div>"
-    )
+    st.html(markup.verdict(verdict["decision"], verdict["explanation"], rows.reason_sentences(verdict["reasons"])))
 
 
-def _tiles(point: schemas.HistoryPoint, days: int) -> None:
+def _tiles(point: answers.HistoryPoint, days: int) -> None:
     arms_seen = sum(bool(arm["users"]) for arm in rows.without_fallbacks(point["variants"]))
     page.metrics(
         {
@@ -71,7 +67,7 @@ def _pick_window() -> str:
     return store_choice("window", chosen, windows)
 
 
-def _estimates(api: Client, name: str, day: str, to_date: Sequence[schemas.HistoryArm]) -> None:
+def _estimates(api: Client, name: str, day: str, to_date: Sequence[answers.HistoryVariant]) -> None:
     """Show the table and the charts of the arms, to date or of the day alone."""
     page.section(labels.ARMS_TITLE)
     window = _pick_window()
@@ -93,18 +89,20 @@ def _estimates(api: Client, name: str, day: str, to_date: Sequence[schemas.Histo
         page.chart(experiment_charts.loss(judged), "expected-loss", labels.LOSS_TITLE, labels.LOSS_NOTE)
 
 
-def _arms_of_day(api: Client, name: str, day: str) -> list[schemas.HistoryArm]:
+def _arms_of_day(api: Client, name: str, day: str) -> list[answers.HistoryVariant]:
     point = api.history(name, day, Window.DAY)["points"][-1]
     return [arm for arm in point["variants"] if arm["users"] is not None]
 
 
-def _posterior(posterior: Sequence[schemas.PosteriorArm], judged: Sequence[schemas.HistoryArm]) -> None:
+def _posterior(posterior: Sequence[answers.PosteriorVariant], judged: Sequence[answers.HistoryVariant]) -> None:
     known = rows.posteriors_of(judged, posterior)
     chart = experiment_charts.posterior(known) if any(arm["density"] for arm in known) else None
     page.chart(chart, "posterior", labels.POSTERIOR_TITLE, labels.POSTERIOR_NOTE, labels.POSTERIOR_NONE)
 
 
-def _history(api: Client, name: str, day: str, to_date: schemas.History, judged: Sequence[schemas.HistoryArm]) -> None:
+def _history(
+    api: Client, name: str, day: str, to_date: answers.History, judged: Sequence[answers.HistoryVariant]
+) -> None:
     """Show the charts over days, with a download."""
     points, day_points = to_date["points"], api.history(name, day, Window.DAY)["points"]
     left, right = st.columns(2)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from abtest_lib import answers
 from abtest_lib.contracts.enums import Decision
-from dashboard import columns, formatting, labels, markup, page, rows, schemas
+from dashboard import columns, formatting, labels, markup, page, rows
 from dashboard.client import Client
 from dashboard.url_state import restore_choice, store_choice
 
@@ -78,7 +79,7 @@ def _go_to_page(cursor: str) -> None:
     st.query_params["after"] = cursor
 
 
-def _list(answer: schemas.ExperimentList) -> None:
+def _list(answer: answers.ExperimentList) -> None:
     lines = answer["experiments"]
     if not lines:
         page.show_message(labels.NO_MATCH_TITLE, labels.NO_MATCH)
@@ -96,7 +97,7 @@ def _list(answer: schemas.ExperimentList) -> None:
         page.download("experiments", lines)
 
 
-def _row(line: schemas.ExperimentSummary, reach: float) -> dict[str, markup.Cell]:
+def _row(line: answers.ExperimentSummary, reach: float) -> dict[str, markup.Cell]:
     return {
         "name": markup.experiment_link(line["name"]),
         "decision": _decision_cell(line),
@@ -108,7 +109,7 @@ def _row(line: schemas.ExperimentSummary, reach: float) -> dict[str, markup.Cell
     }
 
 
-def _decision_cell(line: schemas.ExperimentSummary) -> markup.SafeHtml:
+def _decision_cell(line: answers.ExperimentSummary) -> markup.SafeHtml:
     """Write the decision, the decision of the day before if it was another, and why an experiment is not valid."""
     before = line["decision_before"]
     is_changed = before is not None and before != line["decision"]
@@ -118,7 +119,7 @@ def _decision_cell(line: schemas.ExperimentSummary) -> markup.SafeHtml:
     return markup.SafeHtml(f"<span>{markup.badge(line['decision']).html}{was}{why}</span>")
 
 
-def _reach(lines: Sequence[schemas.ExperimentSummary]) -> float:
+def _reach(lines: Sequence[answers.ExperimentSummary]) -> float:
     """Return the end of the scale on which lifts are drawn: nine of ten intervals fit, the others are cut."""
     lifts = [line["lift"] for line in lines if line["is_valid"] and line["lift"]]
     ends = sorted(max(abs(lift["lower"] or 0.0), abs(lift["upper"] or 0.0)) for lift in lifts)
@@ -137,7 +138,7 @@ def _changes(api: Client, total: int) -> None:
     st.html(f"<ul>{items}</ul>" + (f"<p>{more}</p>" if more else ""))
 
 
-def _change(line: schemas.ExperimentSummary) -> str:
+def _change(line: answers.ExperimentSummary) -> str:
     before, now = (markup.badge(line[key]).html for key in ("decision_before", "decision"))
     name = markup.experiment_link(line["name"]).html
     return labels.CHANGED_LINE.format(name=name, before=before, now=now, day=line["last_day"])

@@ -1,4 +1,4 @@
-"""The pipeline: which rows came in, which were rejected, what the tables hold."""
+"""The pipeline: which rows came in, which were rejected, what the tables contain."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,8 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import columns, formatting, labels, page, schemas_lake
+from abtest_lib import answers
+from dashboard import columns, formatting, labels, page
 from dashboard.charts import pipeline as pipeline_charts
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
@@ -39,7 +40,7 @@ def show() -> None:
     _funnel(api)
 
 
-def _tiles(quality: schemas_lake.Quality, ingest: schemas_lake.Run | None) -> None:
+def _tiles(quality: answers.Quality, ingest: answers.Run | None) -> None:
     freshness = quality["freshness"]
     page.metrics(
         {
@@ -51,7 +52,7 @@ def _tiles(quality: schemas_lake.Quality, ingest: schemas_lake.Run | None) -> No
     )
 
 
-def _flow(run: schemas_lake.Run | None) -> None:
+def _flow(run: answers.Run | None) -> None:
     page.section(labels.FLOW_TITLE)
     if run is None or not run["rows_read"]:
         st.write(labels.FLOW_NONE)
@@ -68,21 +69,21 @@ def _flow(run: schemas_lake.Run | None) -> None:
     page.plot(pipeline_charts.flow(read, new, duplicates, rejected, forgotten), "flow", labels.FLOW_TITLE)
 
 
-def _quarantine(quarantine: schemas_lake.Quarantine) -> None:
+def _quarantine(quarantine: answers.Quarantine) -> None:
     by_rule = quarantine["by_rule"]
     chart = pipeline_charts.rejected_rows(by_rule) if by_rule else None
     page.chart(chart, "quarantine", labels.QUARANTINE_TITLE, labels.QUARANTINE_NOTE, labels.QUARANTINE_NONE)
     page.download("quarantine", by_rule)
 
 
-def _stray_days(days: Sequence[schemas_lake.StrayDay]) -> None:
+def _stray_days(days: Sequence[answers.StrayDay]) -> None:
     if days:
         listed = ", ".join(f"{day['day']} ({formatting.count(day['users'])})" for day in days[:_MOST_STRAY_DAYS])
         more = labels.AND_MORE.format(number=len(days) - _MOST_STRAY_DAYS) if len(days) > _MOST_STRAY_DAYS else ""
         st.caption(labels.STRAY_DAYS.format(days=listed + more))
 
 
-def _tables(tables: Sequence[schemas_lake.TableSummary]) -> None:
+def _tables(tables: Sequence[answers.TableSummary]) -> None:
     page.section(labels.TABLES_TITLE)
     has_problem = any(table["problem"] for table in tables)
     shown = columns.TABLES if has_problem else columns.TABLES.without("problem")
@@ -90,7 +91,7 @@ def _tables(tables: Sequence[schemas_lake.TableSummary]) -> None:
     page.download("tables", tables)
 
 
-def _table_row(table: schemas_lake.TableSummary) -> dict[str, str]:
+def _table_row(table: answers.TableSummary) -> dict[str, str]:
     return {
         "table": f"{table['layer']}/{table['table']}",
         "grain": table["grain"],
@@ -102,7 +103,7 @@ def _table_row(table: schemas_lake.TableSummary) -> dict[str, str]:
     }
 
 
-def _sample(api: Client, tables: Sequence[schemas_lake.TableSummary]) -> None:
+def _sample(api: Client, tables: Sequence[answers.TableSummary]) -> None:
     page.section(labels.SAMPLE_TITLE)
     names = [f"{table['layer']}/{table['table']}" for table in tables]
     chosen: str = st.selectbox(labels.TABLE_LABEL, names, key="table", bind="query-params")
@@ -120,7 +121,7 @@ def _sample(api: Client, tables: Sequence[schemas_lake.TableSummary]) -> None:
         page.table(columns.TABLE_COLUMNS, [_column_row(column) for column in detail["columns"]])
 
 
-def _column_row(column: schemas_lake.Column) -> dict[str, str]:
+def _column_row(column: answers.TableColumn) -> dict[str, str]:
     return {"name": column["name"], "type": column["type"], "meaning": column["meaning"]}
 
 
@@ -134,7 +135,7 @@ def _cell(value: object) -> str:
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
-def _runs(runs: Sequence[schemas_lake.Run]) -> None:
+def _runs(runs: Sequence[answers.Run]) -> None:
     page.section(labels.RUNS_TITLE)
     if not runs:
         st.write(labels.RUNS_NONE)
@@ -143,7 +144,7 @@ def _runs(runs: Sequence[schemas_lake.Run]) -> None:
     page.download("runs", runs)
 
 
-def _run_row(run: schemas_lake.Run) -> dict[str, str]:
+def _run_row(run: answers.Run) -> dict[str, str]:
     return {
         "started": formatting.utc_minute(run["started_at"]).removesuffix(" UTC"),
         "job": run["job"],
@@ -158,7 +159,7 @@ def _run_row(run: schemas_lake.Run) -> dict[str, str]:
     }
 
 
-def _seconds(run: schemas_lake.Run) -> str:
+def _seconds(run: answers.Run) -> str:
     if run["started_at"] is None or run["finished_at"] is None:
         return labels.DASH
     took = datetime.fromisoformat(run["finished_at"]) - datetime.fromisoformat(run["started_at"])

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from dashboard import formatting, labels, page, schemas
+from abtest_lib import answers
+from dashboard import formatting, labels, page
 from dashboard.charts import plan as plan_charts
 from dashboard.client import ApiError, ErrorKind
 from dashboard.url_state import restore_choice, store_choice
@@ -75,7 +76,7 @@ def _pick_inputs() -> _Inputs:
     return _Inputs(baseline / 100, lift / 100, arms, power / 100, alpha / 100, rule, per_day or None)
 
 
-def _tiles(plan: schemas.SampleSize) -> None:
+def _tiles(plan: answers.Plan) -> None:
     days = labels.DURATION_UNKNOWN if plan["days"] is None else formatting.count(plan["days"])
     page.metrics(
         {
@@ -86,7 +87,7 @@ def _tiles(plan: schemas.SampleSize) -> None:
     )
 
 
-def _power(plan: schemas.SampleSize, inputs: _Inputs) -> None:
+def _power(plan: answers.Plan, inputs: _Inputs) -> None:
     note = labels.POWER_NOTE.format(
         users=formatting.count(plan["users_per_arm"]),
         lift=formatting.percent(inputs.lift, 1, signed=True),

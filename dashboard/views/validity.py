@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import columns, formatting, labels, page, rows, schemas
+from abtest_lib import answers
+from dashboard import columns, formatting, labels, page, rows
 from dashboard.charts import pipeline as pipeline_charts
 from dashboard.client import Client
 
 
-def show(api: Client, detail: schemas.ExperimentDetail, day: str, point: schemas.HistoryPoint) -> None:
+def show(api: Client, detail: answers.Experiment, day: str, point: answers.HistoryPoint) -> None:
     """Show the checks of one day."""
     page.section(labels.VALIDITY_TITLE)
     left, right = st.columns(2)
@@ -22,7 +23,7 @@ def show(api: Client, detail: schemas.ExperimentDetail, day: str, point: schemas
     show_funnel(api, detail["name"], day, point["variants"])
 
 
-def show_funnel(api: Client, name: str, day: str, arms: Sequence[schemas.Arm]) -> None:
+def show_funnel(api: Client, name: str, day: str, arms: Sequence[answers.Arm]) -> None:
     """Show the funnel of one day as a chart and as a table."""
     funnel = api.funnel(name, day)
     if not funnel["steps"]:

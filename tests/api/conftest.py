@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not find modules beside a test
+sys.path.insert(0, str(Path(__file__).parent))  # pytest's importlib mode does not find modules next to a test
 
 from lakes import build_lake
 from serving import TestClient, served

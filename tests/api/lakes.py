@@ -165,7 +165,7 @@ def write_gold(lake: Path, without: Iterable[str] = ()) -> dict[str, int]:
 
 
 def write_people(lake: Path) -> None:
-    """Bronze, silver and quarantine: the tables that hold ids of people."""
+    """Bronze, silver and quarantine: the tables with ids of people."""
     at = datetime(2021, 8, 1, 12, tzinfo=UTC)
     base = {"timestamp": at, "event_name": "SEARCH", "site": "MLA", "experiments": "{}", "ingested_at": at}
     people = [base | {"user_id": user, "row_id": f"r{user}", "event_date": DAY_1} for user in USER_IDS]

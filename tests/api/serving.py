@@ -1,13 +1,17 @@
 """Clients of the application; the mirror runs in this process, so that tests do not wait."""
 
+import json
 import threading
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
+from httpx import Response
+from pydantic import TypeAdapter
 
 from api.http.connections import GuardedProtocol
 from api.main import create_app
@@ -19,6 +23,18 @@ with warnings.catch_warnings():
     # Starlette 1.x asks for httpx2, a fork that the other tools here do not speak yet.
     warnings.simplefilter("ignore")
     from starlette.testclient import TestClient
+
+
+class Fields(dict[str, Any]):
+    """A JSON object whose keys are attributes too."""
+
+    __getattr__ = dict.__getitem__
+
+
+def parse(shape: type, answer: Response) -> Any:
+    """Return the content of an answer after checking it against its declaration."""
+    TypeAdapter(shape).validate_python(answer.json())
+    return json.loads(answer.text, object_hook=Fields)
 
 
 def settings_for(lake: Path | str, cache: Path, **more: object) -> ApiSettings:

@@ -138,7 +138,7 @@ def test_an_unexpected_error_keeps_its_id_and_headers_and_is_one_log_line(
 
 @contextmanager
 def serving(lake: Path, cache: Path, log: Path, files: int = 1_024, **more: str) -> Iterator[str]:
-    """`abtest serve` in a process of its own, with a limit of open files; its address."""
+    """`abtest serve` in a separate process, with a limit of open files; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -166,7 +166,7 @@ def ready(address: str) -> tuple[int, list[str]]:
 
 
 def test_a_stormy_log_is_json_line_by_line_and_idle_clients_leave_room(lake: Path, tmp_path: Path) -> None:
-    """70 connections that send nothing, with 96 open files: mirroring and other clients go on."""
+    """70 connections that send nothing, with 96 open files: mirroring and other clients are not affected."""
     log = tmp_path / "log"
     with serving(lake, tmp_path / "cache", log, files=96) as address, ExitStack() as stack:
         until(lambda: ready(address)[0] == 200)

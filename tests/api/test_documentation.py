@@ -8,7 +8,7 @@ from serving import TestClient
 
 from abtest_lib.contracts import VERDICTS
 from abtest_lib.verdict.rules import RULES_VERSION
-from api.models import examples
+from api import examples
 
 DOCS = Path(__file__).parents[2] / "docs" / "api.md"
 
@@ -49,7 +49,7 @@ def test_fields_named_like_a_column_have_the_words_of_the_contract(document: dic
 
 def test_words_of_its_own_stand_above_the_contract(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    assert schemas["Belief"]["properties"]["users"]["description"] == "distinct users in the arm"
+    assert schemas["ArmEstimate"]["properties"]["users"]["description"] == "distinct users in the arm"
     assert schemas["HistoryVariant"]["properties"]["statistic"]["description"] == "score z"
     assert schemas["HistoryVariant"]["properties"]["p_adjusted"]["description"] == "Bonferroni over the arms"
 

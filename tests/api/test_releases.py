@@ -31,7 +31,7 @@ READY = "/health/ready"
 
 
 def without_ages(content: object) -> object:
-    """An answer without what goes on by itself: ages and the state of the lake."""
+    """An answer without ages and the state of the lake, which change by themselves."""
     moving = {"data_age_seconds", "checked_at", "lake_readable", "problems"}
     if isinstance(content, dict):
         return {key: without_ages(value) for key, value in content.items() if key not in moving}
@@ -57,7 +57,7 @@ def served_run(client: TestClient) -> str:
 
 
 def write_numbered(lake: Path, number: int) -> dict[str, int]:
-    """Every table says the same number."""
+    """Every table has the same number."""
     versions = write_gold(lake)
     daily = arm_rows(DAY_1, RANKING, {"4915": (number, 0)})
     versions["gold/experiment_daily"] = write(lake, contracts.EXPERIMENT_DAILY, daily)

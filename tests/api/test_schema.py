@@ -13,11 +13,12 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from serving import listening
 
-ROUTES = 14
+ROUTES = 15
 CASES = 25
 SLOW_CASES = {"/plan": 8}  # a plan with daily looks takes a second or two
-# A cursor must come from a page, a lift leave a proportion, a span begin before it ends: no schema says that.
-JUDGED_BY_MEANING = {"/experiments", "/plan", "/experiment/{experiment_name}/history"}
+# A cursor must come from a page, a lift leave a proportion, a span begin before it ends, counts be possible: no schema
+# says that.
+JUDGED_BY_MEANING = {"/experiments", "/plan", "/analyze", "/experiment/{experiment_name}/history"}
 MEANING = [positive_data_acceptance]
 
 

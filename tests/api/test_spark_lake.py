@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from serving import TestClient, served
+from serving import TestClient, parse, served
 
-from abtest_lib import contracts
+from abtest_lib import answers, contracts
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import TableContract
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.runner import run_pipeline
-from api import models
 from api.http.names import public_id
 
 # Py4J leaves its sockets to the garbage collector.
@@ -62,10 +62,10 @@ def world(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield World(spark, folder / "lake", client)
 
 
-def result(world: World, name: str, day: object) -> models.Result:
+def result(world: World, name: str, day: object) -> Any:
     answer = world.client.get(f"/experiment/{quote(name, safe='')}/result", params={"day": str(day)})
     assert answer.status_code == 200, answer.text
-    return models.ResultAnswer.model_validate(answer.json()).results
+    return parse(answers.ResultAnswer, answer).results
 
 
 def test_the_lake_is_ready(world: World) -> None:
@@ -87,8 +87,8 @@ def test_every_count_to_date(world: World) -> None:
     assert len(rows) == 12
     for row in rows:
         path = f"/experiment/{quote(row.experiment_name, safe='')}/history"
-        points = models.History.model_validate(world.client.get(path).json()).points
-        (point,) = (point for point in points if point.day == row.day)
+        points = parse(answers.History, world.client.get(path)).points
+        (point,) = (point for point in points if point.day == str(row.day))
         (found,) = (variant for variant in point.variants if variant.id == public_id(row.variant_id))
         assert (found.users, found.purchases) == (row.users, row.purchases)
 
@@ -105,7 +105,7 @@ def test_every_step_of_the_funnel(world: World) -> None:
     assert len(rows) >= 12
     for row in rows:
         path = f"/experiment/{quote(row.experiment_name, safe='')}/funnel"
-        steps = models.Funnel.model_validate(world.client.get(path, params={"day": str(row.day)}).json()).steps
+        steps = parse(answers.Funnel, world.client.get(path, params={"day": str(row.day)})).steps
         (step,) = (step for step in steps if step.event_name == row.event_name)
         (found,) = (variant for variant in step.variants if variant.id == public_id(row.variant_id))
         assert (found.users, found.purchases) == (row.users, row.purchases)
@@ -114,7 +114,7 @@ def test_every_step_of_the_funnel(world: World) -> None:
 @pytest.mark.parametrize("contract", contracts.ALL_TABLES, ids=lambda contract: contract.full_name)
 def test_row_counts_of_every_table(world: World, contract: TableContract) -> None:
     """Silver has rows that a deletion vector marks: they are not counted, nor shown."""
-    found = models.Table.model_validate(world.client.get(f"/tables/{contract.full_name}?limit=100").json())
+    found = parse(answers.Table, world.client.get(f"/tables/{contract.full_name}?limit=100"))
     if found.problem is not None:
         assert not (world.lake / contract.full_name).exists()
         return
@@ -137,7 +137,7 @@ def test_verdicts_where_the_pipeline_makes_them(world: World) -> None:
 
 
 def test_quality(world: World) -> None:
-    found = models.Quality.model_validate(world.client.get("/quality").json())
+    found = parse(answers.Quality, world.client.get("/quality"))
     assert {run.status for run in found.runs} == {"succeeded"}
     assert found.quarantine.rows == 1
     assert found.quarantine.by_rule

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-# pytest's importlib mode does not find modules beside a test; lakes and servers are those of the API's tests.
+# pytest's importlib mode does not find modules next to a test; lakes and servers are those of the API's tests.
 sys.path.insert(0, str(Path(__file__).parents[1] / "api"))
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -12,7 +12,7 @@ DESKTOP, PHONE = 1440, 390
 
 
 class Looker:
-    """A browser tab that notes everything that goes wrong."""
+    """A browser tab that records all errors."""
 
     def __init__(self, browser: Any, address: str) -> None:
         self._browser = browser
@@ -95,7 +95,7 @@ def metrics(page: Any) -> dict[str, str]:
 
 
 def text(page: Any) -> str:
-    """All that is on the page."""
+    """All text of the page."""
     found: str = page.inner_text("[data-testid=stMain]")
     return found
 
@@ -108,7 +108,7 @@ def download(page: Any, place: int = 0) -> str:
 
 
 def violations(page: Any) -> list[str]:
-    """What axe-core finds to be a serious obstacle."""
+    """The serious violations that axe-core finds."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
     found = axe.Axe().run(page).response["violations"]
     return [

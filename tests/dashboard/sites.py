@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Site:
-    """What the tests look at: a dashboard, and the API behind it."""
+    """A dashboard and its API."""
 
     address: str
     api: Client
@@ -30,7 +30,7 @@ class Site:
 
 @contextmanager
 def opened(lake: Path, cache: Path) -> Iterator[Site]:
-    """An API over a lake, what stands before it, and a dashboard."""
+    """An API over a lake, its proxy, and a dashboard."""
     with (
         listening(lake, cache) as behind,
         in_front(behind) as (front, address),

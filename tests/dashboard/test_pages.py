@@ -19,6 +19,7 @@ PAGES = {
     f"experiment?name={quote(RANKING, safe='')}": labels.EXPERIMENT,
     "pipeline": labels.PIPELINE,
     "plan": labels.PLAN,
+    "calculator": labels.CALCULATOR,
     "try": labels.TRY,
     "reference": labels.REFERENCE,
 }
@@ -239,6 +240,44 @@ def test_plan_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
 def test_an_impossible_plan_is_explained(look: Looker) -> None:
     page = look.open("plan?baseline=99.0&lift=900.0")
     assert labels.IMPOSSIBLE_TITLE in text(page)
+    assert look.problems == []
+
+
+def test_the_calculator_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None:
+    page = look.open("calculator?arms=3&buyers_2=90&people_3=1100&split=0.32,0.32,0.36")
+    wanted = site.api.analyze(counts="A=50/1000,B=90/1000,C=70/1100", control="A", split="0.32,0.32,0.36")
+    assert [wanted[rule]["decision"] for rule in ("planned", "unplanned")] == ["ship", "inconclusive"]
+    shown = text(page)
+    for rule in (wanted["planned"], wanted["unplanned"]):
+        assert formatting.sentence(rule["explanation"]) in shown
+    for row, arm in zip(cells(page, columns.ARMS["beats"]), wanted["arms"], strict=True):
+        assert row[columns.ARMS["rate"]] == formatting.percent(arm["conversion_rate"])
+        assert row[columns.ARMS["best"]] == formatting.probability(arm["probability_best"])
+    second, third = cells(page, columns.COMPARISONS["planned"])
+    assert second[columns.COMPARISONS["planned"]] == third[columns.COMPARISONS["planned"]] == "2.24"
+    assert second[columns.COMPARISONS["difference"]] == "+4.00\u00a0pp"
+    assert metrics(page)[labels.SRM_P] == formatting.p_value(wanted["sample_ratio"]["p_value"])
+    page.get_by_role("spinbutton", name=labels.CALCULATOR_BUYERS.format(arm="B")).fill("50")
+    page.get_by_role("spinbutton", name=labels.CALCULATOR_BUYERS.format(arm="B")).press("Enter")
+    look.wait(page)
+    assert cells(page, columns.COMPARISONS["planned"])[0][columns.COMPARISONS["difference"]] == "+0.00\u00a0pp"
+    assert "buyers_2=50" in page.url
+    assert [row["id"] for row in rows_of(download(page))] == ["A", "B", "C"]
+    assert look.problems == []
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("buyers_2=1001", "arm 'B' has 1001 conversions by 1000 users"),
+        ("arm_2=A", "arm 'A' occurs twice in counts"),
+        ("split=0.5,0.6", "split: the shares sum to 1.1: they must sum to 1"),
+    ],
+)
+def test_impossible_counts_are_explained(look: Looker, query: str, message: str) -> None:
+    shown = text(look.open(f"calculator?{query}"))
+    assert labels.IMPOSSIBLE_COUNTS_TITLE in shown
+    assert message in shown
     assert look.problems == []
 
 

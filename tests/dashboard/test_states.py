@@ -9,7 +9,7 @@ from sites import Site, dashboard
 
 from dashboard import labels
 
-PAGES = ["", "experiment", "pipeline", "plan", "try", "reference"]
+PAGES = ["", "experiment", "pipeline", "plan", "calculator", "try", "reference"]
 
 
 @pytest.mark.parametrize("path", PAGES)

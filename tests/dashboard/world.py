@@ -26,7 +26,7 @@ def _verdict(name: str, decision: str, **more: Any) -> dict[str, Any]:
 
 
 def _more() -> dict[str, Rows]:
-    """Rows beside those of the API's lake: thirty dull experiments, a hostile name, and a verdict on the lonely arm."""
+    """More rows than the API's lake has: thirty dull experiments, a hostile name, a verdict on the lonely arm."""
     names = [*MANY, HOSTILE]
     return {
         "experiment_daily": [row for name in names for row in arm_rows(DAY_2, name, {"A": (50, 5), "B": (51, 6)})],
@@ -65,7 +65,7 @@ def build_empty_lake(lake: Path) -> Path:
 
 
 class Front:
-    """What stands before the API: it passes requests on, or behaves as an API in trouble does."""
+    """A proxy of the API: it passes requests on, or behaves like a failing API."""
 
     def __init__(self, behind: str) -> None:
         self.behind = behind

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abtest_cli.summary import print_summary
-from abtest_cli.verdict_table import read_latest
+from abtest_lib import open_lake
 from abtest_lib.config import Settings, load_settings
 from abtest_lib.contracts import EVENTS, EXPOSURES, QUARANTINE
 from abtest_lib.lake.lake import Lake
@@ -66,6 +66,6 @@ def test_a_registry_of_other_experiments_and_verdicts_of_other_days(spark: Spark
     (notice,) = next(report for report in reports if report.job == "decide").notices
     assert "names 1 experiments, and none of them is in the data" in notice
     assert "search/newranking is like search/new-ranking" in notice
-    latest = {row["experiment_name"]: str(row["day"]) for row in read_latest(str(tmp_path / "lake")).rows}
+    latest = {item.name: str(item.day) for item in open_lake(tmp_path / "lake").experiments()}
     assert latest == {"search/new-ranking": "2024-03-01", "checkout": "2024-03-05"}
     assert Lake(spark, tmp_path / "lake")[EVENTS].read().count() == 12

@@ -29,6 +29,17 @@ def test_the_tour_ends_with_a_verdict_on_every_experiment(tour: dict[str, Any]) 
     assert tour["rejected"].count() > 0
 
 
+def test_the_results_are_those_of_the_lake(tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTEBOOK_LAKE", tour["lake"])
+    monkeypatch.setenv("NOTEBOOK_EXPERIMENT", "search/new-ranking")
+    found = runpy.run_path(str(NOTEBOOKS / "00_results.py"))
+    (verdict,) = (row for row in tour["verdicts"] if row.experiment_name == "search/new-ranking")
+    assert (found["result"].decision, found["result"].explanation) == (verdict.decision, verdict.explanation)
+    assert {item.name for item in found["experiments"]} >= {row.experiment_name for row in tour["verdicts"]}
+    assert len(found["figure"].data) == 2 * len(found["frame"]) > 0
+    assert found["analysis"].control == "A"
+
+
 def test_one_experiment_is_computed_again_from_its_counts(
     tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

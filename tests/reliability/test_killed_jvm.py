@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from abtest_lib.lake.process import Life, ProcessRecord, own_record
+from abtest_lib.lake.process import ProcessRecord, ProcessState, own_record
 from tests.reliability.test_storage import write
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,7 @@ def test_the_next_run_follows_a_killed_one_at_once_but_not_before_its_jvm_has_en
         run.kill()
         run.wait()
     (holder,) = (json.loads(path.read_text()) for path in Path(lake).glob("_writer_lease.json"))
-    assert ProcessRecord(**holder["process"]).life() is Life.ENDING
+    assert ProcessRecord(**holder["process"]).state() is ProcessState.ENDING
     began = time.monotonic()
     step = [sys.executable, str(ROOT / "jobs" / "build_silver.py"), "--lake", lake]
     with subprocess.Popen(step, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True) as again:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from abtest_lib.config import CrossExposed, Engine, load_settings, profiles
+from abtest_lib.config import load_settings, profiles
+from abtest_lib.contracts.enums import CrossExposed, Engine
 from abtest_lib.errors import ConfigError
 
 

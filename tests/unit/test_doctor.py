@@ -1,4 +1,4 @@
-"""What the doctor finds, and how it says to mend it."""
+"""What the doctor finds, and how it says to fix it."""
 
 import json
 from importlib import metadata
@@ -12,7 +12,7 @@ from abtest_lib import doctor, storage
 from abtest_lib.config import load_settings
 from abtest_lib.contracts import EXPERIMENT_DAILY
 from abtest_lib.doctor import Finding, Health, examine
-from abtest_lib.lake.compare_and_swap import LocalSlot
+from abtest_lib.lake.compare_and_swap import LocalFile
 
 
 def findings(lake: Path | None = None, **overrides: object) -> dict[str, Finding]:
@@ -30,29 +30,29 @@ def test_java_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     found = findings()["Java"]
     assert found.health is Health.FAILED
-    assert "install a JDK 17 or 21" in found.mend
+    assert "install a JDK 17 or 21" in found.fix
 
 
 @pytest.mark.parametrize(
-    ("package", "number", "check", "mend"),
+    ("package", "number", "check", "fix"),
     [
         ("delta-spark", "3.3.2", "Spark and Delta", "wants Delta 4.0"),
         ("pandas", "3.0.1", "packages", "install pandas<3"),
     ],
 )
 def test_versions_that_do_not_go_together(
-    monkeypatch: pytest.MonkeyPatch, package: str, number: str, check: str, mend: str
+    monkeypatch: pytest.MonkeyPatch, package: str, number: str, check: str, fix: str
 ) -> None:
     installed = metadata.version
     monkeypatch.setattr(doctor, "version", lambda name: number if name == package else installed(name))
     found = findings()[check]
-    assert (found.health, mend in found.mend) == (Health.FAILED, True)
+    assert (found.health, fix in found.fix) == (Health.FAILED, True)
 
 
 def test_more_memory_than_there_is() -> None:
     found = findings(driver_memory="4000g")["memory"]
     assert found.health is Health.FAILED
-    assert "ABTEST_DRIVER_MEMORY" in found.mend
+    assert "ABTEST_DRIVER_MEMORY" in found.fix
 
 
 def test_a_lake_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
@@ -66,14 +66,14 @@ def test_a_lake_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:
 def test_an_empty_lake_can_be_written_and_is_left_as_it_was(tmp_path: Path) -> None:
     found = findings(tmp_path)
     assert {found[name].health for name in ("storage", "conditional write", "clock")} == {Health.OK}
-    assert found["table bronze/events"].mend == "abtest run makes it"
+    assert found["table bronze/events"].fix == "abtest run makes it"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_that_lets_a_second_writer_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(LocalSlot, "swap", lambda *_: "done")
+    monkeypatch.setattr(LocalFile, "swap", lambda *_: "done")
     found = findings(tmp_path)["conditional write"]
-    assert (found.health, "nothing keeps two pipelines apart" in found.mend) == (Health.FAILED, True)
+    assert (found.health, "nothing keeps two pipelines apart" in found.fix) == (Health.FAILED, True)
 
 
 def test_a_clock_that_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_a_table_that_needs_what_its_readers_lack(tmp_path: Path) -> None:
     lines = [line for line in log.read_text().splitlines() if '"protocol"' not in line]
     log.write_text("\n".join([protocol, *lines]))
     found = findings(tmp_path)["table gold/experiment_daily"]
-    assert (found.health, "DROP FEATURE deletionVectors" in found.mend) == (Health.FAILED, True)
+    assert (found.health, "DROP FEATURE deletionVectors" in found.fix) == (Health.FAILED, True)
 
 
 def test_a_damaged_log(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ LIBRARY = "abtest_lib"
 ENTRY_POINTS = ("jobs", "abtest_cli", "api", "dashboard")
 ALLOWED = {
     "contracts": {"contracts"},
+    "answers": {"answers", "contracts"},
     "registry": {"registry", "contracts"},
     "stats": {"stats"},
     "bayes": {"bayes", "stats", "contracts"},
     "verdict": {"verdict", "stats", "registry", "contracts"},
+    "analysis": {"analysis", "answers", "lake", "verdict", "bayes", "stats", "registry", "contracts"},
     "traffic": {"traffic", "contracts", "registry"},
     "spark": {"spark", "contracts"},
     "lake": {"lake", "spark", "contracts"},

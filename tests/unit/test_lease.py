@@ -1,4 +1,4 @@
-"""One writer per lake: who gets the lease, who is told what, and what happens to a holder that loses it."""
+"""One writer per lake: who gets the lease, what the others are shown, and what happens to an owner that loses it."""
 
 import json
 import subprocess
@@ -13,15 +13,16 @@ import pytest
 
 from abtest_lib.config import load_settings
 from abtest_lib.errors import ConfigError, LakeHeldError
-from abtest_lib.lake.compare_and_swap import LocalSlot, ObjectSlot, Slot
+from abtest_lib.lake.compare_and_swap import CompareAndSwapFile, LocalFile, StoredObject
 from abtest_lib.lake.lake import Lake
-from abtest_lib.lake.lease import LEASE_NAME, Holder, Keeper, writer_lease
+from abtest_lib.lake.lease import LEASE_NAME, LeaseRenewer, writer_lease
+from abtest_lib.lake.lease_record import LeaseRecord
 
 _HOLD = """
 import sys, time
 from datetime import timedelta
 from abtest_lib.lake.lease import writer_lease
-with writer_lease(sys.argv[1], lasts=timedelta(seconds=float(sys.argv[2]))):
+with writer_lease(sys.argv[1], duration=timedelta(seconds=float(sys.argv[2]))):
     print("held", flush=True)
     time.sleep(float(sys.argv[3]))
     print("done", flush=True)
@@ -36,7 +37,7 @@ def _holder(lake: Path, lasts: float = 60, seconds: float = 60) -> subprocess.Po
     return process
 
 
-def test_a_second_pipeline_is_told_who_holds_the_lake(tmp_path: Path) -> None:
+def test_a_second_pipeline_sees_the_owner_of_the_lease(tmp_path: Path) -> None:
     process = _holder(tmp_path / "lake")
     try:
         with (
@@ -114,24 +115,24 @@ def test_a_lake_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["disk", "object store"])
-def test_a_slot_belongs_to_the_first_and_changes_only_for_who_has_seen_it(kind: str, tmp_path: Path) -> None:
-    slot: Slot = LocalSlot(tmp_path / "slot") if kind == "disk" else ObjectSlot("memory:///", "slot")
-    assert slot.read() is None
-    first = slot.create("one")
+def test_a_file_is_created_once_and_changes_only_for_a_caller_with_its_tag(kind: str, tmp_path: Path) -> None:
+    file: CompareAndSwapFile = LocalFile(tmp_path / "file") if kind == "disk" else StoredObject("memory:///", "file")
+    assert file.read() is None
+    first = file.create("one")
     assert first is not None
-    assert slot.create("two") is None
-    second = slot.swap("three", first)
+    assert file.create("two") is None
+    second = file.swap("three", first)
     assert second is not None
-    assert slot.swap("four", first) is None
-    slot.remove(first)
-    assert slot.read() == ("three", second)
-    slot.remove(second)
-    assert slot.read() is None
-    assert slot.swap("five", second) is None
+    assert file.swap("four", first) is None
+    file.remove(first)
+    assert file.read() == ("three", second)
+    file.remove(second)
+    assert file.read() is None
+    assert file.swap("five", second) is None
 
 
-class _HangingSlot(LocalSlot):
-    """Does not answer until it is told to, as a network can."""
+class _HangingFile(LocalFile):
+    """Answers only after a signal, as a slow network does."""
 
     answer = threading.Event()
 
@@ -141,18 +142,18 @@ class _HangingSlot(LocalSlot):
 
 
 def test_a_heartbeat_that_hangs_is_noticed_before_others_may_take_over(tmp_path: Path) -> None:
-    slot, noticed = _HangingSlot(tmp_path / "slot"), threading.Event()
-    told: list[tuple[float, str]] = []
+    file, noticed = _HangingFile(tmp_path / "file"), threading.Event()
+    reports: list[tuple[float, str]] = []
 
     def lost(reason: str) -> None:
-        told.append((time.monotonic(), reason))
+        reports.append((time.monotonic(), reason))
         noticed.set()
 
     now, began = datetime.now(UTC).isoformat(), time.monotonic()
-    holder = Holder("token", "somebody", now, now, lasts_seconds=3)
-    with Keeper(slot, "lake", holder, "tag", began, beat=timedelta(seconds=0.1), on_loss=lost):
+    record = LeaseRecord("token", "somebody", now, now, lasts_seconds=3)
+    with LeaseRenewer(file, "lake", record, "tag", began, interval=timedelta(seconds=0.1), on_loss=lost):
         assert noticed.wait(10)
-        slot.answer.set()
-    moment, reason = told[0]
+        file.answer.set()
+    moment, reason = reports[0]
     assert reason == "lost the lease of lake lake: no heartbeat for 2 s"
     assert 2 <= moment - began < 3

@@ -15,7 +15,7 @@ import pytest
 
 from abtest_lib.errors import LakeHeldError
 from abtest_lib.lake.lease import LEASE_NAME, writer_lease
-from abtest_lib.lake.process import Life, ProcessRecord, own_record
+from abtest_lib.lake.process import ProcessRecord, ProcessState, own_record
 
 pytestmark = pytest.mark.skipif(own_record() is None, reason="this system has no /proc")
 
@@ -46,9 +46,9 @@ def holder(lake: Path, child_seconds: float = 0, prefix: tuple[str, ...] = ()) -
 
 def change(lake: Path, **changes: object) -> None:
     """Let the lease say something else about its process."""
-    told = json.loads((lake / LEASE_NAME).read_text())
-    told["process"] |= changes
-    (lake / LEASE_NAME).write_text(json.dumps(told))
+    record = json.loads((lake / LEASE_NAME).read_text())
+    record["process"] |= changes
+    (lake / LEASE_NAME).write_text(json.dumps(record))
 
 
 def is_taken_over(lake: Path) -> bool:
@@ -80,8 +80,8 @@ def test_what_a_killed_holder_has_started_must_end_first(tmp_path: Path) -> None
     with holder(tmp_path, child_seconds=3) as process:
         process.kill()
         process.wait()
-        told = json.loads((tmp_path / LEASE_NAME).read_text())
-        assert ProcessRecord(**told["process"]).life() is Life.ENDING
+        record = json.loads((tmp_path / LEASE_NAME).read_text())
+        assert ProcessRecord(**record["process"]).state() is ProcessState.ENDING
         began = time.monotonic()
         with writer_lease(str(tmp_path), wait=timedelta(0)):
             assert 1 < time.monotonic() - began < 10
@@ -91,8 +91,8 @@ def test_what_ends_between_two_looks_is_followed_too(tmp_path: Path, monkeypatch
     with holder(tmp_path) as process:
         process.kill()
         process.wait()
-        seen = iter([Life.ENDING])
-        monkeypatch.setattr(ProcessRecord, "life", lambda _: next(seen, Life.DEAD))
+        seen = iter([ProcessState.ENDING])
+        monkeypatch.setattr(ProcessRecord, "state", lambda _: next(seen, ProcessState.DEAD))
         assert is_taken_over(tmp_path)
 
 
@@ -105,7 +105,7 @@ def test_what_ends_between_two_looks_is_followed_too(tmp_path: Path, monkeypatch
     ],
     ids=["machine", "start of the machine", "container"],
 )
-def test_no_death_is_told_of_processes_elsewhere(tmp_path: Path, changes: dict[str, object]) -> None:
+def test_processes_elsewhere_are_never_called_dead(tmp_path: Path, changes: dict[str, object]) -> None:
     with holder(tmp_path) as process:
         process.kill()
         process.wait()
@@ -125,11 +125,11 @@ def test_a_lease_without_a_process_keeps_to_its_heartbeat(tmp_path: Path) -> Non
     with holder(tmp_path) as process:
         process.kill()
         process.wait()
-        told = json.loads((tmp_path / LEASE_NAME).read_text())
-        del told["process"]
-        (tmp_path / LEASE_NAME).write_text(json.dumps(told))
+        record = json.loads((tmp_path / LEASE_NAME).read_text())
+        del record["process"]
+        (tmp_path / LEASE_NAME).write_text(json.dumps(record))
         assert not is_taken_over(tmp_path)
-        (tmp_path / LEASE_NAME).write_text(json.dumps(told | {"heartbeat": "2021-08-01T00:00:00+00:00"}))
+        (tmp_path / LEASE_NAME).write_text(json.dumps(record | {"heartbeat": "2021-08-01T00:00:00+00:00"}))
         assert is_taken_over(tmp_path)
 
 
@@ -137,8 +137,8 @@ def test_a_lease_of_a_later_version_that_says_more_is_respected(tmp_path: Path) 
     with holder(tmp_path) as process:
         process.kill()
         process.wait()
-        told = json.loads((tmp_path / LEASE_NAME).read_text())
-        (tmp_path / LEASE_NAME).write_text(json.dumps(told | {"more": 1, "process": {"unknown": 2}}))
+        record = json.loads((tmp_path / LEASE_NAME).read_text())
+        (tmp_path / LEASE_NAME).write_text(json.dumps(record | {"more": 1, "process": {"unknown": 2}}))
         assert not is_taken_over(tmp_path)
 
 
@@ -151,9 +151,9 @@ def test_a_living_holder_in_a_container_is_left_alone(tmp_path: Path) -> None:
     ):
         pytest.skip("no right to make a process-id namespace here")
     with holder(tmp_path, prefix=unshare):
-        told = json.loads((tmp_path / LEASE_NAME).read_text())["process"]
+        record = json.loads((tmp_path / LEASE_NAME).read_text())["process"]
         mine = own_record()
         assert mine is not None
-        assert told["boot_id"] == mine.boot_id
-        assert told["namespaces"] != mine.namespaces
+        assert record["boot_id"] == mine.boot_id
+        assert record["namespaces"] != mine.namespaces
         assert not is_taken_over(tmp_path)

@@ -89,7 +89,7 @@ def test_a_registry_can_be_pickled() -> None:
         ("{4915: 0.9, 4916: 0.1}", "{4915: 1, 4916: 0}", 10, "without a share"),
         ("4916: 0.1}", "4916: -0.1}", 10, "'-0.1': must be a share between 0 and 1"),
         ("4916: 0.1}", "4916: nan}", 10, "'nan': must be a share"),
-        ("4916: 0.1}", "4915: 0.1}", 10, "key '4915' stands twice"),
+        ("4916: 0.1}", "4915: 0.1}", 10, "key '4915' appears twice"),
         ("control: 4915", "control: 77", 3, "control '77' has no share"),
         ("[DEFAULT]", "[4915]", 3, "control '4915' is a fallback variant"),
         ("[DEFAULT]", "[4916]", 8, "fallback variant '4916' has a share"),
@@ -119,7 +119,7 @@ def test_a_mistake_names_file_and_line(find: str, replace: str, line: int, words
 
 
 def test_an_experiment_named_twice_is_an_error() -> None:
-    with pytest.raises(RegistryError, match="line 3: key 'a' stands twice"):
+    with pytest.raises(RegistryError, match="line 3: key 'a' appears twice"):
         parse_registry("experiments:\n  a: {}\n  a: {}\n")
 
 

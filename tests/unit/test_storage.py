@@ -109,7 +109,7 @@ def test_a_request_that_may_be_repeated_is(monkeypatch: pytest.MonkeyPatch) -> N
             raise outcome
         return outcome
 
-    assert storage.again(request) == "there"
+    assert storage.with_retries(request) == "there"
 
 
 @pytest.mark.parametrize(("failure", "attempts"), [(NotFoundError("no such object"), 1), (GenericError("cut off"), 3)])
@@ -119,5 +119,5 @@ def test_a_failure_is_told_once_another_attempt_is_no_use(
     monkeypatch.setattr(storage, "_PAUSES", (0.0, 0.0))
     request = Mock(side_effect=failure)
     with pytest.raises(type(failure)):
-        storage.again(request)
+        storage.with_retries(request)
     assert request.call_count == attempts

@@ -43,7 +43,7 @@ _LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("&a [*a]", "an alias refers to what it is part of"),
         ("a: *b", "found undefined alias"),
         ("a: [1,\n", "bad.yaml line 2: not YAML"),
-        ("a: 1\na: 2", "bad.yaml line 2: key 'a' stands twice"),
+        ("a: 1\na: 2", "bad.yaml line 2: key 'a' appears twice"),
         ("a: !!python/name:os.system x", "the tag 'tag:yaml.org,2002:python/name:os.system' is not known"),
         ("a: !secret x", "bad.yaml line 1: the tag '!secret' is not known"),
         ("{[1, 2]: 3}", "must be a text"),

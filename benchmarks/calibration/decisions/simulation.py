@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import Allocation, Experiment
 from abtest_lib.stats.chi_square import independence
 from abtest_lib.stats.proportions import score_statistic

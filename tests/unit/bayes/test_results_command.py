@@ -8,7 +8,8 @@ import typer
 from deltalake import write_deltalake
 from typer.testing import CliRunner, Result
 
-from abtest_cli.results import interval_plot, results
+from abtest_cli.results import results
+from abtest_lib.analysis.arms_table import interval_plot
 from abtest_lib.bayes.fit import fit_groups
 from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import Arm, Group

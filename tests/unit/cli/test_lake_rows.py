@@ -1,12 +1,13 @@
 """Rows of a lake for the command line, and the lift that the summary shows."""
 
-from datetime import date
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
-from abtest_cli import verdict_table
+from abtest_lib.analysis.arms import Interval
+from abtest_lib.analysis.experiments import best_comparisons
 from abtest_lib.lake.reader import read_rows, rows_of_day
 
 DAY = date(2021, 8, 1)
@@ -27,10 +28,21 @@ def test_rows_by_values_that_sql_would_take_for_its_own(tmp_path: Path) -> None:
     assert rows_of_day(table, date(2021, 8, 2)) == []
 
 
+def test_timestamps_are_instants_in_utc(tmp_path: Path) -> None:
+    zone = timezone(timedelta(hours=-4))
+    at = datetime(2021, 8, 1, 18, 55, 36, 299_001, tzinfo=zone)
+    rows = pa.table({"at": pa.array([at, None], pa.timestamp("us", "UTC")), "name": ["a", "b"]})
+    write_deltalake(tmp_path, rows)
+    found = {row["name"]: row["at"] for row in read_rows(DeltaTable(tmp_path))}
+    assert found == {"a": at, "b": None}
+    assert found["a"].isoformat() == "2021-08-01T22:55:36.299001+00:00"
+
+
 def test_the_lift_shown_is_that_of_the_arm_that_converts_best_beside_the_control() -> None:
     def comparison(experiment: str, arm: str, lift: float | None, window: str = "to_date") -> dict[str, object]:
-        ends = None if lift is None else (lift - 0.1, lift + 0.1)
+        ends = None if lift is None else (lift - 0.25, lift + 0.25)
         return {
+            "difference": 0.01,
             "day": DAY,
             "experiment_name": experiment,
             "variant_id": arm,
@@ -41,14 +53,19 @@ def test_the_lift_shown_is_that_of_the_arm_that_converts_best_beside_the_control
         }
 
     rows = [
-        comparison("control leads", "B", -0.2),
-        comparison("control leads", "C", -0.3),
-        comparison("two", "10", 0.2),
-        comparison("two", "9", 0.2),
+        comparison("control leads", "B", -0.5),
+        comparison("control leads", "C", -0.75),
+        comparison("two", "10", 0.25),
+        comparison("two", "9", 0.25),
         comparison("two", "8", 0.9, window="day"),
         comparison("nobody bought", "B", None),
     ]
-    assert verdict_table._lifts(rows) == {
-        "control leads": ("B", "-20.0%", "-30.0% … -10.0%"),
-        "two": ("9", "+20.0%", "+10.0% … +30.0%"),
+    found = {
+        name: (arm, compared.lift, compared.lift_interval)
+        for name, (arm, compared) in best_comparisons(rows).items()
+        if compared is not None
+    }
+    assert found == {
+        "control leads": ("B", -0.5, Interval(-0.75, -0.25)),
+        "two": ("9", 0.25, Interval(0.0, 0.5)),
     }

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import parse_registry
 from abtest_lib.verdict.decision import judge
 from abtest_lib.verdict.judgement import Judgement

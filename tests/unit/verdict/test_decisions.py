@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.rows import Verdict, verdict_rows
 

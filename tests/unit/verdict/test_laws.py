@@ -9,8 +9,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
-from abtest_lib.config import CrossExposed
-from abtest_lib.contracts.enums import Decision
+from abtest_lib.contracts.enums import CrossExposed, Decision
 from abtest_lib.registry import Allocation, Experiment, Registry
 from abtest_lib.verdict.comparison_rows import comparison_columns
 from abtest_lib.verdict.decision import judge

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import Allocation, Experiment, Registry
 from abtest_lib.verdict.comparison_rows import comparison_columns
 from abtest_lib.verdict.decision import judge

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abtest_lib.config import CrossExposed
+from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.registry import parse_registry
 from abtest_lib.verdict.comparison_rows import comparison_columns
 from abtest_lib.verdict.judgement import Judgement

@@ -1,7 +1,7 @@
-"""Finding what a client asks for, and the lane on which results go past the framework.
+"""Look up what a client asks for, and answer requests for results before they reach FastAPI.
 
-FastAPI spends more on routing, dependencies and wrappers than the answer itself costs. `ResultLane` answers well-formed
-requests for a result before that; everything else goes on to the routes, which give the same answers.
+FastAPI spends more on routing, dependencies and wrappers than the answer itself costs. `FastResultMiddleware`
+answers well-formed requests for a result; every other request goes on to the routes, which give the same answers.
 """
 
 import re
@@ -28,15 +28,15 @@ Found = tuple[Snapshot, str, date, ExperimentDay]
 
 
 async def find(service: Service, written: str, day: date | None) -> Found | None:
-    """What a client asks for.
+    """Look up one experiment on one day.
 
     Args:
-        service: Where to look.
+        service: The service of the application.
         written: The experiment, as the client wrote it.
         day: The day; None for the experiment's last.
 
     Returns:
-        The snapshot, the experiment's name, the day and what is there; None when there is nothing.
+        The snapshot, the name of the experiment, the day and its data; None without data.
     """
     snapshot = await service.holding(written, day)
     name = snapshot.directory.resolve(written)
@@ -46,25 +46,25 @@ async def find(service: Service, written: str, day: date | None) -> Found | None
     file = snapshot.days.get(day)
     if file is None:
         return None
-    # A file's read may wait for the disk, which must not hold up the requests that memory can answer.
+    # Reading a file may wait for the disk; requests that memory can answer must not wait for it.
     found = file.read(name) if file.in_memory else await run_in_threadpool(file.read, name)
     return None if found is None or not found.entry.daily_arms else (snapshot, name, day, found)
 
 
 def result_reply(request: Request, written: str, found: Found) -> Response:
-    """The answer to `/experiment/{name}/result`."""
+    """Return the response to `/experiment/{name}/result`."""
     snapshot, _, day, content = found
     version = snapshot.manifest.versions.get(_DAILY)
     return reply(request, snapshot, result(written, day, content, version, snapshot.release()))
 
 
-class ResultLane:
-    """ASGI middleware; see the module.
+class FastResultMiddleware:
+    """Middleware that answers requests for results; see the module.
 
     Args:
-        app: What answers everything else.
-        service: Where results come from.
-        route: The route that these requests would take, for the metrics.
+        app: The application, for all other requests.
+        service: The service with the results.
+        route: The route of these requests, for the metrics.
     """
 
     def __init__(self, app: ASGIApp, service: Service, route: BaseRoute) -> None:
@@ -73,7 +73,7 @@ class ResultLane:
         self._route = route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a result that is there, or pass the request on."""
+        """Answer with a result that exists, or pass the request on."""
         response = await self._answer(scope) if scope["type"] == "http" and scope["method"] == "GET" else None
         await (response or self._app)(scope, receive, send)
 

@@ -1,16 +1,17 @@
-"""One example of every answer, for the OpenAPI document."""
+"""One example of each answer, for the OpenAPI document."""
 
-from typing import Any
-
-from abtest_lib import __version__
+from abtest_lib import __version__, answers
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.contracts import CONTRACT_VERSION
+from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
 from abtest_lib.verdict.rules import RULES_VERSION
 
-Json = dict[str, Any]
-
-RELEASE: Json = {"run_id": "20210803T0400", "published_at": "2021-08-03T04:12:09Z", "data_age_seconds": 5230.4}
-BELIEF: Json = {
+RELEASE: answers.Release = {
+    "run_id": "20210803T0400",
+    "published_at": "2021-08-03T04:12:09Z",
+    "data_age_seconds": 5230.4,
+}
+ESTIMATE: answers.ArmEstimate = {
     "users": 20110,
     "purchases": 1045,
     "conversion_rate": 0.051964,
@@ -20,23 +21,23 @@ BELIEF: Json = {
     "expected_loss": 0.00002,
     "lift": {"median": 0.089, "lower": 0.004, "upper": 0.181},
 }
-ARM: Json = {**BELIEF, "id": 4916, "role": "treatment"}
-VERDICT: Json = {
+ARM: answers.Arm = {**ESTIMATE, "id": 4916, "role": Role.TREATMENT}
+VERDICT: answers.Verdict = {
     "is_valid": True,
-    "decision": "ship",
+    "decision": Decision.SHIP,
     "reasons": [],
     "winner": 4916,
     "decided_on": "2021-08-02",
     "period_start": "2021-07-20",
     "control": 4915,
     "srm_p_value": 0.61,
-    "srm_status": "ok",
+    "srm_status": SrmStatus.OK,
     "cross_exposed_share": 0.004,
     "information_fraction": 1.0,
     "model_version": RULES_VERSION,
     "explanation": "4916 converts better than 4915 and may be shipped.",
 }
-RESULT: Json = {
+RESULT: answers.ResultAnswer = {
     "results": {
         "exp_name": "search|ranking",
         "day": "2021-08-02",
@@ -47,16 +48,16 @@ RESULT: Json = {
                 "id": 4916,
                 "number_of_purchases": 61,
                 "users": 1080,
-                "role": "treatment",
+                "role": Role.TREATMENT,
                 "conversion_rate": 0.056481,
                 "interval": {"lower": 0.0437, "upper": 0.0709},
                 "probability_best": 0.74,
                 "lift": {"median": 0.1, "lower": -0.21, "upper": 0.53},
-                "to_date": BELIEF,
+                "to_date": ESTIMATE,
             }
         ],
         "most_purchases": 4916,
-        "decision": "ship",
+        "decision": Decision.SHIP,
         "is_valid": True,
         "reasons": [],
         "explanation": VERDICT["explanation"],
@@ -66,7 +67,7 @@ RESULT: Json = {
         "release": RELEASE,
     }
 }
-EXPERIMENTS: Json = {
+EXPERIMENTS: answers.ExperimentList = {
     "experiments": [
         {
             "name": "search/ranking",
@@ -75,12 +76,12 @@ EXPERIMENTS: Json = {
             "days": 14,
             "variants": 2,
             "participants": 40190,
-            "decision": "ship",
-            "decision_before": "inconclusive",
+            "decision": Decision.SHIP,
+            "decision_before": Decision.INCONCLUSIVE,
             "is_valid": True,
             "winner": 4916,
             "challenger": 4916,
-            "lift": BELIEF["lift"],
+            "lift": ESTIMATE["lift"],
             "reasons": [],
         }
     ],
@@ -88,7 +89,7 @@ EXPERIMENTS: Json = {
     "next_cursor": None,
     "release": RELEASE,
 }
-EXPERIMENT: Json = {
+EXPERIMENT: answers.Experiment = {
     "name": "search/ranking",
     "days": ["2021-08-01", "2021-08-02"],
     "arms": [ARM],
@@ -96,9 +97,9 @@ EXPERIMENT: Json = {
     "registry": {"control": "4915", "planned_users": 40000},
     "release": RELEASE,
 }
-HISTORY: Json = {
+HISTORY: answers.History = {
     "name": "search/ranking",
-    "window": "to_date",
+    "window": Window.TO_DATE,
     "points": [
         {
             "day": "2021-08-02",
@@ -121,16 +122,16 @@ HISTORY: Json = {
     ],
     "release": RELEASE,
 }
-FUNNEL: Json = {
+FUNNEL: answers.Funnel = {
     "name": "search/ranking",
     "day": "2021-08-02",
     "steps": [{"event_name": "SEARCH", "variants": [{"id": 4915, "users": 990, "purchases": 49}]}],
     "release": RELEASE,
 }
-POSTERIOR: Json = {
+POSTERIOR: answers.Posterior = {
     "name": "search/ranking",
     "day": "2021-08-02",
-    "window": "to_date",
+    "window": Window.TO_DATE,
     "variants": [
         {
             **ARM,
@@ -152,7 +153,7 @@ POSTERIOR: Json = {
     ],
     "release": RELEASE,
 }
-TABLE_SUMMARY: Json = {
+TABLE_SUMMARY: answers.TableSummary = {
     "layer": "gold",
     "table": "experiment_daily",
     "grain": "day × experiment × variant",
@@ -162,8 +163,8 @@ TABLE_SUMMARY: Json = {
     "bytes": 9120,
     "problem": None,
 }
-TABLES: Json = {"tables": [TABLE_SUMMARY]}
-TABLE: Json = {
+TABLES: answers.TableList = {"tables": [TABLE_SUMMARY]}
+TABLE: answers.Table = {
     **TABLE_SUMMARY,
     "columns": [{"name": "users", "type": "bigint", "meaning": "distinct users seen in the variant that day"}],
     "sample": [
@@ -176,7 +177,7 @@ TABLE: Json = {
         }
     ],
 }
-QUALITY: Json = {
+QUALITY: answers.Quality = {
     "runs": [
         {
             "run_id": "20210803T0400",
@@ -202,7 +203,7 @@ QUALITY: Json = {
         "problems": [],
     },
 }
-PLAN: Json = {
+PLAN: answers.Plan = {
     "baseline": 0.05,
     "lift": 0.1,
     "arms": 2,
@@ -216,7 +217,7 @@ PLAN: Json = {
     "days": 13,
     "curve": [{"users_per_arm": 31234, "power": 0.8}, {"users_per_arm": 62468, "power": 0.977}],
 }
-READY: Json = {
+READY: answers.Ready = {
     "status": "ready",
     "problems": [],
     "lake_readable": True,
@@ -226,4 +227,51 @@ READY: Json = {
     "release": RELEASE,
     "versions": {"gold/experiment_daily": 12},
 }
-VERSION: Json = {"version": __version__, "contract_version": CONTRACT_VERSION}
+VERSION: answers.Version = {"version": __version__, "contract_version": CONTRACT_VERSION}
+ANALYSIS: answers.Analysis = {
+    "control": "A",
+    "arms": [
+        {
+            "id": "B",
+            "role": "treatment",
+            "users": 1000,
+            "purchases": 70,
+            "conversion_rate": 0.07,
+            "expected_share": 0.5,
+            "mean": 0.070429,
+            "interval": {"lower": 0.0554, "upper": 0.0868},
+            "probability_best": 0.967,
+            "probability_beats_control": 0.967,
+            "expected_loss": 0.000146,
+            "lift": {"median": 0.399, "lower": -0.018, "upper": 0.986},
+            "difference": 0.02,
+            "difference_interval": {"lower": -0.0008, "upper": 0.0413},
+            "observed_lift": 0.4,
+            "observed_lift_interval": {"lower": -0.013, "upper": 0.988},
+            "statistic": 1.883,
+            "p_value": 0.0597,
+            "p_adjusted": 0.0597,
+        }
+    ],
+    "chi_square": {"statistic": 3.546, "dof": 1, "p_value": 0.0597},
+    "sample_ratio": {"status": "ok", "p_value": 1.0, "is_planned": False},
+    "planned": {
+        "decision": "keep_control",
+        "reasons": ["futility"],
+        "explanation": "Keep the control A: the planned end was reached and no arm was proven better.",
+        "looks": [
+            {"id": "B", "boundary": 1.96, "decision_interval": {"lower": -0.0008, "upper": 0.0413}},
+        ],
+    },
+    "unplanned": {
+        "decision": "inconclusive",
+        "reasons": ["not_proven"],
+        "explanation": "No decision yet: B converts 7.00 % against 5.00 % for the control A (+40.0 %).",
+        "looks": [{"id": "B", "boundary": 4.611, "decision_interval": {"lower": -0.031, "upper": 0.0729}}],
+    },
+    "engine": "exact",
+    "prior": "exponential",
+    "seed": 20210801,
+    "model_version": MODEL_VERSION,
+    "rules_version": RULES_VERSION,
+}

@@ -1,0 +1,116 @@
+"""The answers of the API, field by field: the API builds them, the dashboard reads them.
+
+Proportions and ratios are plain numbers (0.05 is 5 %), days are `YYYY-MM-DD`, instants ISO 8601 in UTC. A number that
+the lake does not have (yet) is null; it is never zero and never left out.
+
+The types are TypedDicts, so an answer is built and read as the JSON object that it is, and mypy checks its keys and
+values. Pydantic models would add about 30 µs to the 29 µs of a result (the sum of its parts, timed one by one), and a
+lake that breaks a contract would give an error instead of a null.
+"""
+
+from abtest_lib.answers.analysis import Analysis, AnalyzedArm, Look, RuleVerdict, SampleRatio
+from abtest_lib.answers.common import (
+    ArmEstimate,
+    Day,
+    Decision,
+    Instant,
+    Interval,
+    Lift,
+    Release,
+    Role,
+    Rule,
+    SrmStatus,
+    VariantId,
+    Window,
+)
+from abtest_lib.answers.experiments import (
+    Arm,
+    ChiSquare,
+    Density,
+    Experiment,
+    ExperimentList,
+    ExperimentSummary,
+    Funnel,
+    FunnelStep,
+    FunnelVariant,
+    History,
+    HistoryPoint,
+    HistoryVariant,
+    Posterior,
+    PosteriorVariant,
+    Result,
+    ResultAnswer,
+    ResultVariant,
+    Verdict,
+)
+from abtest_lib.answers.lake import (
+    Freshness,
+    Quality,
+    Quarantine,
+    QuarantineRule,
+    Run,
+    StrayDay,
+    Table,
+    TableColumn,
+    TableCounts,
+    TableList,
+    TableSummary,
+)
+from abtest_lib.answers.plan import Plan, PowerPoint
+from abtest_lib.answers.service import Live, NoData, Problem, Ready, Version
+
+__all__ = [
+    "Analysis",
+    "AnalyzedArm",
+    "Arm",
+    "ArmEstimate",
+    "ChiSquare",
+    "Day",
+    "Decision",
+    "Density",
+    "Experiment",
+    "ExperimentList",
+    "ExperimentSummary",
+    "Freshness",
+    "Funnel",
+    "FunnelStep",
+    "FunnelVariant",
+    "History",
+    "HistoryPoint",
+    "HistoryVariant",
+    "Instant",
+    "Interval",
+    "Lift",
+    "Live",
+    "Look",
+    "NoData",
+    "Plan",
+    "Posterior",
+    "PosteriorVariant",
+    "PowerPoint",
+    "Problem",
+    "Quality",
+    "Quarantine",
+    "QuarantineRule",
+    "Ready",
+    "Release",
+    "Result",
+    "ResultAnswer",
+    "ResultVariant",
+    "Role",
+    "Rule",
+    "RuleVerdict",
+    "Run",
+    "SampleRatio",
+    "SrmStatus",
+    "StrayDay",
+    "Table",
+    "TableColumn",
+    "TableCounts",
+    "TableList",
+    "TableSummary",
+    "VariantId",
+    "Verdict",
+    "Version",
+    "Window",
+]
