@@ -144,7 +144,7 @@ def delta_rs_options(lake: str) -> dict[str, str]:
     """Return the options of delta-rs; it finds credentials, region and AWS_ENDPOINT_URL itself."""
     if local_folder(lake) is not None:
         return {}
-    return {"timeout": "60s", "connect_timeout": "5s"} | ({"allow_http": "true"} if _is_plain_http() else {})
+    return {"timeout": "60s", "connect_timeout": "5s"} | ({"allow_http": "true"} if is_plain_http() else {})
 
 
 def object_store(prefix: str) -> Any:  # noqa: ANN401  obstore's own store type is not public
@@ -155,7 +155,7 @@ def object_store(prefix: str) -> Any:  # noqa: ANN401  obstore's own store type 
     """
     from obstore.store import from_url  # noqa: PLC0415  only object stores need it
 
-    client: Any = {"timeout": _REQUEST_TIMEOUT, "allow_http": _is_plain_http()}
+    client: Any = {"timeout": _REQUEST_TIMEOUT, "allow_http": is_plain_http()}
     retry: Any = {"max_retries": 2, "retry_timeout": _RETRY_TIMEOUT}
     return from_url(delta_rs_location(prefix), client_options=client, retry_config=retry)
 
@@ -258,7 +258,7 @@ def s3a_conf(settings: "Settings", hadoop_version: str) -> Iterator[tuple[str, s
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if endpoint is not None:
         yield f"{_S3A}endpoint", endpoint
-        yield f"{_S3A}connection.ssl.enabled", str(not _is_plain_http()).lower()
+        yield f"{_S3A}connection.ssl.enabled", str(not is_plain_http()).lower()
         region = region or "us-east-1"  # stores other than AWS need one, but any will do
     if region is not None:
         yield f"{_S3A}endpoint.region", region
@@ -299,5 +299,6 @@ def _endpoint() -> str | None:
     return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
-def _is_plain_http() -> bool:
+def is_plain_http() -> bool:
+    """Return whether the endpoint in the environment is reached without TLS."""
     return (_endpoint() or "").startswith("http://")

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings
-from abtest_lib.contracts import TableContract
+from abtest_lib.contracts import EVENTS, TableContract
 from abtest_lib.contracts.enums import Compute
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
@@ -112,6 +112,8 @@ def open_lake(
     location = lake_location(str(path))
     check_folder(location)
     choice = choose_compute(settings, input_bytes)
+    if settings.compute is Compute.AUTO and choice.compute is Compute.EMBEDDED and _has_change_feed(location):
+        choice = Choice(Compute.SPARK, "an older version made this lake with Delta's change feed")
     settings = settings.model_copy(update={"compute": choice.compute})
     use_object_store(settings)
     with ExitStack() as stack:
@@ -122,6 +124,14 @@ def open_lake(
         lake = Lake(session, location, choice)
         lake._is_leased = True  # noqa: SLF001  taken above, before there was a session to make the lake with
         yield lake
+
+
+def _has_change_feed(location: str) -> bool:
+    """Whether bronze needs a writer that the embedded engine is not."""
+    from abtest_lib.lake.reader import open_table  # noqa: PLC0415  delta-rs takes a while to import
+
+    bronze = open_table(EVENTS, location)
+    return bronze is not None and "changeDataFeed" in (bronze.protocol().writer_features or ())
 
 
 def _dies_with_us(settings: Settings) -> bool:

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.errors import MachineError
 from abtest_lib.spark.scratch import open_scratch, scratch_of
+from abtest_lib.storage import is_plain_http
 
 _CONNECT_MODE = "SPARK_CONNECT_MODE_ENABLED"
 """PySpark makes columns and windows for a Connect client while this variable is in the environment."""
@@ -93,6 +94,8 @@ def _configure(scratch: Path) -> None:
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",
         "SAIL_RUNTIME__MEMORY_POOL__GREEDY__MAX_SIZE": str(memory_limit()),
     }
+    if is_plain_http():
+        wanted["AWS_ALLOW_HTTP"] = "true"
     for name, value in wanted.items():
         os.environ.setdefault(name, value)
     os.environ["SAIL_RUNTIME__TEMPORARY_FILES__PATHS"] = f'["{scratch}"]'

@@ -11,6 +11,9 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 USERS = "800"
 
 
+pytestmark = pytest.mark.spark_only  # on Databricks and EMR notebooks find a session of Spark
+
+
 @pytest.fixture(scope="module")
 def tour(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the first notebook leaves behind."""
