@@ -111,11 +111,11 @@ def open_lake(
 
     location = lake_location(str(path))
     check_folder(location)
+    use_object_store(settings)
     choice = choose_compute(settings, input_bytes)
     if settings.compute is Compute.AUTO and choice.compute is Compute.EMBEDDED and _has_change_feed(location):
         choice = Choice(Compute.SPARK, "an older version made this lake with Delta's change feed")
     settings = settings.model_copy(update={"compute": choice.compute})
-    use_object_store(settings)
     with ExitStack() as stack:
         if settings.writer_lease:
             lease = writer_lease(location, wait, dies_with_process=_dies_with_us(settings))
@@ -130,7 +130,10 @@ def _has_change_feed(location: str) -> bool:
     """Whether bronze needs a writer that the embedded engine is not."""
     from abtest_lib.lake.reader import open_table  # noqa: PLC0415  delta-rs takes a while to import
 
-    bronze = open_table(EVENTS, location)
+    try:
+        bronze = open_table(EVENTS, location)
+    except Exception:  # noqa: BLE001  a store that does not answer, or a damaged table: whoever uses it says so
+        return False
     return bronze is not None and "changeDataFeed" in (bronze.protocol().writer_features or ())
 
 
