@@ -1,6 +1,11 @@
 """Blocks of CSV lines as raw rows, split as Spark splits them: each line by itself, and oddly quoted ones leniently."""
 
+import os
+import re
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +17,8 @@ from abtest_lib.ingest.text_blocks import blocks_of_lines
 
 _FIELD = r'(?:[^",\n]*|"(?:[^"\n]|"")*")'
 _IS_BLANK = r"^[\x00-\x20]*$"
+_FIRST_LINE = re.compile(rb"[\x00-\x20]*[^\x00-\x20][^\n]*\n?")
+_THREADS = max(1, min(4, os.cpu_count() or 1))
 _AS_IS = csv.ParseOptions(quote_char='"', double_quote=True, newlines_in_values=False)
 
 
@@ -26,17 +33,30 @@ def rows_of_csv(name: str, header: Sequence[str], source_file: str) -> Iterator[
     Yields:
         Rows in the order of the file, but for lines that cannot be split or are oddly quoted, which come after others.
     """
-    is_header_ahead = True
-    for block in blocks_of_lines(name):
-        lines = pa.array(block.split(b"\n"), pa.binary()).cast(pa.string())
-        is_blank = pc.match_substring_regex(lines, _IS_BLANK)
-        if is_header_ahead:
-            first = pc.index(is_blank, False).as_py()
-            if first < 0:
-                continue
-            is_header_ahead = False
-            lines, is_blank = lines[first + 1 :], is_blank[first + 1 :]
-        yield from _rows_of_lines(lines, is_blank, header, source_file)
+    split = partial(_rows_of_block, header=header, source_file=source_file)
+    pending: deque[Future[list[pa.Table]]] = deque()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        # The next block is read and unpacked while others are split.
+        for block in _without_header(blocks_of_lines(name)):
+            pending.append(threads.submit(split, block))
+            if len(pending) > _THREADS:
+                yield from pending.popleft().result()
+        for done in pending:
+            yield from done.result()
+
+
+def _without_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """Leave out everything up to the first line that is not blank."""
+    for block in blocks:
+        header = _FIRST_LINE.match(block)
+        if header is not None:
+            yield block[header.end() :]
+            yield from blocks
+
+
+def _rows_of_block(block: bytes, header: Sequence[str], source_file: str) -> list[pa.Table]:
+    lines = pa.array(block.split(b"\n"), pa.binary()).cast(pa.string())
+    return list(_rows_of_lines(lines, pc.match_substring_regex(lines, _IS_BLANK), header, source_file))
 
 
 def _rows_of_lines(lines: pa.Array, is_blank: pa.Array, header: Sequence[str], source_file: str) -> Iterator[pa.Table]:

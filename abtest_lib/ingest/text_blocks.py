@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from abtest_lib.ingest.packing import open_unpacked
 
-_BLOCK = 32 * 2**20
+_BLOCK = 8 * 2**20
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
