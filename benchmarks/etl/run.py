@@ -1,4 +1,4 @@
-"""Measure raw events to gold: the plain way, the project and DuckDB, side by side.
+"""Measure raw events to gold: the plain way, the project on both engines, and DuckDB, side by side.
 
     python benchmarks/etl/run.py                      # the sample and ten times as much, three runs each
     python benchmarks/etl/run.py --sizes 1 10 100 --repeat 1
@@ -22,7 +22,13 @@ from measure import Measured, measure
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[2] / "shared" / "data" / "events.csv.gz"
 ZONE = "America/Bogota"
-WAYS = {"plain": "plain_etl.py", "project": "project_etl.py", "duckdb": "duckdb_etl.py"}
+WAYS = {
+    "plain": ("plain_etl.py",),
+    "spark": ("project_etl.py", "spark"),
+    "embedded": ("project_etl.py", "embedded"),
+    "duckdb": ("duckdb_etl.py",),
+}
+_PROJECT = "project_etl.py"
 HEADER = (
     "| input | rows | way | seconds | processor s | rows/s | plain ÷ this | peak memory | written |",
     "|---|--:|---|--:|--:|--:|--:|--:|--:|",
@@ -53,6 +59,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=3, help="runs of each")
     parser.add_argument("--only", nargs="+", default=["sizes", "days"], choices=["sizes", "days"])
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--engine", default="embedded", choices=["embedded", "spark"], help="of the sixty days")
     parser.add_argument("--users", type=int, default=60_000, help="users of the sixty days")
     parser.add_argument("--input", type=Path, default=SAMPLE, help="CSV to copy; generated where it is absent")
     work = Path(tempfile.gettempdir()) / "abtest-benchmark"
@@ -65,7 +72,7 @@ def _sizes(options: argparse.Namespace) -> Iterator[str]:
     for times in options.sizes:
         source = inputs.copies(base, times, options.work)
         rows = inputs.rows_of(source)
-        medians = {way: _median(options, HERE / WAYS[way], [str(source)]) for way in options.ways}
+        medians = {way: _median(options, *WAYS[way], str(source)) for way in options.ways}
         plain = medians.get("plain")
         for way, run in medians.items():
             ratio = f"{plain.seconds / run.seconds:.1f}" if plain else ""
@@ -76,14 +83,14 @@ def _sizes(options: argparse.Namespace) -> Iterator[str]:
             )
 
 
-def _median(options: argparse.Namespace, script: Path, arguments: list[str]) -> Measured:
+def _median(options: argparse.Namespace, script: str, *arguments: str) -> Measured:
     """The run of the median time out of several into fresh folders."""
     runs = []
     for _ in range(options.repeat):
         output = options.work / "output"
         shutil.rmtree(output, ignore_errors=True)
-        runs.append(measure(script, [*arguments, str(output), ZONE], output))
-        print(f"{script.stem} {arguments[0]}: {runs[-1]}", flush=True)
+        runs.append(measure(HERE / script, [*arguments, str(output), ZONE], output))
+        print(f"{script} {' '.join(arguments)}: {runs[-1]}", flush=True)
     shutil.rmtree(options.work / "output", ignore_errors=True)
     return sorted(runs, key=lambda run: run.seconds)[(len(runs) - 1) // 2]
 
@@ -93,9 +100,9 @@ def _days(options: argparse.Namespace) -> Iterator[str]:
     rows = inputs.rows_of(new_day)
     for window in ("7d", "unlimited"):
         alone = _seconds(options, new_day, window, None)
-        prepared = options.work / f"history-lake-{window}"
+        prepared = options.work / f"history-lake-{options.engine}-{window}"
         if not prepared.exists():
-            measure(HERE / WAYS["project"], [str(history), str(prepared), "UTC", window], prepared)
+            measure(HERE / _PROJECT, [options.engine, str(history), str(prepared), "UTC", window], prepared)
         onto = _seconds(options, new_day, window, prepared)
         yield f"| {window} | {rows:,} | {alone:.1f} s | {onto:.1f} s | {onto / alone:.2f} |"
 
@@ -108,7 +115,7 @@ def _seconds(options: argparse.Namespace, new_day: Path, window: str, prepared: 
         shutil.rmtree(lake, ignore_errors=True)
         if prepared is not None:
             shutil.copytree(prepared, lake)
-        run = measure(HERE / WAYS["project"], [str(new_day), str(lake), "UTC", window], lake)
+        run = measure(HERE / _PROJECT, [options.engine, str(new_day), str(lake), "UTC", window], lake)
         print(f"one day, {window}, {'onto 60' if prepared else 'alone'}: {run}", flush=True)
         seconds.append(run.seconds)
     shutil.rmtree(options.work / "output", ignore_errors=True)
