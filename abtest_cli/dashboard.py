@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from abtest_cli.addresses import check_api, check_port
+
 
 def dashboard(
     api: Annotated[
@@ -20,20 +22,18 @@ def dashboard(
     A key that the API wants is read from ABTEST_DASHBOARD_KEY.
     """
     from importlib.util import find_spec
-    from urllib.parse import urlsplit
 
-    from abtest_lib.errors import MachineError, UsageError, one_line
+    from abtest_lib.errors import MachineError
 
     if find_spec("streamlit") is None:
         raise MachineError("the dashboard needs Streamlit: install abtest-suite with its extra `dashboard`")
     if api is not None:
-        parts = urlsplit(api)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"--api '{one_line(api, 80)}': must be an address such as http://127.0.0.1:8000")
+        check_api(api)
         os.environ["ABTEST_DASHBOARD_API"] = api
     script = find_spec("dashboard")
     if script is None or script.origin is None:
         raise MachineError("the package `dashboard` is not installed: install abtest-suite whole")
+    check_port(host, port)
     app = Path(script.origin).with_name("app.py")
     typer.echo(f"dashboard: http://{host}:{port}")
     sys.stdout.flush()

@@ -1,11 +1,26 @@
 """Options that several commands share."""
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from abtest_lib.errors import UsageError, one_line
 from abtest_lib.storage import lake_location
+
+
+def parse_day(text: str | date) -> date:
+    """Read a day that a person has written; a default is a date already.
+
+    Raises:
+        UsageError: It is not a day.
+    """
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise UsageError(f"day '{one_line(text, 40)}': must be written YYYY-MM-DD, such as 2021-08-01") from None
+
 
 _LAKE = typer.Option(parser=lake_location, metavar="TEXT", help="A directory or s3a://bucket/prefix.")
 
@@ -15,6 +30,9 @@ LakeOption = Annotated[str, _LAKE]
 MaybeLakeOption = Annotated[str | None, _LAKE]
 """The same, for commands that can do without."""
 
+DayOption = Annotated[
+    date | None, typer.Option(parser=parse_day, metavar="DAY", help="As of which day; the last one when not given.")
+]
 ConfigOption = Annotated[Path | None, typer.Option(help="A YAML file whose settings override the profile's.")]
 ProfileOption = Annotated[str, typer.Option(help="Settings to start from, a file of conf/.")]
 ComputeOption = Annotated[

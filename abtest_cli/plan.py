@@ -16,7 +16,7 @@ _TITLES = {
     "planned": "planned, daily looks",
     "unplanned": "unplanned, daily looks",
 }
-_LOOKS = "The daily rules are reckoned with 28 looks, one a day for four weeks."
+_LOOKS = "The daily rules are computed with 28 looks, one a day for four weeks."
 """What abtest_lib.stats.power.Design takes for `looks`."""
 
 
@@ -48,9 +48,25 @@ def plan(  # noqa: PLR0917  the options of a command
             raise UsageError("a running experiment is asked with --experiment and --lake alone; both are needed")
         _running(lake, experiment, power, alpha)
         return
+    _check_shares(baseline, mde)
     if baseline is None:
         raise UsageError("give --baseline, the control's conversion, or --experiment and --lake of a running one")
     _new(baseline, mde, arms, power, alpha, daily_users, users)
+
+
+def _check_shares(baseline: float | None, mde: float | None) -> None:
+    """Catch percentages that were written for shares."""
+    from rich.console import Console
+
+    from abtest_lib.errors import UsageError
+
+    if baseline is not None and 1 <= baseline < 100:  # noqa: PLR2004  percent
+        raise UsageError(
+            f"--baseline is {baseline:g}: must be a share below 1; for {baseline:g} % write {baseline / 100:g}"
+        )
+    if mde is not None and mde >= 1:
+        note = f"--mde {mde:g} is a lift of {mde:+.0%}; for +{mde:g} % write {mde / 100:g}"
+        Console(stderr=True, soft_wrap=True).print(f"[yellow]note:[/] {note}", highlight=False)
 
 
 def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
