@@ -1,4 +1,4 @@
-"""`abtest dashboard`: the pages over a running API."""
+"""`abtest dashboard`: the dashboard of a running API."""
 
 import os
 import sys
@@ -12,14 +12,14 @@ from abtest_cli.addresses import check_api, check_port
 
 def dashboard(
     api: Annotated[
-        str | None, typer.Option(help="Where the API answers; else ABTEST_DASHBOARD_API, else http://127.0.0.1:8000.")
+        str | None, typer.Option(help="The address of the API; else ABTEST_DASHBOARD_API, else http://127.0.0.1:8000.")
     ] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Where to listen.")] = 8501,
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
 ) -> None:
     """Show the verdicts in a browser; `abtest serve` must be running, here or elsewhere.
 
-    A key that the API wants is read from ABTEST_DASHBOARD_KEY.
+    If the API needs a key, it is read from ABTEST_DASHBOARD_KEY.
     """
     from importlib.util import find_spec
 
@@ -39,5 +39,5 @@ def dashboard(
     sys.stdout.flush()
     options = ["--server.port", str(port), "--server.address", host]
     # Streamlit takes over this process, so that signals reach it.
-    os.environ["PYTHONSAFEPATH"] = "1"  # nothing in the working folder may take the place of a package
+    os.environ["PYTHONSAFEPATH"] = "1"  # nothing in the working folder may shadow a package
     os.execv(sys.executable, [sys.executable, "-P", "-m", "streamlit", "run", str(app), *options])  # noqa: S606

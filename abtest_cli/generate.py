@@ -21,7 +21,7 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
         Path | None, typer.Option(help="YAML or JSON with true effects, e.g. `search/aa-test: {'4515': 0.1}`.")
     ] = None,
     dirty: Annotated[
-        float, typer.Option(help="The share of rows that are spoilt, duplicated or unusual, e.g. 0.02.")
+        float, typer.Option(help="The share of rows that are broken, duplicated or unusual, e.g. 0.02.")
     ] = 0.0,
     out: Annotated[
         Path,

@@ -21,7 +21,7 @@ _MOST_NAMES = 500
 def report(
     experiment: Annotated[str, typer.Argument(help="The experiment's name.")],
     lake: MaybeLakeOption = None,
-    api: Annotated[str | None, typer.Option(help="Instead of --lake: where an API answers.")] = None,
+    api: Annotated[str | None, typer.Option(help="The address of an API, instead of --lake.")] = None,
     day: DayOption = None,
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
 ) -> None:
@@ -33,7 +33,7 @@ def report(
     from dashboard.report import write_report
 
     if (lake is None) == (api is None):
-        raise UsageError("give either --lake, where the tables live, or --api, where an API answers")
+        raise UsageError("give either --lake, the location of the tables, or --api, the address of an API")
     if not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no directory {out.parent}")
     if out.is_dir():
@@ -56,7 +56,7 @@ def report(
 
 
 def _explained(error: "ApiError", client: "Client", experiment: str) -> "AbtestError":
-    """Return what to tell the person: where nothing answers, or which experiments there are."""
+    """Turn an error of the API into one for the command line, with the nearest experiments for an unknown name."""
     from abtest_lib.analysis.result import suggest
     from abtest_lib.errors import MachineError, UsageError, one_line
     from dashboard.client import ErrorKind

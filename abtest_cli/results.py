@@ -1,4 +1,4 @@
-"""`abtest results`: what is believed of every arm of one experiment."""
+"""`abtest results`: the arms and the decision of one experiment."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ def results(
     lake: LakeOption,
     experiment: Annotated[str | None, typer.Argument(help="The experiment's name; without it all are listed.")] = None,
     day: DayOption = None,
-    window: Annotated[str, typer.Option(help="`to_date`: the experiment so far; `day`: that day alone.")] = "to_date",
+    window: Annotated[str, typer.Option(help="to_date (the experiment so far) or day (that day alone).")] = "to_date",
 ) -> None:
     """Print the arms of an experiment: conversion, chance to be best and to beat control, lift, and the decision."""
     from rich.console import Console

@@ -18,9 +18,9 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share one cache.")] = 1,
     cache_dir: Annotated[
-        Path | None, typer.Option(help="Where releases are mirrored; else ABTEST_API_CACHE_DIR.")
+        Path | None, typer.Option(help="The folder for mirrored releases; else ABTEST_API_CACHE_DIR.")
     ] = None,
-    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key with its hash, and end.")] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key with its hash, and exit.")] = False,
 ) -> None:
     """Serve the verdicts of a lake (else of ABTEST_LAKE) over HTTP; http://HOST:PORT/docs describes every answer.
 
