@@ -127,12 +127,12 @@ def open_lake(
 
 
 def _has_change_feed(location: str) -> bool:
-    """Whether bronze needs a writer that the embedded engine is not."""
+    """Return whether bronze has Delta's change feed, which the embedded engine cannot write."""
     from abtest_lib.lake.reader import open_table  # noqa: PLC0415  delta-rs takes a while to import
 
     try:
         bronze = open_table(EVENTS, location)
-    except Exception:  # noqa: BLE001  a store that does not answer, or a damaged table: whoever uses it says so
+    except Exception:  # noqa: BLE001  no answer, or a damaged table: opening it later reports that
         return False
     return bronze is not None and "changeDataFeed" in (bronze.protocol().writer_features or ())
 
