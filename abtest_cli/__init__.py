@@ -23,20 +23,20 @@ from abtest_lib.errors import AbtestError, one_line
 _COMMANDS: dict[Callable[..., None], str] = {
     run: "Raw events to tables and verdicts.",
     results: "The arms of one experiment, and its verdict.",
-    analyze: "What counts at hand say.",
+    analyze: "Test counts that you give.",
     plan: "How many users and days an effect takes.",
     serve: "Serve the verdicts over HTTP.",
     dashboard: "Show the verdicts in a browser.",
     report: "One experiment as a file to mail.",
     generate: "Synthetic events with a known truth.",
     forget: "Remove people from a lake.",
-    doctor: "Is everything there that it needs?",
-    maintain: "Compact the tables, remove what nobody needs.",
+    doctor: "Check this machine and a lake.",
+    maintain: "Compact the tables, remove old files.",
 }
 
 
 def build_app() -> typer.Typer:
-    """The command line with all its commands."""
+    """Build the command line with all its commands."""
     app = typer.Typer(
         name="abtest",
         help="Raw browsing events to A/B-test verdicts that can be trusted.",
@@ -60,7 +60,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("ABTEST_DEBUG"):
             raise
-        _stop(f"unexpected {type(error).__name__}: {one_line(error)} (ABTEST_DEBUG=1 shows the whole story)", 1)
+        _stop(f"unexpected {type(error).__name__}: {one_line(error)} (ABTEST_DEBUG=1 shows the stack trace)", 1)
 
 
 def _stop(message: str, code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The only way in which commands start: settings first, then the lease of the lake, then the engine."""
+"""The start of every command that writes a lake: first the lease, then the engine."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,10 +28,10 @@ def open_for_writing(
         app_name: The name of the application, as Spark shows it.
         wait_seconds: How long to wait for another pipeline to finish.
         input_path: The raw events that will be read.
-        input_bytes: About how many bytes of text these hold, where that is known.
+        input_bytes: About how many bytes of text they hold, if known.
 
     Yields:
-        The lake, its lease held.
+        The lake; this process owns its lease until the block ends.
 
     Raises:
         AbtestError: As `abtest_lib.lake.lake.open_lake`.

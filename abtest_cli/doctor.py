@@ -1,4 +1,4 @@
-"""`abtest doctor`: is everything there that the suite needs?"""
+"""`abtest doctor`: check this machine and a lake."""
 
 import typer
 
@@ -10,7 +10,7 @@ def doctor(
     config: ConfigOption = None,
     profile: ProfileOption = "local",
 ) -> None:
-    """Check versions, memory, time zone and, of a lake, rights, clock and tables; say how to mend what is wrong."""
+    """Check versions, memory and time zone, and the rights, clock and tables of a lake; say how to fix problems."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -25,16 +25,16 @@ def doctor(
     findings = list(examine(settings, lake))
     table = Table.grid(padding=(0, 2))
     for finding in findings:
-        mend = f"\n[yellow]→ {escape(finding.fix)}[/]" if finding.fix else ""
-        table.add_row(signs[finding.health], escape(finding.check), escape(finding.found) + mend)
+        fix = f"\n[yellow]→ {escape(finding.fix)}[/]" if finding.fix else ""
+        table.add_row(signs[finding.health], escape(finding.check), escape(finding.found) + fix)
     console = Console()
     console.print(table, highlight=False)
     failed = sum(finding.health is Health.FAILED for finding in findings)
     if failed:
-        console.print(f"[bold red]{failed} to mend[/]", highlight=False)
+        console.print(f"[bold red]{failed} to fix[/]", highlight=False)
         raise typer.Exit(1)
     warned = sum(finding.health is Health.WARNING for finding in findings)
     if warned:
-        console.print(f"[yellow]nothing to mend, {warned} to look at[/]", highlight=False)
+        console.print(f"[yellow]nothing to fix, {warned} to look at[/]", highlight=False)
         return
     console.print("[green]all is well[/]" if lake else "[green]all is well[/] [dim](--lake DIR looks at a lake too)[/]")

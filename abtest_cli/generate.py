@@ -1,11 +1,13 @@
 """`abtest generate`: synthetic traffic with a known truth."""
 
 import os
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from abtest_cli.options import parse_day
 
 if TYPE_CHECKING:
     from abtest_lib.traffic.events import Traffic
@@ -19,7 +21,7 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
         Path | None, typer.Option(help="YAML or JSON with true effects, e.g. `search/aa-test: {'4515': 0.1}`.")
     ] = None,
     dirty: Annotated[
-        float, typer.Option(help="The share of rows that are spoilt, duplicated or unusual, e.g. 0.02.")
+        float, typer.Option(help="The share of rows that are broken, duplicated or unusual, e.g. 0.02.")
     ] = 0.0,
     out: Annotated[
         Path,
@@ -29,12 +31,12 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
     ] = Path("events.csv"),
     file_format: Annotated[str, typer.Option("--format", help="The format of the files of a folder.")] = "csv",
     start: Annotated[
-        datetime,  # shown by hand: typer would add the time of day, or brackets
-        typer.Option(formats=["%Y-%m-%d"], show_default=False, help="The first day.  [default: 2021-08-01]"),
-    ] = datetime(2021, 8, 1),  # noqa: DTZ001  typer reads dates as naive
+        date,
+        typer.Option(parser=parse_day, metavar="DAY", show_default=False, help="The first day.  [default: 2021-08-01]"),
+    ] = date(2021, 8, 1),
     timezone: Annotated[str, typer.Option(help="The time zone of the users' clocks.")] = "America/New_York",
 ) -> None:
-    """Write synthetic events, and beside them their true effects and the matching experiment registry."""
+    """Write synthetic events, with their true effects and the matching experiment registry."""
     from zoneinfo import ZoneInfo
 
     from abtest_lib.errors import UsageError, one_line
@@ -54,7 +56,7 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
             f"timezone = '{timezone}': must be an IANA time zone such as America/New_York or UTC"
         ) from None
     experiments = read_effects(effects) if effects else DEFAULT_EXPERIMENTS
-    traffic = Traffic(users, days, seed, start.date(), timezone, experiments, dirty)
+    traffic = Traffic(users, days, seed, start, timezone, experiments, dirty)
     _report(traffic, out, suffix)
 
 

@@ -1,4 +1,4 @@
-"""`abtest maintain`: compaction, checkpoints, and removal of files that nobody needs."""
+"""`abtest maintain`: compaction, checkpoints, and removal of old files."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +16,11 @@ def maintain(
     *,
     lake: LakeOption,
     keep_days: Annotated[
-        int, typer.Option("--keep-days", help="Keep releases and older versions so long.", min=1, max=3650)
+        int, typer.Option("--keep-days", help="Days to keep releases and older versions.", min=1, max=3650)
     ] = 7,
-    log_days: Annotated[int, typer.Option("--log-days", help="Keep the tables' logs so long.", min=1, max=3650)] = 30,
+    log_days: Annotated[int, typer.Option("--log-days", help="Days to keep the tables' logs.", min=1, max=3650)] = 30,
     quarantine_days: Annotated[
-        int | None, typer.Option("--quarantine-days", help="Remove rejected rows that are older.", min=1)
+        int | None, typer.Option("--quarantine-days", help="Days to keep rejected rows; by default for ever.", min=1)
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing, only count files and bytes.")] = False,
     config: ConfigOption = None,
@@ -30,7 +30,7 @@ def maintain(
 ) -> None:
     """Compact the tables, publish a release, and remove files beyond the oldest release kept.
 
-    Safe beside a reading API, and safe to repeat.
+    Safe while an API reads the lake, and safe to repeat.
     """
     import sys
     from datetime import timedelta

@@ -16,7 +16,7 @@ _TITLES = {
     "planned": "planned, daily looks",
     "unplanned": "unplanned, daily looks",
 }
-_LOOKS = "The daily rules are reckoned with 28 looks, one a day for four weeks."
+_LOOKS = "The daily rules are computed with 28 looks, one a day for four weeks."
 """What abtest_lib.stats.power.Design takes for `looks`."""
 
 
@@ -25,18 +25,18 @@ def plan(  # noqa: PLR0917  the options of a command
     mde: Annotated[
         float | None, typer.Option(help="The smallest relative lift worth finding, e.g. 0.1 for +10 %.")
     ] = None,
-    arms: Annotated[int, typer.Option(help="Arms, the control among them.")] = 2,
+    arms: Annotated[int, typer.Option(help="Number of arms, control included.")] = 2,
     power: Annotated[float, typer.Option(help="The probability of finding that lift.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="The share of false alarms that is accepted.")] = 0.05,
     daily_users: Annotated[
-        float | None, typer.Option(help="New users a day, all arms together; turns users into days.")
+        float | None, typer.Option(help="New users a day in all arms; turns users into days.")
     ] = None,
     users: Annotated[
         float | None,
-        typer.Option(help="Users per arm that a running experiment has or will have: says what it can still find."),
+        typer.Option(help="Users per arm; prints the smallest lift that they can find."),
     ] = None,
     experiment: Annotated[
-        str | None, typer.Option(help="A running experiment: says what it can find today and in some weeks.")
+        str | None, typer.Option(help="A running experiment; prints what it can find today and in some weeks.")
     ] = None,
     lake: MaybeLakeOption = None,
 ) -> None:
@@ -45,12 +45,28 @@ def plan(  # noqa: PLR0917  the options of a command
 
     if experiment is not None or lake is not None:
         if experiment is None or lake is None or (baseline, mde, users) != (None, None, None):
-            raise UsageError("a running experiment is asked with --experiment and --lake alone; both are needed")
+            raise UsageError("a running experiment takes --experiment and --lake alone; both are needed")
         _running(lake, experiment, power, alpha)
         return
+    _check_shares(baseline, mde)
     if baseline is None:
         raise UsageError("give --baseline, the control's conversion, or --experiment and --lake of a running one")
     _new(baseline, mde, arms, power, alpha, daily_users, users)
+
+
+def _check_shares(baseline: float | None, mde: float | None) -> None:
+    """Reject a baseline written in per cent, and note what a large lift means."""
+    from rich.console import Console
+
+    from abtest_lib.errors import UsageError
+
+    if baseline is not None and 1 <= baseline < 100:  # noqa: PLR2004  percent
+        raise UsageError(
+            f"--baseline is {baseline:g}: must be a share below 1; for {baseline:g} % write {baseline / 100:g}"
+        )
+    if mde is not None and mde >= 1:
+        note = f"--mde {mde:g} is a lift of {mde:+.0%}; for +{mde:g} % write {mde / 100:g}"
+        Console(stderr=True, soft_wrap=True).print(f"[yellow]note:[/] {note}", highlight=False)
 
 
 def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
@@ -121,7 +137,7 @@ def _new(
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    """A table of numbers, whose first column names the row; headings wrap before any number is cut."""
+    """Make a table of numbers with row names in the first column; headings wrap before any number is cut."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

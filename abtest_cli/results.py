@@ -1,20 +1,17 @@
-"""`abtest results`: what is believed of every arm of one experiment."""
+"""`abtest results`: the arms and the decision of one experiment."""
 
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from abtest_cli.options import LakeOption
+from abtest_cli.options import DayOption, LakeOption
 
 
 def results(
     lake: LakeOption,
     experiment: Annotated[str | None, typer.Argument(help="The experiment's name; without it all are listed.")] = None,
-    day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As of which day; the last one when not given.")
-    ] = None,
-    window: Annotated[str, typer.Option(help="`to_date`: the experiment so far; `day`: that day alone.")] = "to_date",
+    day: DayOption = None,
+    window: Annotated[str, typer.Option(help="to_date (the experiment so far) or day (that day alone).")] = "to_date",
 ) -> None:
     """Print the arms of an experiment: conversion, chance to be best and to beat control, lift, and the decision."""
     from rich.console import Console
@@ -29,5 +26,5 @@ def results(
         return
     experiments = opened.experiments()
     if not experiments:
-        raise LakeError(f"lake {lake} has no gold/verdicts: run the pipeline first")
+        raise LakeError(f"lake {lake} holds no results: run the pipeline first")
     print_verdicts(Console(), experiments, lake, most=None)

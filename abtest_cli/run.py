@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Run the whole pipeline and print what happened to the events, and the verdicts.
 
-    Without --input the tables are brought up to date with what bronze holds. Running again is always safe.
+    Without --input the tables are brought up to date with bronze. Running again is always safe.
     """
     from abtest_lib.config import load_settings, with_compute
     from abtest_lib.errors import ConfigError
@@ -77,7 +77,7 @@ def _run(
 
 
 def _refuse_all_rejected(reports: "Sequence[StepReport]", input_path: str | None) -> None:
-    """End with the exit code of bad input where no row was an event: a scheduler must see it."""
+    """Raise if every row was rejected, so that a scheduler sees the exit code of bad input."""
     from abtest_lib.errors import InputError
 
     for report in reports:

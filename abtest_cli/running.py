@@ -1,4 +1,4 @@
-"""What a running experiment can still find: its counts to date, and how fast they grow."""
+"""The counts to date of a running experiment, and how fast they grow, for planning."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A running experiment as planning sees it.
+    """The numbers of a running experiment that planning needs.
 
     Attributes:
         day: The last day with counts.
         control: The control's variant.
         baseline: The control's conversion to date, a proportion.
-        arms: Arms, the control among them.
+        arms: Number of arms, control included.
         users: Users to date of the smallest arm.
         daily_users: New users a day of the smallest arm, on average since its counts began.
     """
@@ -37,7 +37,7 @@ def read_running(lake: str, experiment: str) -> Running:
         experiment: The experiment.
 
     Returns:
-        What planning needs.
+        The numbers for planning.
 
     Raises:
         LakeError: The lake has no posteriors.
@@ -71,7 +71,7 @@ def read_running(lake: str, experiment: str) -> Running:
 
 
 def _days_counted(lake: str, experiment: str, day: date) -> int:
-    """Days that the counts to date cover: where the experiment has periods, those of the current one."""
+    """Return the number of days that the counts to date cover; with periods, those of the current one."""
     from abtest_lib.contracts import EXPERIMENT_HEALTH, EXPERIMENT_TO_DATE
     from abtest_lib.errors import LakeError
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from abtest_cli.addresses import check_port
 from abtest_cli.options import MaybeLakeOption
 
 _SHUTDOWN_SECONDS = 10
@@ -17,9 +18,9 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes; they share one cache.")] = 1,
     cache_dir: Annotated[
-        Path | None, typer.Option(help="Where releases are mirrored; else ABTEST_API_CACHE_DIR.")
+        Path | None, typer.Option(help="The folder for mirrored releases; else ABTEST_API_CACHE_DIR.")
     ] = None,
-    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key with its hash, and end.")] = False,
+    new_key: Annotated[bool, typer.Option("--new-key", help="Print a new API key with its hash, and exit.")] = False,
 ) -> None:
     """Serve the verdicts of a lake (else of ABTEST_LAKE) over HTTP; http://HOST:PORT/docs describes every answer.
 
@@ -33,7 +34,9 @@ def serve(
     if cache_dir is not None:
         os.environ["ABTEST_API_CACHE_DIR"] = str(cache_dir)
     _check()
-    _check_port(host, port)
+    check_port(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    typer.echo(f"http://{shown}:{port}/docs describes every answer", err=True)
     import uvicorn
 
     from api.http.connections import raise_file_limit
@@ -57,7 +60,7 @@ def serve(
 
 
 def _check() -> None:
-    """Say what is wrong with the settings before a server starts."""
+    """Check the settings before a server starts."""
     from abtest_lib.errors import ConfigError
     from abtest_lib.registry import load_registry
     from api.settings import load_api_settings
@@ -68,25 +71,6 @@ def _check() -> None:
     is_mirrored = Cache(settings.cache_dir, settings.lake).read_manifest() is not None
     if "://" not in settings.lake and not Path(settings.lake).is_dir() and not is_mirrored:
         raise ConfigError(f"no lake at {settings.lake}: --lake must be a directory or s3://bucket/prefix")
-
-
-def _check_port(host: str, port: int) -> None:
-    """Say that a port is taken before anything is started; else tell where the answers will be."""
-    import socket
-
-    from abtest_lib.errors import ConfigError
-
-    try:
-        family, *_ = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {host}, port {port}: {error.strerror}; choose another with --port"
-        ) from None
-    shown = f"[{host}]" if ":" in host else host
-    typer.echo(f"http://{shown}:{port}/docs describes every answer", err=True)
 
 
 def _print_new_key() -> None:

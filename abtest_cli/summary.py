@@ -1,4 +1,4 @@
-"""What a person sees when a run is done."""
+"""The summary that a run prints at its end."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ from abtest_lib.transforms.rules import RULES
 
 _MOST_VERDICTS = 40
 _MOST = 0.5
-"""Share of the rows read from which on their rejection is the first thing to say."""
+"""The share of rejected rows above which the summary starts with them."""
 
 
 def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> None:
-    """Print what became of the events, how big the tables are, and the verdicts.
+    """Print the fate of the events, the size of the tables, and the verdicts.
 
     Args:
         lake: The lake.
@@ -39,13 +39,13 @@ def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> N
 
 
 def _alarm(ingest: StepReport) -> str:
-    """Say that most rows were rejected, why, and what to do."""
+    """Return a message that most rows were rejected, why, and what to do."""
     meanings = {rule.name: rule.meaning for rule in RULES}
     rule = next(iter(ingest.quarantined_by_rule), "")
     example = ingest.examples.get(rule)
     said = f"{ingest.rows_quarantined:,} of {ingest.rows_read:,} rows were rejected: {meanings.get(rule, rule)}"
     shown = f", such as {escape(example)}" if example else ""
-    todo = "Mend the export and run it again; the rejected rows are kept in quarantine/events."
+    todo = "Fix the export and run it again; the rejected rows are kept in quarantine/events."
     return f"[bold red]{said}{shown}.[/] {todo}"
 
 

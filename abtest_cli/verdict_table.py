@@ -16,7 +16,7 @@ def print_verdicts(console: Console, experiments: ExperimentList, lake: str, mos
         console: Where to.
         experiments: The experiments of a lake.
         lake: The location of the lake.
-        most: At most so many rows; the others are counted in a line.
+        most: The largest number of rows; a line counts the others.
     """
     if not experiments:
         return

@@ -1,4 +1,4 @@
-"""gold counts → gold/posteriors: what is believed of every arm, with proof that the sampler worked."""
+"""gold counts → gold/posteriors: the posterior of every arm, with diagnostics of the sampler."""
 
 from abtest_lib.pipeline.fit_bayes import FIT_BAYES
 from abtest_lib.pipeline.job import job_main

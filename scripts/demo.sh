@@ -1,5 +1,5 @@
 #!/bin/sh
-# The pipeline on generated traffic, or on somebody's own events: ABTEST, DEMO and INPUT come from the Makefile.
+# The pipeline on generated traffic, or on your own events: ABTEST, DEMO and INPUT come from the Makefile.
 set -eu
 if [ -n "$INPUT" ]; then
     exec "$ABTEST" run --input "$INPUT" --lake "$DEMO/own-lake"

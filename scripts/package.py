@@ -1,10 +1,10 @@
-"""Build what travels to a cluster: the wheel, a packed environment and a manifest, the same bytes every time.
+"""Build the files for a cluster: the wheel, a packed environment and a manifest, the same bytes every time.
 
     python scripts/package.py [--out dist] [--lock locks/spark40.txt]
 
 The environment is a whole Python with its standard library, the locked packages and the suite itself, but without
-Spark, which every cluster has. It runs from wherever it is unpacked, on machines whose C library is not older than this
-one's: build it on the system that the cluster runs.
+Spark, which every cluster has. It runs from any folder, on machines whose C library is not older than this one's: build
+it on the system that the cluster runs.
 """
 
 import argparse
@@ -33,7 +33,7 @@ BUILDERS = ("setuptools",)
 NOT_NEEDED = {"__pycache__", "site-packages", "dist-packages", "test", "idlelib", "turtledemo", "tkinter", "ensurepip"}
 PATHS_OF_THIS_MACHINE = {"RECORD", "REQUESTED", "INSTALLER", "direct_url.json", "uv_cache.json", "uv_build.json"}
 
-# The interpreter may be linked to a libpython that lies beside it only in the archive.
+# The interpreter may be linked to a libpython that is next to it only in the archive.
 PYTHON_SCRIPT = """#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
 LD_LIBRARY_PATH="$here/../lib${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}"
@@ -43,7 +43,7 @@ exec "$here/{interpreter}" "$@"
 
 
 def main() -> None:
-    """Build everything and say what was built."""
+    """Build everything and print what was built."""
     arguments = _parser().parse_args()
     os.umask(0o022)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def build_wheel(scratch: Path, lock: Path, out: Path) -> Path:
-    """Build the wheel from a source distribution, so that nothing left in this checkout gets in."""
+    """Build the wheel from a source distribution, so that no stray file of this checkout gets in."""
     pinned = [line for line in lock.read_text(encoding="utf-8").splitlines() if line.startswith(BUILDERS)]
     (scratch / "build.txt").write_text("\n".join(pinned) + "\n", encoding="utf-8")
     options = ("--quiet", "--build-constraints", str(scratch / "build.txt"), "--out-dir", str(scratch / "wheel"))
@@ -93,7 +93,7 @@ def install_python(tree: Path) -> None:
 
 
 def install_packages(tree: Path, lock: Path, wheel: Path) -> dict[str, str]:
-    """Install what the extra wants, at the versions of the lock, and tell what is there."""
+    """Install the packages of the extra at the versions of the lock; return the installed versions."""
     plan = ("--extra", EXTRA, "--constraints", str(lock), "--no-header", "--no-annotate", "--quiet")
     wanted = _run([_uv(), "pip", "compile", *plan, str(ROOT / "pyproject.toml")])
     (tree.parent / "wanted.txt").write_text(wanted, encoding="utf-8")
@@ -112,7 +112,7 @@ def install_packages(tree: Path, lock: Path, wheel: Path) -> dict[str, str]:
 
 
 def compile_sources(tree: Path) -> None:
-    """Compile all modules: otherwise every executor would, each time that it unpacks the archive."""
+    """Compile all modules, so that not every executor does it each time that it unpacks the archive."""
     options = ("-q", "-j", "0", "--invalidation-mode", "unchecked-hash", "-s", str(tree))
     command = [str(tree / "bin" / "python"), "-I", "-m", "compileall", *options, str(tree)]
     # Templates that are not Python by themselves do not compile, and nothing imports them.
@@ -140,7 +140,7 @@ def pack(tree: Path, archive: Path) -> None:
 
 
 def described(files: Iterable[Path]) -> dict[str, Mapping[str, str | int]]:
-    """File name to size in bytes and SHA-256."""
+    """Return the size in bytes and SHA-256 of each file, by name."""
     return {
         file.name: {"bytes": file.stat().st_size, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
         for file in files
@@ -152,8 +152,8 @@ def _left_out(_folder: str, names: list[str]) -> set[str]:
 
 
 def _uv() -> str:
-    beside = Path(sys.executable).parent / "uv"
-    found = str(beside) if beside.exists() else shutil.which("uv")
+    neighbour = Path(sys.executable).parent / "uv"
+    found = str(neighbour) if neighbour.exists() else shutil.which("uv")
     if found is None:
         sys.exit("error: uv is not installed: run make setup")
     return found
@@ -168,8 +168,8 @@ def _run(command: list[str], **environment: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="where to")
-    parser.add_argument("--lock", type=Path, default=ROOT / "locks" / "spark40.txt", help="the versions")
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", help="the folder for the files")
+    parser.add_argument("--lock", type=Path, default=ROOT / "locks" / "spark40.txt", help="the lock file")
     return parser
 
 

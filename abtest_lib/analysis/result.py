@@ -1,6 +1,6 @@
 """One experiment on one day: the verdict and its arms, as a lake has them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from difflib import get_close_matches
@@ -191,7 +191,7 @@ def _describe_fit(row: Row) -> str:
 def _choose_day(tables: "ReleasedTables", experiment: str, day: date | None) -> date:
     found = [tables.rows(contract, {"experiment_name": experiment}, ["day"]) for contract in (POSTERIORS, VERDICTS)]
     if found == [None, None]:
-        raise LakeError(f"lake {tables.location} has no gold/posteriors: run the pipeline first")
+        raise LakeError(f"lake {tables.location} holds no results: run the pipeline first")
     days = {row["day"] for rows in found for row in rows or ()}
     name = one_line(experiment, 80)
     if not days:
@@ -203,7 +203,11 @@ def _choose_day(tables: "ReleasedTables", experiment: str, day: date | None) -> 
 
 def _suggestion(tables: "ReleasedTables", experiment: str) -> str:
     found = (tables.rows(contract, {}, ["experiment_name"]) or () for contract in (POSTERIORS, VERDICTS))
-    names = sorted({row["experiment_name"] for rows in found for row in rows})
+    return suggest(experiment, sorted({row["experiment_name"] for rows in found for row in rows}))
+
+
+def suggest(experiment: str, names: Sequence[str]) -> str:
+    """Name the experiments that are spelt most like an unknown one, as the end of a message."""
     close = get_close_matches(experiment, names, n=3, cutoff=0.4)
     if close:
         return f": did you mean {', '.join(one_line(name, 80) for name in close)}?"

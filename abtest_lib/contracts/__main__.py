@@ -7,11 +7,11 @@ from abtest_lib.contracts import ALL_TABLES, FORGOTTEN, TableContract
 
 
 def reference() -> str:
-    """The table reference as Markdown."""
+    """Return the table reference as Markdown."""
     intro = [
         "# Tables",
         "",
-        "Written by `python -m abtest_lib.contracts > docs/tables.md`; a test holds it against the contracts.",
+        "Written by `python -m abtest_lib.contracts > docs/tables.md`; a test compares it with the contracts.",
         "Instants are UTC, `day` is a date in the reporting time zone, a ratio of 0.02 is two per cent.",
     ]
     return "\n".join([*intro, *(line for contract in (*ALL_TABLES, FORGOTTEN) for line in _section(contract))]) + "\n"

@@ -1,4 +1,4 @@
-"""Gold: counts, beliefs, comparisons and verdicts; nothing per user."""
+"""Gold: counts, posteriors, comparisons and verdicts; nothing per user."""
 
 from abtest_lib.contracts.table import Column, TableContract
 
@@ -133,7 +133,9 @@ POSTERIORS = TableContract(
             "posterior probability of beating the control",
             nullable=True,
         ),
-        Column("expected_loss", "double", "expected conversion given up with the arm, a proportion", nullable=True),
+        Column(
+            "expected_loss", "double", "expected loss of conversion when the arm is chosen, a proportion", nullable=True
+        ),
         Column("lift_median", "double", "posterior median of the relative lift over control, a ratio", nullable=True),
         *ARM_LIFT,
         Column("engine", "string", "`mcmc` or `exact`: what produced the numbers", nullable=True),
@@ -197,7 +199,7 @@ VERDICTS = TableContract(
         Column("reasons", "array<string>", "codes of everything a reader must know"),
         Column("winner", "string", "the arm with the highest probability_best; descriptive", nullable=True),
         Column("decision", "string", "`ship`, `keep_control`, `inconclusive` or `invalid`"),
-        Column("decided_on", "date", "the day of the first decision that stands", nullable=True),
+        Column("decided_on", "date", "the day on which the decision in force was first taken", nullable=True),
         Column("period_start", "date", "the first day of the period that was judged"),
         Column("control_id", "string", "the control", nullable=True),
         Column("srm_p_value", "double", "p-value of the sample-ratio test", nullable=True),

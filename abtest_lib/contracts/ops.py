@@ -21,7 +21,7 @@ RUNS = TableContract(
     columns=(
         Column("run_id", "string", "one for all the jobs of a pipeline run"),
         Column("job", "string", "the step, e.g. ingest_bronze"),
-        Column("status", "string", "`succeeded`, `failed`, or `started`: tables are about to be rebuilt"),
+        Column("status", "string", "`succeeded`, `failed`, or `started`: a rebuild of tables has begun"),
         Column("started_at", "timestamp", "UTC"),
         Column("finished_at", "timestamp", "UTC"),
         Column("rows_read", "bigint", "rows that the step read"),
@@ -29,7 +29,7 @@ RUNS = TableContract(
         Column("rows_quarantined", "bigint", "rows that the step sent to quarantine"),
         Column("duplicates", "bigint", "rows that were there already"),
         Column("input_versions", "map<string,bigint>", "table to the Delta version that was read"),
-        Column("output_versions", "map<string,bigint>", "table to the Delta version that the step left behind"),
+        Column("output_versions", "map<string,bigint>", "table to the Delta version that the step wrote"),
         Column("config_hash", "string", "hash of the settings that the tables depend on"),
         Column("code_version", "string", "version of the suite"),
         Column("rows_forgotten", "bigint", "rows left out because they are of people forgotten", nullable=True),

@@ -20,7 +20,7 @@ EXPOSURES = TableContract(
     ),
     key=("row_id", "experiment_name"),
     partition_by=("day",),
-    # Flags of earlier events change when a purchase arrives: marking rows beats rewriting files.
+    # Flags of earlier events change when a purchase arrives: marking rows is cheaper than rewriting files.
     properties={
         "delta.enableDeletionVectors": "true",
         "delta.columnMapping.mode": "none",

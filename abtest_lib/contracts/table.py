@@ -1,11 +1,11 @@
-"""What a contract is: columns, grain, key, partitioning, constraints and Delta properties of one table."""
+"""The contract of one table: columns, grain, key, partitioning, constraints and Delta properties."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 CONTRACT_VERSION = 1
-"""Raised when a table changes in a way that older code cannot read; a lake remembers the version it was built with."""
+"""Increased when a table changes in a way that older code cannot read; a lake stores the version it was built with."""
 
 READABLE_BY_DELTA_RS: Mapping[str, str] = MappingProxyType(
     {
@@ -18,11 +18,11 @@ READABLE_BY_DELTA_RS: Mapping[str, str] = MappingProxyType(
 
 
 STATISTICS = "delta.dataSkippingStatsColumns"
-"""The columns whose smallest and largest value each file's log entry tells; gathering them for texts costs a fifth of a
-write, and nobody looks for a range of hashes."""
+"""The columns with their smallest and largest value in each file's log entry; computing these for texts costs a fifth
+of a write, and nobody reads a range of hashes."""
 
 SMALL: Mapping[str, str] = MappingProxyType({**READABLE_BY_DELTA_RS, "delta.dataSkippingNumIndexedCols": "0"})
-"""For tables of few files, which are told apart by their partition alone: no statistics but the number of rows."""
+"""For tables of few files, which readers select by partition alone: no statistics but the number of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,11 @@ class TableContract:
     Attributes:
         layer: The folder: bronze, quarantine, silver, gold or ops.
         name: The table's name inside its layer.
-        grain: What one row is.
+        grain: The meaning of one row.
         columns: Every column, in order; a write selects exactly these.
         key: The columns that identify a row.
         partition_by: Partition columns, empty when the table is not partitioned.
-        sort_by: Makes each partition one file in this order, for readers that look for one experiment on one day.
+        sort_by: Each partition is one file in this order, for readers of one experiment on one day.
         checks: Constraint name to SQL expression, enforced by Delta as a backstop.
         properties: Delta table properties, set when the table is created.
     """
@@ -82,10 +82,10 @@ class TableContract:
         return ", ".join(f"`{name}` {type_}" for name, type_ in self.types.items())
 
     def path(self, lake: str) -> str:
-        """The table's location under a lake, a directory or an object-store prefix."""
+        """Return the table's location under a lake, a directory or an object-store prefix."""
         return f"{lake.rstrip('/')}/{self.full_name}"
 
     def all_checks(self) -> dict[str, str]:
-        """The constraints, with one more that every column that must be there is there."""
+        """Return the constraints, with one more for all columns that must not be NULL."""
         present = " AND ".join(f"{column.name} IS NOT NULL" for column in self.columns if not column.nullable)
         return ({"nothing_missing": present} if present else {}) | dict(self.checks)

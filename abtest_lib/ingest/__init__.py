@@ -1,1 +1,1 @@
-"""Input files: found, understood, and read as text."""
+"""Input files: find them, sort them by format, read them as text."""

@@ -1,4 +1,4 @@
-"""Raw events read by this process, for an engine that keeps no lines that it cannot split: into Parquet of raw rows."""
+"""Raw events read by Arrow into Parquet, for an engine that does not keep lines that it cannot split."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -23,8 +23,8 @@ def read_by_arrow(session: SparkSession, scratch: Scratch, source: Source) -> Ra
     """Read the six raw fields of every row as text, and keep the rows in a scratch folder.
 
     Args:
-        session: The session that is to use the rows.
-        scratch: Where they are kept until the session ends.
+        session: The session that uses the rows.
+        scratch: The folder that keeps them until the session ends.
         source: The input files.
 
     Raises:
@@ -69,7 +69,7 @@ def _rows_of_csv_files(names: Iterable[str], notices: list[str]) -> Iterator[pa.
 
 
 def _write(tables: Iterator[pa.Table], folder: Path) -> bool:
-    """Write tables as Parquet; tell whether there was any, with or without rows."""
+    """Write tables as Parquet; return whether there was one, with or without rows."""
     has_content = False
     with pq.ParquetWriter(folder / "rows.parquet", SCHEMA, compression="snappy") as writer:
         for table in tables:

@@ -1,4 +1,4 @@
-"""Which columns of somebody's file may be the wanted ones under another name."""
+"""Guesses which columns of a file are the wanted ones under another name."""
 
 import re
 from collections.abc import Collection
@@ -18,13 +18,13 @@ _ALIKE = 0.75
 
 
 def hints(header: Collection[str]) -> str:
-    """Say which columns look like missing ones.
+    """Describe the columns that look like missing ones.
 
     Args:
         header: The columns of a file.
 
     Returns:
-        A clause for a message; empty where nothing looks alike.
+        A clause for a message; empty if no column looks like one.
 
     Examples:
         >>> hints(["event_name", "item_id", "ts", "site", "experiments", "Visitor"])

@@ -28,10 +28,10 @@ def rows_of_csv(name: str, header: Sequence[str], source_file: str) -> Iterator[
     Args:
         name: The file.
         header: Its columns.
-        source_file: What its rows say of where they came from.
+        source_file: The value of source_file in its rows.
 
     Yields:
-        Rows in the order of the file, but for lines that cannot be split or are oddly quoted, which come after others.
+        Rows in the order of the file, except for lines that cannot be split or are oddly quoted, which come later.
     """
     split = partial(_rows_of_block, header=header, source_file=source_file)
     pending: deque[Future[list[pa.Table]]] = deque()
@@ -60,7 +60,7 @@ def _rows_of_block(block: bytes, header: Sequence[str], source_file: str) -> lis
 
 
 def _rows_of_lines(lines: pa.Array, is_blank: pa.Array, header: Sequence[str], source_file: str) -> Iterator[pa.Table]:
-    # A crash leaves lines of null bytes in a log; other blank lines hold no event.
+    # A crash can leave lines of null bytes in a log; other blank lines contain no event.
     nulls = lines.filter(pc.and_(is_blank, pc.match_substring(lines, "\0")))
     if len(nulls):
         yield rows_of_lines(nulls.to_pylist(), source_file)
@@ -88,7 +88,7 @@ def _split_plain(lines: pa.Array, header: Sequence[str], source_file: str) -> pa
         csv.ConvertOptions(
             column_types=dict.fromkeys(RAW_FIELDS, pa.string()),
             include_columns=list(RAW_FIELDS),
-            # Nothing and "" are not the same.
+            # An empty field and "" are not the same.
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
@@ -98,7 +98,7 @@ def _split_plain(lines: pa.Array, header: Sequence[str], source_file: str) -> pa
 
 
 def split_line(line: str) -> list[str | None]:
-    """Split one line as Spark does: a field with something after its closing quote is taken as it is, up to the comma.
+    """Split one line as Spark does: a field with text after its closing quote is kept unchanged, up to the comma.
 
     Examples:
         >>> split_line('a,"b,c",,"",d')
@@ -115,7 +115,7 @@ def split_line(line: str) -> list[str | None]:
 
 
 def _next_field(line: str, start: int) -> tuple[str | None, int]:
-    """The field that begins at a place, and where the next begins."""
+    """Return the field that begins at a position, and where the next begins."""
     is_quoted = line[start : start + 1] == '"' and len(line) > start + 1
     end = _closing_quote(line, start + 1) if is_quoted else start
     if end is None:

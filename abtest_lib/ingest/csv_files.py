@@ -22,7 +22,7 @@ _WHOLE_LINE = "_whole_line"
 
 
 def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
-    """Read files of CSV; those of one header together.
+    """Read files of CSV, those with the same header in one go.
 
     Raises:
         InputError: A file lacks a column, has one of the six twice or too many, or cannot be read.
@@ -42,12 +42,12 @@ def read_csv(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
 
 
 def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) -> DataFrame:
-    # Other columns get names of our own: theirs may be equal, or equal to Spark but for the case.
+    # Other columns get generated names: their own may be equal, or differ only in case.
     columns = [name if name in RAW_FIELDS else f"_column_{place}" for place, name in enumerate(header)]
     frame = (
         spark.read.schema(", ".join(f"{name} string" for name in (*columns, _WHOLE_LINE)))
         .options(header="true", mode="PERMISSIVE", quote='"', escape='"', encoding="UTF-8", columnPruning="false")
-        # Spark turns a quoted empty field into NULL while nullValue is empty; nothing and "" are not the same here.
+        # With an empty nullValue Spark turns "" into NULL; here an empty field and "" are not the same.
         .options(nullValue="\u0001null\u0001", emptyValue="", columnNameOfCorruptRecord=_WHOLE_LINE)
         .csv(literal_paths(names))
     )
@@ -58,7 +58,7 @@ def _read_files(spark: SparkSession, header: tuple[str, ...], names: list[str]) 
 
 
 def _lines_of_null_bytes(spark: SparkSession, names: tuple[str, ...]) -> DataFrame:
-    """The lines that Spark's CSV takes for blank although they hold null bytes: a crash leaves such in a log."""
+    """Read the lines of null bytes, which a crash can leave in a log and which Spark's CSV takes for blank."""
     lines = spark.read.text(literal_paths(names))
     is_hidden = (F.col("value") < "!") & F.col("value").contains("\0") & ~F.col("value").rlike(r"[^\x00-\x20]")
     nothing: dict[str, Column | None] = dict.fromkeys(RAW_FIELDS, F.lit(None))
@@ -66,11 +66,11 @@ def _lines_of_null_bytes(spark: SparkSession, names: tuple[str, ...]) -> DataFra
 
 
 def header_of(name: str, spark: SparkSession | None = None) -> tuple[str, ...] | None:
-    """Read the columns of a file; None where the file has no content.
+    """Read the columns of a file; return None for a file without content.
 
     Args:
         name: The file.
-        spark: A session that reads what only Spark can reach.
+        spark: A session for files that only Spark can reach.
 
     Raises:
         InputError: A column is missing or there twice, or the file cannot be read.

@@ -1,4 +1,4 @@
-"""The files of an input: a file, a folder or a glob. Nothing here needs Spark where the files are on this machine."""
+"""The files of an input: a file, a folder or a glob. For files on this machine no Spark is needed."""
 
 import glob
 from collections import defaultdict
@@ -13,16 +13,16 @@ from abtest_lib.user_files import check_utf8
 
 _FORMATS = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
 PACKED_RATIO = 20
-"""Events repeat themselves: the sample shrinks to a 26th by gzip, and about as much in Parquet."""
+"""Text bytes per packed byte: events are repetitive, and gzip and Parquet shrink the sample to about a 26th."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Input files, found and understood.
+    """The input files by format.
 
     Attributes:
-        path: What the caller asked for.
-        files: Format to the files of it, in order of name.
+        path: The file, folder or glob that the caller gave.
+        files: Format to its files, in order of name.
         text_bytes: About how many bytes of text they hold, unpacked.
         notices: Sentences for a person, e.g. about files without content.
     """
@@ -57,7 +57,7 @@ def find_local_source(path: str) -> Source | None:
 
 
 def local_text_bytes(path: str) -> int | None:
-    """About how many bytes of text an input on this machine's disk holds, unpacked; None for an object store.
+    """Estimate the bytes of text, unpacked, of an input on this machine's disk; return None for an object store.
 
     Raises:
         InputError: As `find_local_source`.
@@ -70,8 +70,8 @@ def understand_files(path: str, found: Mapping[str, int]) -> Source:
     """Sort files by format, and leave out those without a byte.
 
     Args:
-        path: What the caller asked for.
-        found: Bytes by the name of each file.
+        path: The file, folder or glob that the caller gave.
+        found: File name to size in bytes.
 
     Raises:
         InputError: No file has content, or the format of one is unknown.
@@ -90,7 +90,7 @@ def understand_files(path: str, found: Mapping[str, int]) -> Source:
 
 
 def skipped_notice(names: Iterable[str]) -> tuple[str, ...]:
-    """Say which files have no content and are left out; nothing where there are none."""
+    """Return a sentence about the files that are left out because they have no content; empty without such files."""
     skipped = [one_line(name) for name in names]
     if not skipped:
         return ()
@@ -116,12 +116,12 @@ def _list_local(path: str) -> dict[str, int]:
 
 
 def _is_hidden(path: Path) -> bool:
-    """Whether a file is one of Spark's own or the system's, or lies in such a folder: not finished, or no data."""
+    """Return whether a file, or one of its folders, belongs to Spark or the system: unfinished, or no data."""
     return any(part.startswith((".", "_")) for part in path.parts)
 
 
 def _check_name(name: str) -> None:
-    """Refuse a name that Spark cannot read: to its file system a colon ends a scheme, and names are UTF-8."""
+    """Reject a name that Spark cannot read: its file system takes a colon for the end of a scheme, and wants UTF-8."""
     check_utf8(name, "input file", InputError)
     if ":" in name:
         raise InputError(f"input file {name}: Spark cannot read a path with a colon; rename it, e.g. with - for :")

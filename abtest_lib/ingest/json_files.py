@@ -13,10 +13,10 @@ from abtest_lib.storage import is_s3, local_folder
 
 _STRICT = {"allowSingleQuotes": "false"}
 _DEEPEST = 4
-"""So deep in each other objects may lie for two events in a line, parted by a comma, to be found out."""
+"""The depth of nested objects up to which two events in a line, separated by a comma, are detected."""
 _FRACTIONAL = r'"\s*:\s*-?[0-9]+[.eE]'
 _BACKSLASH, _QUOTE = "\u0001", "\u0002"
-"""Stand for an escaped backslash and an escaped quote; in JSON neither character can stand for itself."""
+"""Placeholders for an escaped backslash and an escaped quote; valid JSON contains neither character."""
 
 
 def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
@@ -37,18 +37,18 @@ def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
 
 
 def _can_be_opened(name: str) -> bool:
-    """Whether this process can read the file, without Spark."""
+    """Return whether this process can read the file, without Spark."""
     return local_folder(name) is not None or is_s3(name)
 
 
 def _texts(read: DataFrame) -> DataFrame:
-    # A blank line holds no event, and neither does an array of none.
+    # A blank line contains no event, and neither does an empty array.
     text = read.where(r"value RLIKE '\\S' AND NOT value RLIKE '^\ufeff?\\s*\\[\\s*\\]\\s*$'")
     return text.select(F.regexp_replace("value", "^\ufeff", "").alias("line"), F.col(FILE_PATH).alias("source_file"))
 
 
 def _as_array(document: Column) -> Column:
-    """Join objects over several lines into one array; no text in quotes holds the end of a line."""
+    """Join objects over several lines into one array; a quoted text never contains the end of a line."""
     joined = F.regexp_replace(document, r"\}[ \t]*[\r\n]\s*\{", "},{")
     return F.when(document.rlike(r"^\s*\["), document).otherwise(F.concat(F.lit("["), joined, F.lit("]")))
 
@@ -56,7 +56,7 @@ def _as_array(document: Column) -> Column:
 def _events(lines: DataFrame) -> DataFrame:
     columns = ", ".join(f"`{name}` string" for name in RAW_FIELDS)
     marked = ", ".join(f"`{name}|` string" for name in RAW_FIELDS)
-    # An object is read as an array of one. The parser stops after a line's first value and is silent about the rest.
+    # An object is read as an array of one. The parser stops after a line's first value and ignores the rest.
     parsed = F.when(~_is_glued(F.col("line")), F.from_json("line", f"array<struct<{columns}>>", _STRICT))
     # The parser gives a number as text and rounds it, and 7001.0 looks like "7001.0".
     has_fraction = F.col("line").rlike(_FRACTIONAL)
@@ -76,7 +76,7 @@ def _number_or_text(text: Column, name: str) -> Column:
 
 
 def _experiments(text: Column, marked: Column) -> Column:
-    """The map of experiments; a string column takes a JSON object as its text, which becomes that of the CSV form."""
+    """Write the map of experiments in its CSV form; a string column holds a JSON object as its text."""
     as_map = F.from_json(text, "map<string,string>")
     pairs = F.map_entries(as_map)
     marks = F.map_entries(F.from_json(marked, "map<string,string>"))
@@ -91,13 +91,13 @@ def _exact_pair(pair: Column, mark: Column) -> Column:
 
 
 def _unmark_number(marked: Column, text: Column) -> Column:
-    """The number that a marked text holds, in full; where it holds none, another text."""
+    """Return the number of a marked text, written in full; for a marked string return the other text."""
     is_number = marked.startswith("|") & ~marked.endswith("|")
     return F.when(is_number, plain_number(marked.substr(F.lit(2), F.length(marked)))).otherwise(text)
 
 
 def _mark(line: Column) -> Column:
-    """Turn `"text"` into `"text|"` and the number 7.0 into `"|7.0"`, so that a parser for text tells them apart."""
+    """Turn `"text"` into `"text|"` and the number 7.0 into `"|7.0"`, so that a parser for text can distinguish them."""
     # Without escapes a text ends at the next quote, which any engine's regular expressions find in one pass.
     without = F.replace(F.replace(line, F.lit("\\\\"), F.lit(_BACKSLASH)), F.lit('\\"'), F.lit(_QUOTE))
     marked = F.regexp_replace(without, r'"([^"]*)"|(-?[0-9][-+.0-9eE]*)', r'"$1|$2"')
@@ -105,7 +105,7 @@ def _mark(line: Column) -> Column:
 
 
 def _is_glued(line: Column) -> Column:
-    """Whether something follows the first object of a line; texts in quotes are looked at only where it may be so."""
+    """Return whether something follows the first object of a line; quoted texts are parsed only if that is possible."""
     may_be = line.rlike(r"\}\s*(?:[^\s,}\]\"]|,\s*\{)")
     signs = F.regexp_replace(line, r'"(?:\\.|[^"\\])*+"', "")
     outermost = signs

@@ -37,10 +37,10 @@ def rows_of_json(name: str, source_file: str) -> Iterator[pa.Table]:
 
     Args:
         name: The file.
-        source_file: What its rows say of where they came from.
+        source_file: The value of source_file in its rows.
 
     Yields:
-        Rows; a line that is no JSON object, nor an array of objects, is kept whole.
+        Rows; a line that is neither a JSON object nor an array of objects is kept whole.
 
     Raises:
         InputError: A document over several lines is broken or too large.
@@ -70,7 +70,7 @@ def _rows_of_lines(lines: Sequence[str], source_file: str) -> Iterator[pa.Table]
 
 
 def _events_of_line(line: str) -> list[Event | None]:
-    """The events of a line; None for each value that is no object."""
+    """Return the events of a line; None for each value that is not an object."""
     start = len(line) - len(line.lstrip())
     try:
         value, end = _DECODER.raw_decode(line, start)
@@ -83,7 +83,7 @@ def _events_of_line(line: str) -> list[Event | None]:
 
 
 def _values(document: str) -> Iterator[tuple[Any, ...]]:
-    """The objects of a document: of its array, or one after another."""
+    """Yield the objects of a document: those of its array, or one after another."""
     place = _skip(document, 0)
     while place < len(document):
         value, place = _DECODER.raw_decode(document, place)

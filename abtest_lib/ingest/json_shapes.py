@@ -1,4 +1,4 @@
-"""How JSON lies in a file: a value in each line, or one document over several lines."""
+"""The layout of JSON files: a value in each line, or one document over several lines."""
 
 import json
 import re
@@ -7,14 +7,14 @@ from abtest_lib.errors import InputError
 from abtest_lib.ingest.packing import open_unpacked
 
 LARGEST_DOCUMENT = 64 * 2**20
-"""Bytes; a document is read as one row, a file of lines as many."""
+"""In bytes; a document is read as one row, a file of lines as many."""
 _HEAD = 2**20
 _SPACE = re.compile(r"[ \t\r\n]*")
 _DECODER = json.JSONDecoder(parse_int=str, parse_float=str)
 
 
 def is_document(name: str) -> bool:
-    """Whether a file on this machine is one array, or objects, over several lines.
+    """Return whether a file on this machine is one array, or objects, over several lines.
 
     Args:
         name: The file; gzip and bzip2 are unpacked.
@@ -41,13 +41,13 @@ def is_document(name: str) -> bool:
 
 
 def document_text(name: str) -> str:
-    """Read the text of a document, or of a larger file only the beginning, by one byte more than is allowed."""
+    """Read the text of a document; of a file that is too large, read one byte more than allowed."""
     with open_unpacked(name) as file:
         return _text(file.read(LARGEST_DOCUMENT + 1))
 
 
 def broken_at(text: str) -> int | None:
-    r"""The line in which a text stops being one array of objects, or objects in lines of their own; None if it is.
+    r"""Return the line where a text stops being one array of objects, or objects on lines of their own; else None.
 
     Examples:
         >>> broken_at('[\n{"a": 1},\n{"a": 2}\n]')
@@ -73,25 +73,25 @@ def broken_at(text: str) -> int | None:
 
 
 def _next_value(text: str, after: int, end: str) -> int:
-    """Where the next value of a document begins, or its end; -1 where something else follows a value."""
+    """Return where the next value of a document begins, or its end; -1 if something else follows a value."""
     place = _skip(text, after)
     if end:
         if text[place : place + 1] == end:
             return place
         following = _skip(text, place + 1)
         return following if text[place : place + 1] == "," and text[following : following + 1] != end else -1
-    # Objects are told apart by the ends of their lines.
+    # Line ends separate objects.
     return place if place == len(text) or re.search(r"[\r\n]", text[after:place]) else -1
 
 
 def _begins_over_lines(text: str) -> bool:
-    """Whether the first value of a text ends in another line than it begins."""
+    """Return whether the first value of a text ends on another line than it begins."""
     start = text.lstrip()
     first_line = re.split(r"[\r\n]", start, maxsplit=1)[0]
     end = _value_end(start)
     if end is not None:
         return start[:1] in ("[", "{") and end > len(first_line)
-    # Of a long array only the first element is at hand.
+    # Of a long array only the first element may have been read.
     inner = start[1:].lstrip()
     return start[:1] == "[" and inner[:1] == "{" and _value_end(inner) is not None
 

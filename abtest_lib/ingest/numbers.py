@@ -35,7 +35,7 @@ def plain_number(text: Column) -> Column:
 
 
 def plain_number_text(text: str) -> str:
-    """Do as `plain_number` does with a column.
+    """Write a number in full, as `plain_number` does for a column.
 
     Examples:
         >>> plain_number_text("7001.0"), plain_number_text("-1.50E-2"), plain_number_text("-0"), plain_number_text("x")

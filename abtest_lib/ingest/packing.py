@@ -1,4 +1,4 @@
-"""How text files are packed: by what their names say, and by what their first bytes say."""
+"""The packing of text files, by their names and by their first bytes."""
 
 import bz2
 import gzip
@@ -23,7 +23,7 @@ _FIRST_BYTES = {
 
 
 def packing_of(name: str) -> str | None:
-    """What the name of a file says of its packing; None for a file that is not packed.
+    """Return the packing that the name of a file implies; None for a file that is not packed.
 
     Examples:
         >>> packing_of("events.CSV.GZ"), packing_of("events.csv")
@@ -33,7 +33,7 @@ def packing_of(name: str) -> str | None:
 
 
 def check_packing(name: str) -> None:
-    """Refuse a file of text whose first bytes say something else than its name.
+    """Reject a text file whose first bytes contradict its name.
 
     Args:
         name: A file on this machine that is not empty.
@@ -62,7 +62,7 @@ def check_packing(name: str) -> None:
 
 @contextmanager
 def open_unpacked(name: str) -> Iterator[IO[bytes]]:
-    """Open a text file, on this machine or in an object store, unpacked as its name says.
+    """Open a text file, on this machine or in an object store, and unpack it by its name.
 
     Raises:
         InputError: The file cannot be read, or is damaged.

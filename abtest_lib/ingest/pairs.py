@@ -7,7 +7,7 @@ from collections.abc import Sequence
 def pairs_text(pairs: Sequence[tuple[str, str | None]]) -> str:
     """Write pairs as `{name=variant, name=variant}`, sorted by name.
 
-    What this form cannot say becomes text that breaks a rule.
+    Pairs that this form cannot express become text that breaks a rule.
 
     Examples:
         >>> pairs_text([("b", "2"), ("a", None)])

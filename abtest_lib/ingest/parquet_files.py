@@ -1,4 +1,4 @@
-"""Events as Parquet: only the six columns are read, each as the type that the file's footer says."""
+"""Events as Parquet: only the six columns are read, each with the type in the file's footer."""
 
 from functools import reduce
 from itertools import chain
@@ -26,7 +26,7 @@ _PAIR_SIZE = 2
 
 
 def read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
-    """Read files of Parquet; those of one schema together, as a column may be text in one and a number in another.
+    """Read files of Parquet, those with the same schema in one go: a column may be text in one and a number in another.
 
     Raises:
         InputError: A file lacks a column, is damaged, or has a column of a type that has no text.
@@ -42,7 +42,7 @@ def read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
 
 
 def _schema(spark: SparkSession, name: str) -> tuple[T.StructType, list[str]]:
-    """The six columns of a file as they are to be read, and the names of all its columns."""
+    """Return the schema to read the six columns of a file with, and the names of all its columns."""
     footer = read_footer(name)
     if footer is not None:
         return spark_schema(footer, name), list(footer.schema_arrow.names)
@@ -69,7 +69,7 @@ def _as_text(field: T.StructField) -> Column:
     if isinstance(kind, T.TimestampNTZType):
         return F.date_format(column, _WITHOUT_OFFSET)
     if isinstance(kind, T.FractionalType):
-        # Whole numbers become fractional where some are missing; 7 must not be another user than 7.0.
+        # Columns of whole numbers become fractional if some are missing; 7 must not be another user than 7.0.
         whole = F.expr(f"try_cast(`{field.name}` AS BIGINT)")
         return F.coalesce(F.when(whole == column, whole).cast("string"), _plain_text(column, kind))
     pairs = _pairs(column, kind)
@@ -77,7 +77,7 @@ def _as_text(field: T.StructField) -> Column:
 
 
 def _nanoseconds(name: str, offset: str) -> Column:
-    """Write nanoseconds since 1970; what is finer than microseconds stays, for a rule to refuse."""
+    """Write nanoseconds since 1970 as text; digits finer than microseconds are kept, so that a rule rejects them."""
     micros = F.expr(f"timestamp_micros((`{name}` - pmod(`{name}`, 1000)) div 1000)")
     rest = F.pmod(F.col(name), F.lit(1_000))
     finer = F.when(rest == 0, "").otherwise(F.lpad(rest.cast("string"), 3, "0"))
@@ -95,7 +95,7 @@ def _plain_text(column: Column, kind: T.DataType) -> Column:
 
 
 def _pairs(column: Column, kind: T.DataType) -> Column | None:
-    """A map, a struct of experiments, or a list of pairs as the text of the CSV form; None for other types."""
+    """Write a map, a struct of experiments or a list of pairs in the CSV form; return None for other types."""
     if isinstance(kind, T.MapType):
         entries = F.transform(F.map_entries(column), lambda pair: _pair(pair["key"], pair["value"], kind.valueType))
         return pairs_as_text(entries, column.cast("map<string,string>"))

@@ -38,7 +38,7 @@ def rows_of_parquet(name: str, source_file: str) -> Iterator[pa.Table]:
 
     Args:
         name: The file, on this machine or in an object store.
-        source_file: What its rows say of where they came from.
+        source_file: The value of source_file in its rows.
 
     Yields:
         Rows.
@@ -86,14 +86,14 @@ def _as_text(column: pa.Array, *, is_utc: bool = False) -> pa.Array:
 
 
 def _map_texts(texts: pa.Array, change: Any) -> pa.Array:  # noqa: ANN401  a function of text to text
-    """Change each distinct text once."""
+    """Apply a function to each distinct text once."""
     encoded = texts.dictionary_encode()
     changed = pa.array([change(text) for text in encoded.dictionary.to_pylist()], pa.string())
     return pa.DictionaryArray.from_arrays(encoded.indices, changed).dictionary_decode()
 
 
 def _instants(column: pa.Array, offset: str) -> pa.Array:
-    """Write instants to the microsecond; what is finer stays, for a rule to refuse."""
+    """Write instants to the microsecond; finer digits are kept, so that a rule rejects them."""
     if column.type.unit != "ns":
         micros, finer = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()), pa.scalar("")
     else:
@@ -116,7 +116,7 @@ def _uuid(digits: str) -> str:
 
 
 def _maps(column: pa.Array) -> pa.Array:
-    """Write a map, a struct of experiments or a list of pairs as the text of the CSV form; other lists as JSON."""
+    """Write a map, a struct of experiments or a list of pairs in the CSV form; other lists as JSON."""
     kind = column.type
     write: Callable[[Any], str]
     if pa.types.is_struct(kind):

@@ -1,6 +1,6 @@
-"""What the footer of a Parquet file says of its columns, as types that Spark reads without losing anything.
+"""The columns in the footer of a Parquet file, as types that Spark reads without loss.
 
-Spark's own inference refuses a whole file for one column of nanoseconds or UUIDs, wanted or not.
+Spark's own inference rejects a whole file because of one column of nanoseconds or UUIDs, wanted or not.
 """
 
 import json
@@ -18,7 +18,7 @@ from abtest_lib.ingest.column_hints import hints
 from abtest_lib.storage import is_s3, local_folder, object_store, with_retries
 
 FORM = "form"
-"""Key of a field's metadata: how its values become text, where the type does not say it."""
+"""Key of a field's metadata: how its values become text, if the type alone does not determine it."""
 NANOSECONDS, NANOSECONDS_UTC, UUID = "nanoseconds", "nanoseconds_utc", "uuid"
 _TAIL = 2**20
 _SPARK_VERSION = b"org.apache.spark.version"
@@ -46,7 +46,7 @@ _PLAIN: tuple[tuple[Callable[[Any], bool], T.DataType], ...] = (
 
 
 def read_footer(name: str) -> pq.ParquetFile | None:
-    """Open a file for what its footer says; None in a store that only Spark can reach.
+    """Open a file to read its footer; return None in a store that only Spark can reach.
 
     Raises:
         InputError: It is not Parquet, or damaged.
@@ -61,10 +61,10 @@ def read_footer(name: str) -> pq.ParquetFile | None:
 
 
 def spark_schema(footer: pq.ParquetFile, name: str) -> T.StructType:
-    """The six columns of a file as Spark is to read them.
+    """Return the schema with which Spark reads the six columns of a file.
 
     Args:
-        footer: What `read_footer` gave.
+        footer: The result of `read_footer`.
         name: The file, for messages.
 
     Raises:
@@ -76,7 +76,7 @@ def spark_schema(footer: pq.ParquetFile, name: str) -> T.StructType:
 
 
 def check_columns(columns: Sequence[str], name: str) -> None:
-    """Refuse a file that has not each of the six columns once.
+    """Reject a file that does not have each of the six columns once.
 
     Raises:
         InputError: A column is missing or there twice.
@@ -129,7 +129,7 @@ def _spark_type(arrow: Any) -> T.DataType | None:  # noqa: ANN401  pyarrow has n
 
 
 def _check_int96(footer: pq.ParquetFile, field: str, name: str) -> None:
-    """Refuse times that Spark would cut to microseconds; Spark's own files hold none."""
+    """Reject times that Spark would truncate to microseconds; files written by Spark have none."""
     if _SPARK_VERSION in (footer.metadata.metadata or {}) or local_folder(name) is None:
         return
     for batch in footer.iter_batches(columns=[field]):
@@ -143,7 +143,7 @@ def _check_int96(footer: pq.ParquetFile, field: str, name: str) -> None:
 
 
 def _tail(name: str, size: int) -> bytes:
-    """The end of an object, with the whole footer."""
+    """Read the end of an object, with the whole footer."""
     import obstore  # noqa: PLC0415  only object stores need it
     from obstore.exceptions import BaseError  # noqa: PLC0415
 

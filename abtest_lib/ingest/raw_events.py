@@ -1,4 +1,4 @@
-"""Raw events as they come: CSV, JSON or Parquet; a file, a folder or a glob."""
+"""Raw events in CSV, JSON or Parquet; a file, a folder or a glob."""
 
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -33,7 +33,7 @@ def find_source(spark: SparkSession, path: str) -> Source:
         The files by format.
 
     Raises:
-        InputError: Nothing is there, or a file cannot be events by its name or its first bytes.
+        InputError: Nothing is there, or the name or the first bytes of a file show that it holds no events.
     """
     return find_local_source(path) or understand_files(path, _list_by_spark(spark, path))
 
@@ -58,7 +58,7 @@ def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
 
 def _not_empty(read: RawEvents, source: Source) -> RawEvents:
     if not read.has_content:
-        raise InputError(f"the input {source.path} is empty: its files hold nothing once they are unpacked")
+        raise InputError(f"the input {source.path} is empty: its files have no content once unpacked")
     return read
 
 

@@ -1,4 +1,4 @@
-"""What every reader gives: the six raw fields as text, and where each row came from."""
+"""The result of every reader: the six raw fields as text, and the file of each row."""
 
 import re
 from collections.abc import Iterable
@@ -16,12 +16,12 @@ _MOST_SHOWN = 5
 
 @dataclass(slots=True)
 class RawEvents:
-    """Raw rows and what a person should know about where they came from.
+    """Raw rows, and what a person should know about their files.
 
     Attributes:
-        frame: The six raw fields as text, raw_record (the line, where it could not be split) and source_file.
+        frame: The six raw fields as text, raw_record (the line, if it could not be split) and source_file.
         notices: Sentences for a person, e.g. about ignored columns.
-        has_content: Whether a file held anything once it was unpacked.
+        has_content: Whether a file had content once unpacked.
     """
 
     frame: DataFrame
@@ -32,12 +32,12 @@ class RawEvents:
 def six_fields(
     frame: DataFrame, fields: dict[str, Column | None], raw_record: Column, source_file: str = FILE_PATH
 ) -> DataFrame:
-    """Select what every reader gives.
+    """Select the columns that every reader returns.
 
     Args:
-        frame: What was read.
-        fields: The columns by field; None stands for the column of that name.
-        raw_record: The line, where it could not be split.
+        frame: The rows.
+        fields: The column of each field; None means the column of the same name.
+        raw_record: The line, if it could not be split.
         source_file: The column with the file of a row.
     """
     columns = [
@@ -47,7 +47,7 @@ def six_fields(
 
 
 def ignored_columns(columns: Iterable[str], name: str) -> list[str]:
-    """Say which columns of a file are ignored; nothing where there are none."""
+    """Return a sentence about the ignored columns of a file; none if there are none."""
     extra = [one_line(column, 40) or "without a name" for column in columns if column not in RAW_FIELDS]
     if not extra:
         return []
@@ -57,7 +57,7 @@ def ignored_columns(columns: Iterable[str], name: str) -> list[str]:
 
 
 def literal_paths(names: Iterable[str]) -> list[str]:
-    """Files by their very names, for Spark takes each path for a pattern."""
+    """Escape file names, because Spark takes each path for a pattern."""
     return [re.sub(r"([\[\]{}*?\\])", r"\\\1", name) for name in names]
 
 
@@ -66,7 +66,7 @@ def pairs_as_text(pairs: Column, shown: Column) -> Column:
 
     Args:
         pairs: An array of key and value, both text; NULL stays NULL.
-        shown: What becomes text that breaks a rule where the form cannot say the same.
+        shown: The text of a map that the form cannot express; it breaks a rule.
     """
     texts = F.transform(
         F.array_sort(pairs), lambda pair: F.concat(pair["key"], F.lit("="), F.ifnull(pair["value"], F.lit("")))

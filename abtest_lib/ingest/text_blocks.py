@@ -16,7 +16,7 @@ def blocks_of_lines(name: str) -> Iterator[bytes]:
 
     Yields:
         Lines in UTF-8 that end with LF, whatever ended them in the file; the last line may have no end. Bytes that are
-        not UTF-8 have become U+FFFD, and a byte-order mark is gone.
+        not UTF-8 are replaced by U+FFFD, and a byte-order mark is removed.
 
     Raises:
         InputError: The file cannot be read, or is damaged.
@@ -34,7 +34,7 @@ def blocks_of_lines(name: str) -> Iterator[bytes]:
 
 
 def _with_line_feeds(text: bytes) -> tuple[bytes, bytes]:
-    """End each line with LF; a CR at the end is held back, for an LF may follow it."""
+    """End each line with LF; keep a CR at the end for the next block, because an LF may follow it."""
     if b"\r" not in text:
         return text, b""
     held_back = b"\r" if text.endswith(b"\r") else b""

@@ -1,1 +1,1 @@
-"""The lake: its tables, their log, the writer lease and the care of files; the only code that knows Delta."""
+"""The lake: its tables, their log, the writer lease and file maintenance; the only code that knows Delta."""

@@ -45,7 +45,7 @@ class Commit:
 class DeltaLog:
     """The log of a Delta table.
 
-    The log of a table on the local disk or on S3 is read without Spark, which would take longer than many a step.
+    The log of a table on the local disk or on S3 is read without Spark, which would take longer than many steps.
 
     Attributes:
         session: The Spark session; it reads the log where nothing else can.
@@ -56,7 +56,7 @@ class DeltaLog:
     path: str
 
     def last_commit(self) -> Commit | None:
-        """The last commit; None where there is no table."""
+        """Return the last commit; None without a table."""
         log = _files_of(self.path)
         if log is None:
             return _last_commit_by_spark(self.session, self.path)
@@ -67,12 +67,12 @@ class DeltaLog:
         return Commit(version, info.get("operation", ""), _numbers(info.get("operationMetrics", {})))
 
     def reaches(self, version: int) -> bool:
-        """Whether the log still has this version."""
+        """Return whether the log still has this version."""
         log = _files_of(self.path)
         return log is None or min(log.versions(), default=0) <= version
 
     def appends(self, after: int, upto: int) -> list[str | None]:
-        """The notes of the commits that appended rows after a version, up to another; the log must reach so far back.
+        """Return the notes of the commits that appended rows after a version, up to another; both must be in the log.
 
         Args:
             after: A version.
@@ -89,7 +89,7 @@ class DeltaLog:
         return [commit.get("userMetadata") for commit in commits if commit.get("operation") in _APPENDS]
 
     def last_note(self) -> str | None:
-        """The text of the last commit that carries one (Delta's userMetadata); None where there is none."""
+        """Return the text of the last commit that has one (Delta's userMetadata); None without one."""
         log = _files_of(self.path)
         if log is not None:
             notes = (_commit_info(log, version).get("userMetadata") for version in sorted(log.versions(), reverse=True))
@@ -105,10 +105,10 @@ class _LogFiles(Protocol):
     """The folder `_delta_log` of a table."""
 
     def versions(self) -> Iterator[int]:
-        """Every version that has a commit file, in any order."""
+        """Yield every version that has a commit file, in any order."""
 
     def text(self, version: int) -> str:
-        """The commit file of a version."""
+        """Return the text of a version's commit file."""
 
 
 class _FilesOnDisk:

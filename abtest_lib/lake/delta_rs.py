@@ -1,4 +1,4 @@
-"""Care of a table's files by delta-rs, for an engine that has no commands for it."""
+"""File maintenance of a table by delta-rs, for an engine that has no commands for it."""
 
 import math
 from collections.abc import Collection, Iterator
@@ -24,17 +24,17 @@ def open_delta(path: str, doing: str) -> Iterator[DeltaTable]:
     try:
         yield DeltaTable(delta_rs_location(path), storage_options=delta_rs_options(path))
     except (DeltaError, OSError) as error:
-        raise LakeError(f"{doing}: {one_line(error)}; nothing was lost, and --compute spark may do it") from error
+        raise LakeError(f"{doing}: {one_line(error)}; nothing was lost; try --compute spark") from error
 
 
 def live_files(table: DeltaTable) -> list[str]:
-    """The data files that the current version is made of, by their path within the table's folder."""
+    """Return the data files of the current version, by their path within the table's folder."""
     prefix = table.table_uri.rstrip("/") + "/"
     return [uri.removeprefix(prefix) for uri in table.file_uris()]
 
 
 def compact(table: DeltaTable, cluster_by: Collection[str]) -> None:
-    """Merge small files; with columns, order the rows so that a reader of few skips most."""
+    """Merge small files; with columns, order the rows so that a reader of few rows skips most files."""
     if cluster_by:
         table.optimize.z_order(list(cluster_by))
     else:
@@ -42,7 +42,7 @@ def compact(table: DeltaTable, cluster_by: Collection[str]) -> None:
 
 
 def set_property(table: DeltaTable, name: str, value: str) -> None:
-    """Set a property of a table; nothing is written where it has that value."""
+    """Set a property of a table; write nothing if it has that value already."""
     if table.metadata().configuration.get(name) != value:
         table.alter.set_table_properties({name: value})
 

@@ -24,11 +24,11 @@ class Lake:
     Attributes:
         session: The Spark session that reads and writes them.
         path: The location: an absolute folder or a URL such as s3a://bucket/prefix.
-        choice: The engine and why it was chosen; None where the session was there before.
+        choice: The engine and why it was chosen; None if the session existed before.
     """
 
     def __init__(self, session: SparkSession, path: str | Path, choice: Choice | None = None) -> None:
-        """Take a location as a person gives it; nothing is read or made yet.
+        """Use a location as a person writes it; nothing is read or created yet.
 
         Raises:
             ConfigError: The location is empty or carries a secret.
@@ -39,7 +39,7 @@ class Lake:
         self._is_leased = False
 
     def __str__(self) -> str:
-        """The location, for messages."""
+        """Return the location, for messages."""
         return self.path
 
     @property
@@ -48,24 +48,24 @@ class Lake:
         return is_embedded(self.session)
 
     def __getitem__(self, contract: TableContract) -> Table:
-        """The table of a contract, whether it exists yet or not."""
+        """Return the table of a contract, whether it exists yet or not."""
         return Table(self.session, contract, self.path)
 
     def versions(self, *contracts: TableContract) -> dict[str, int]:
-        """Table name to its Delta version now; a table that does not exist is absent."""
+        """Map table names to current Delta versions; tables that do not exist are absent."""
         found = {contract.full_name: self[contract].version for contract in contracts}
         return {name: version for name, version in found.items() if version is not None}
 
     @contextmanager
     def lease(self, settings: Settings, wait: timedelta = timedelta(0)) -> Iterator[None]:
-        """Hold the writer lease; goes straight on where this object holds it, or the settings leave it to the platform.
+        """Own the writer lease during a block, unless this object owns it or the platform coordinates writers.
 
         Args:
             settings: `writer_lease` false means that the platform coordinates writers.
-            wait: How long to wait for another holder; zero fails at once.
+            wait: How long to wait for another owner; zero fails at once.
 
         Raises:
-            LakeHeldError: Another pipeline holds the lease.
+            LakeHeldError: Another pipeline owns the lease.
             LakeError: The storage of the lake cannot be written.
         """
         if self._is_leased or not settings.writer_lease:
@@ -100,7 +100,7 @@ def open_lake(
         wait: How long to wait for another pipeline to finish.
 
     Yields:
-        The lake; its lease is held until the block ends.
+        The lake; this process owns its lease until the block ends.
 
     Raises:
         ConfigError: The location is empty, carries a secret or is a file.
@@ -127,18 +127,18 @@ def open_lake(
 
 
 def _has_change_feed(location: str) -> bool:
-    """Whether bronze needs a writer that the embedded engine is not."""
+    """Return whether bronze has Delta's change feed, which the embedded engine cannot write."""
     from abtest_lib.lake.reader import open_table  # noqa: PLC0415  delta-rs takes a while to import
 
     try:
         bronze = open_table(EVENTS, location)
-    except Exception:  # noqa: BLE001  a store that does not answer, or a damaged table: whoever uses it says so
+    except Exception:  # noqa: BLE001  no answer, or a damaged table: opening it later reports that
         return False
     return bronze is not None and "changeDataFeed" in (bronze.protocol().writer_features or ())
 
 
 def _dies_with_us(settings: Settings) -> bool:
-    """Whether what writes is this process or a JVM that it starts, rather than its parent or something elsewhere."""
+    """Return whether all writing is done by this process or a JVM that it starts."""
     if settings.compute is Compute.EMBEDDED:
         return True  # there is none: this process itself writes
     is_local = (settings.spark_master or "").startswith("local")

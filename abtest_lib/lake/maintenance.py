@@ -1,4 +1,4 @@
-"""Care of a table's files: compaction, checkpoints, and removal of what nothing needs; only while holding the lease."""
+"""Maintenance of a table's files: compaction, checkpoints, removal of old files; only while owning the lease."""
 
 import math
 from collections.abc import Collection, Iterator
@@ -17,7 +17,7 @@ from abtest_lib.storage import local_folder, object_store, sizes_under, with_ret
 
 _LOG = "_delta_log/"
 SAFE_RETENTION = timedelta(days=7)
-"""For how long Delta keeps what it removed, unless it is told otherwise."""
+"""How long Delta keeps removed files by default."""
 
 _SAFETY = "spark.databricks.delta.retentionDurationCheck.enabled"
 _LOG_LASTS = "delta.logRetentionDuration"
@@ -27,15 +27,15 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a table takes in storage.
+    """The storage of a table.
 
     Attributes:
         files: Every file under the table's folder.
         stored_bytes: Their size.
-        live_files: The data files that the current version is made of.
+        live_files: Data files of the current version.
         log_files: Files of the log.
         stale_files: Data files that only older versions need.
-        pieces: Live files beyond one for each partition: what compaction may merge.
+        pieces: Live files beyond one per partition: what compaction can merge.
         commits: Commits since the last checkpoint.
     """
 
@@ -77,7 +77,7 @@ def _live_files(table: Table) -> list[str]:
 
 
 def compact(table: Table, cluster_by: Collection[str] = ()) -> None:
-    """Merge small files, partition by partition; with columns, order the rows so that a reader of few skips most."""
+    """Merge small files of each partition; with columns, order the rows so that a reader of few rows skips most."""
     if is_embedded(table.session):
         with open_delta(table.path, f"maintaining {table.name}") as delta:
             delta_rs.compact(delta, cluster_by)
@@ -87,9 +87,9 @@ def compact(table: Table, cluster_by: Collection[str] = ()) -> None:
 
 
 def remember_removed(table: Table, keep: timedelta) -> None:
-    """Let a table's log remember the files that it no longer needs for as long as `vacuum` is to spare them.
+    """Keep removed files in a table's log for as long as `vacuum` must keep them.
 
-    Delta forgets them after a week, and takes a file that it has forgotten for one that nobody needs.
+    By default Delta drops them from the log after a week; `vacuum` then takes such a file for one that nobody needs.
     """
     wanted = f"interval {math.ceil(keep / timedelta(days=1))} days"
     if is_embedded(table.session):
@@ -104,7 +104,7 @@ def remember_removed(table: Table, keep: timedelta) -> None:
 
 @contextmanager
 def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
-    """Let `vacuum` keep less than Delta's week, which is safe only while no one else writes: the lease sees to that."""
+    """Allow `vacuum` to keep less than Delta's week; this is safe only because the lease excludes other writers."""
     if keep >= SAFE_RETENTION or is_embedded(spark):
         yield
         return
@@ -117,7 +117,7 @@ def retention(spark: SparkSession, keep: timedelta) -> Iterator[None]:
 
 
 def vacuum(table: Table, keep: timedelta) -> None:
-    """Remove the files that no version younger than `keep` needs; inside `retention` where that is under a week."""
+    """Remove the files that no version younger than `keep` needs; under a week this must run inside `retention`."""
     if is_embedded(table.session):
         with open_delta(table.path, f"maintaining {table.name}") as delta:
             delta_rs.vacuum(delta, keep)
@@ -126,7 +126,7 @@ def vacuum(table: Table, keep: timedelta) -> None:
 
 
 def checkpoint(table: Table, log_keep: timedelta) -> int:
-    """Write a checkpoint, on which Delta removes the entries of the log that are older than `log_keep`.
+    """Write a checkpoint, at which Delta removes log entries older than `log_keep`.
 
     Returns:
         The version of the checkpoint.
@@ -141,15 +141,15 @@ def checkpoint(table: Table, log_keep: timedelta) -> int:
     try:
         _run(table, f"ALTER TABLE {table.sql_name} SET TBLPROPERTIES ({every} = '1', {wanted})")
         commit = table.last_commit()
-    finally:  # also when somebody stops it here: a checkpoint with each commit would slow every later run
+    finally:  # also after an interruption: a checkpoint with each commit would slow every later run
         _run(table, f"ALTER TABLE {table.sql_name} UNSET TBLPROPERTIES IF EXISTS ({every})")
     return 0 if commit is None else commit.version
 
 
 def trim_log(table: Table, version: int) -> int:
-    """Remove every entry of the log before a version that has a checkpoint; how many files these were.
+    """Remove every log entry before a version that has a checkpoint; return the number of removed files.
 
-    What older versions of the table were made of cannot be known any more.
+    Older versions of the table cannot be read any more.
     """
     names = [name for name in sizes_under(table.path) if name.startswith(_LOG)]
     if not any(name.startswith(f"{_LOG}{version:020d}.checkpoint") for name in names):

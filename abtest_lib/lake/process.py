@@ -1,4 +1,4 @@
-"""Whether a process of this machine is still alive, by the record that it left of itself."""
+"""A record of a process, from which others on the machine can find out whether it is alive."""
 
 import os
 import socket

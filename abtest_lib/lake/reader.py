@@ -1,4 +1,4 @@
-"""Reading a lake without a JVM, for what the command line prints."""
+"""Read tables of a lake without a JVM, for the command line."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -33,7 +33,7 @@ def open_table(contract: TableContract, lake: str, version: int | None = None) -
 
 
 def count_rows(table: DeltaTable) -> int:
-    """The number of rows of a table, from the statistics in its log."""
+    """Return the number of rows of a table, from the statistics in its log."""
     files = pa.table(table.get_add_actions(flatten=True))
     rows = sum(value or 0 for value in files.column("num_records").to_pylist())
     marked = "deletion_vector.cardinality"
@@ -42,16 +42,16 @@ def count_rows(table: DeltaTable) -> int:
 
 
 def latest_day(table: DeltaTable) -> date | None:
-    """The last day of a table that is partitioned by `day`."""
+    """Return the last day of a table that is partitioned by `day`."""
     days = [partition["day"] for partition in table.partitions()]
     return max((day if isinstance(day, date) else date.fromisoformat(str(day)) for day in days), default=None)
 
 
 def read_rows(table: DeltaTable, columns: Sequence[str] = (), **equal: str | date) -> list[dict[str, Any]]:
-    """The rows with some values.
+    """Read the rows with some values.
 
-    delta-rs reads them by itself. Arrow would do it through Python objects, which its threads may still let go of when
-    the interpreter has ended: then the process aborts.
+    delta-rs reads them itself. Arrow would read through Python objects, which its threads may release after the end of
+    the interpreter: then the process aborts.
 
     Args:
         table: The table.
@@ -65,7 +65,7 @@ def read_rows(table: DeltaTable, columns: Sequence[str] = (), **equal: str | dat
 
 
 def latest_by_experiment(table: DeltaTable, verdicts: DeltaTable) -> list[dict[str, Any]]:
-    """The rows of each experiment on the day of its latest verdict."""
+    """Read the rows of each experiment on the day of its latest verdict."""
     builder = QueryBuilder().register("t", table).register("v", verdicts)
     query = (
         "SELECT t.* FROM t JOIN (SELECT experiment_name, max(day) AS day FROM v GROUP BY experiment_name) AS last "
@@ -75,7 +75,7 @@ def latest_by_experiment(table: DeltaTable, verdicts: DeltaTable) -> list[dict[s
 
 
 def rows_of_day(table: DeltaTable, day: date) -> list[dict[str, Any]]:
-    """All the rows of one day."""
+    """Read all the rows of one day."""
     return read_rows(table, day=day)
 
 

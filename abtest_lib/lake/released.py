@@ -37,7 +37,7 @@ class ReleasedTables:
 
     Attributes:
         location: The absolute location of the lake.
-        release: The release; None where nothing was published yet: then every table is read as it is now.
+        release: The release; None if nothing was published yet: then the current version of each table is read.
     """
 
     location: str
@@ -46,7 +46,7 @@ class ReleasedTables:
     def rows(
         self, contract: TableContract, equal: Mapping[str, str | date], columns: Sequence[str] = ()
     ) -> list[Row] | None:
-        """Read the rows of a table with some values; None where there is no such table.
+        """Read the rows of a table with some values; return None without such a table.
 
         Args:
             contract: The table.
@@ -61,7 +61,7 @@ class ReleasedTables:
             return None if table is None else read_rows(table, columns, **equal)
 
     def rows_of_latest_verdicts(self, contract: TableContract, verdicts: TableContract) -> list[Row]:
-        """Read the rows of each experiment on the day of its latest verdict; none where a table is missing.
+        """Read the rows of each experiment on the day of its latest verdict; return none if a table is missing.
 
         Raises:
             LakeError: A table cannot be read.

@@ -49,28 +49,28 @@ class Table:
 
     @property
     def version(self) -> int | None:
-        """The Delta version now; None where there is no table."""
+        """The current Delta version; None without a table."""
         commit = self.last_commit()
         return None if commit is None else commit.version
 
     @property
     def exists(self) -> bool:
-        """Whether the table has been made."""
+        """Whether the table exists."""
         return self.last_commit() is not None
 
     def last_commit(self) -> Commit | None:
-        """The last commit; None where there is no table."""
+        """Return the last commit; None without a table."""
         return self.log.last_commit()
 
     def last_note(self) -> str | None:
-        """The note of the last commit that carries one; None where there is none."""
+        """Return the note of the last commit that has one; None without one."""
         return self.log.last_note()
 
     def notes_of_appends(self, after: int, upto: int) -> list[str] | None:
-        """The notes of the appends after a version, up to another; None where the log or one of them says nothing."""
+        """Return the notes of the appends after a version, up to another; None if one is unknown."""
         notes = self.log.appends(after, upto) if self.log.reaches(after + 1) else [None]
-        told = [note for note in notes if note is not None]
-        return told if len(told) == len(notes) else None
+        known = [note for note in notes if note is not None]
+        return known if len(known) == len(notes) else None
 
     def read(self, version: int | None = None) -> DataFrame:
         """Read exactly the columns of the contract.
@@ -93,7 +93,7 @@ class Table:
             raise ContractError(
                 f"table {self.name} in {self.lake_path} lacks column {missing[0]}: it has {', '.join(there)}"
             )
-        # A nullable column is NULL where the table was made before its contract had it.
+        # A nullable column is NULL if the table was created before its contract had it.
         return frame.select(
             *(
                 F.col(item.name) if item.name in there else F.lit(None).cast(item.type).alias(item.name)
@@ -102,11 +102,11 @@ class Table:
         )
 
     def read_pinned(self) -> DataFrame:
-        """Read the version of now, whatever is committed later; what is persisted of it stays valid."""
+        """Read the current version, whatever is committed later; frames persisted from it stay valid."""
         return self.read(self.version)
 
     def append(self, frame: DataFrame, note: str | None = None) -> Commit:
-        """Add rows; the caller has left out those whose key is there already.
+        """Add rows; the caller leaves out rows whose key is in the table.
 
         Args:
             frame: The rows.
@@ -146,11 +146,11 @@ class Table:
         return self._merge(frame, condition, f"UPDATE SET {assignment}")
 
     def delete_matches(self, keys: DataFrame, column: str) -> Commit:
-        """Delete the rows whose column has one of the values of a frame with that column."""
+        """Delete the rows whose value of a column occurs in the same column of a frame."""
         return self._merge(keys, f"target.`{column}` = source.`{column}`", "DELETE")
 
     def delete_rows(self, condition: str) -> int:
-        """Delete the rows of which a SQL condition is true; return how many these were."""
+        """Delete the rows for which a SQL condition is true; return their number."""
         commit = self._run_statement(f"DELETE FROM {self.sql_name} WHERE {condition}")  # noqa: S608  all from this code
         return commit.metrics.get("numDeletedRows", 0)
 
@@ -180,7 +180,7 @@ class Table:
         return self._read_back(before)
 
     def _read_back(self, before: Commit | None) -> Commit:
-        """The commit of a write; where there was nothing to write Delta makes none, and no row has changed."""
+        """Return the commit of a write; without rows to write Delta makes none, and no row has changed."""
         commit = self.last_commit()
         if commit is None:
             raise LakeError(f"the commit to {self.name} in {self.lake_path} cannot be read back: there is no table")
@@ -211,7 +211,7 @@ def anti_join_keys(frame: DataFrame, existing: DataFrame, keys: Collection[str])
 
 
 def _arranged(frame: DataFrame, contract: TableContract) -> DataFrame:
-    """Put the rows of each partition into one file, in the order of the contract; some tables ask for none."""
+    """Put the rows of each partition into one sorted file, if the contract asks for an order."""
     if not contract.sort_by:
         return frame
     order = [name for name in (*contract.partition_by, *contract.sort_by) if name in contract.column_names]

@@ -24,7 +24,7 @@ from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.pipeline.build_silver import BUILD_SILVER
 from abtest_lib.pipeline.build_silver import REGISTRY as SILVER_REGISTRY
-from abtest_lib.pipeline.daily_counts_update import recount
+from abtest_lib.pipeline.daily_counts_update import update_daily_counts
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of, purchases_of, timed_events
 from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.lake_days import LakeDays, write_lake_days
@@ -37,9 +37,9 @@ from abtest_lib.transforms.counts import daily_counts, distinct_events
 from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.health import health, people_changes
 from abtest_lib.transforms.lake_daily import COUNTS as LAKE_COUNTS
-from abtest_lib.transforms.participant_groups import gather
+from abtest_lib.transforms.participant_groups import group_participants
 from abtest_lib.transforms.participants import is_fallback
-from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, entries, with_period
+from abtest_lib.transforms.to_date import COUNTS, as_of_days, daily_changes, enrolments, with_period
 
 REGISTRY = "registry"
 MEANING = 2
@@ -49,11 +49,11 @@ _OUTPUTS = (LAKE_DAILY, EXPERIMENT_DAILY, FUNNEL_DAILY, EXPERIMENT_TO_DATE, EXPE
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What stored counts to date say, as far as they may be built upon.
+class StoredCounts:
+    """Stored counts to date that later days can be added to.
 
     Attributes:
-        until: experiment_name, known_until: the last stored day; experiments to be added up from the start are absent.
+        until: experiment_name, known_until: the last stored day; experiments to be summed from the start are absent.
         variants: Stored rows of gold/experiment_to_date of these days.
         people: Stored rows of gold/experiment_health of these days.
         health: All stored rows of gold/experiment_health.
@@ -68,20 +68,20 @@ class Known:
 def _inputs(run: Run) -> Inputs:
     silver = run.history.last(BUILD_SILVER.name)
     if silver is None:
-        raise LakeError(f"lake {run.lake} has no silver tables that this run may build upon: run build_silver first")
+        raise LakeError(f"lake {run.lake} has no complete silver tables: run build_silver first")
     _refuse_others(run, silver)
     rejected = run.lake.versions(QUARANTINE)
     return {**silver.input_versions, **silver.output_versions, **rejected, REGISTRY: _fingerprint(run)}
 
 
 def _fingerprint(run: Run) -> int:
-    """Changes with what is declared, and with the meaning of the counts, so that older tables are rebuilt."""
+    """Return a number that changes with the declarations and MEANING, so that older tables are rebuilt."""
     ends = sorted((name, item.end) for name, item in run.registry.experiments.items() if item.end is not None)
     return fingerprint((MEANING, sorted(run.fallback_by_experiment.items()), sorted(run.periods.items()), ends))
 
 
 def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
-    """Bring the counts from the bronze that the last success has consumed to the bronze that silver has."""
+    """Add what bronze gained from the version that the last success consumed to the version that silver has."""
     after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
     new = arrivals(run, after, upto) if upto > after else None
     if new is None and upto > after:
@@ -102,13 +102,13 @@ def _take_in(run: Run, since: Since, new: DataFrame, arrived: tuple[date, ...]) 
         first = min(arrived[0], lake_days.first_missing_end(run) or arrived[0])
         if _are_as_left(run, since.left):
             return _add(run, frames, lake_days, arrived, first, bought)
-        # A run before this one was cut short between two tables: days that it may have corrected are counted again.
-        late_days = recount(run, frames, arrived, bought).late_days
+        # An earlier run ended between two tables: days that it may have corrected are counted again.
+        late_days = update_daily_counts(run, frames, arrived, bought).late_days
         return _add(run, frames, lake_days, tuple(sorted({*arrived, *late_days})), first, None)
 
 
 def _refuse_others(run: Run, silver: StepReport) -> None:
-    """Bronze and silver must be those that silver's last success tells of: what is read here is noted as consumed."""
+    """Raise unless bronze and silver have the versions of silver's last success, which this step notes as consumed."""
     if silver.input_versions.get(SILVER_REGISTRY) != run.fallback_fingerprint():
         raise LakeError(f"lake {run.lake} has silver tables of other fallback variants: run build_silver first")
     if silver in run.history.unwritten:
@@ -123,7 +123,7 @@ def _refuse_others(run: Run, silver: StepReport) -> None:
 
 
 def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
-    """Whether the daily tables are those that this step's last success left behind."""
+    """Return whether the daily tables have the versions that this step's last success wrote."""
     found = run.lake.versions(EXPERIMENT_DAILY, FUNNEL_DAILY)
     return all(versions.get(name) == version for name, version in found.items())
 
@@ -149,16 +149,16 @@ def _rebuild(run: Run) -> Sequence[Commit]:
 
 def _everybody(run: Run) -> DataFrame:
     people = run.lake[PARTICIPANTS].read()
-    return gather(people, _with_fallback(run, people), run.settings.reporting_timezone)
+    return group_participants(people, _with_fallback(run, people), run.settings.reporting_timezone)
 
 
 def _add(
     run: Run, frames: FrameCache, lake_days: LakeDays, counted: tuple[date, ...], since: date, bought: DataFrame | None
 ) -> Sequence[Commit]:
-    """Count some days again, correct those that only gained buyers, and carry the counts to date on from `since`."""
+    """Count some days again, correct those that only gained buyers, and continue the counts to date from `since`."""
     new, (known, groups), others = concurrently(
-        lambda: recount(run, frames, counted, bought),
-        lambda: _news(run, frames, since),
+        lambda: update_daily_counts(run, frames, counted, bought),
+        lambda: _stored_and_changed(run, frames, since),
         lambda: frames.persist(
             lambda: run.lake[EXPERIMENT_DAILY].read_pinned().where(~F.col("day").isin(list(counted)))
         ),
@@ -185,21 +185,23 @@ def _add(
 
 
 def _other_days(run: Run, groups: DataFrame, lake_days: LakeDays) -> DataFrame:
-    """experiment_name, day: where a participant converted, and where a registered end has passed."""
+    """Return experiment_name, day of conversions and of registered ends that have passed."""
     converted = groups.where("converted IS NOT NULL").select("experiment_name", F.col("converted").alias("day"))
     return converted.unionByName(lake_days.ends_frame(run)).distinct()
 
 
-def _news(run: Run, frames: FrameCache, since: date) -> tuple[Known, DataFrame]:
-    """What is known by the day before `since`, and the people of whom there is something new."""
+def _stored_and_changed(run: Run, frames: FrameCache, since: date) -> tuple[StoredCounts, DataFrame]:
+    """Return the stored counts before `since`, and the groups of participants for whom something has changed."""
     people, timezone = run.lake[PARTICIPANTS].read(), run.settings.reporting_timezone
     with_fallback = _with_fallback(run, people)
-    known = _known(run, frames, with_fallback, since)
-    return known, frames.persist(lambda: gather(_with_news(people, known, timezone), with_fallback, timezone))
+    known = _stored_counts(run, frames, with_fallback, since)
+    return known, frames.persist(
+        lambda: group_participants(_with_news(people, known, timezone), with_fallback, timezone)
+    )
 
 
 def _counts(run: Run) -> DataFrame:
-    """Counts of all events by day."""
+    """Count all events by day."""
     spans = attribution_spans(run.lake[PURCHASES].read(), run.settings.attribution_window)
     events = distinct_events(flag_purchases(timed_events(run), spans))
     return daily_counts(events, all_assignments(run))
@@ -219,33 +221,33 @@ def _per_experiment(counts: DataFrame) -> DataFrame:
 
 
 def _with_fallback(run: Run, rows: DataFrame) -> list[str]:
-    """The experiments that have rows of a fallback variant."""
+    """Return the experiments that have rows of a fallback variant."""
     if not run.settings.fallback_variants and not run.fallback_by_experiment:
         return []
     fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
     return [row["experiment_name"] for row in rows.where(fallback).select("experiment_name").distinct().collect()]
 
 
-def _known(run: Run, frames: FrameCache, with_fallback: Collection[str], since: date) -> Known:
-    """Stored counts of each experiment's last day before `since`.
+def _stored_counts(run: Run, frames: FrameCache, with_fallback: Collection[str], since: date) -> StoredCounts:
+    """Read the stored counts of each experiment's last day before `since`.
 
-    An experiment with a fallback variant is added up from its start: whether a person is new there can hang on rows
-    that the filter on news would leave out.
+    An experiment with a fallback variant is summed from its start: whether a person is new there can depend on rows
+    that `_with_news` leaves out.
     """
     before = F.col("day") < F.lit(since)
     checked = frames.persist(run.lake[EXPERIMENT_HEALTH].read_pinned)
     people = checked.where(before & ~F.col("experiment_name").isin(sorted(with_fallback)))
     until = people.groupBy("experiment_name").agg(F.max("day").alias("known_until"))
     variants = run.lake[EXPERIMENT_TO_DATE].read().where(before)
-    return Known(until, _on_last_day(variants, until), _on_last_day(people, until), checked)
+    return StoredCounts(until, _on_last_day(variants, until), _on_last_day(people, until), checked)
 
 
 def _on_last_day(rows: DataFrame, until: DataFrame) -> DataFrame:
     return rows.join(F.broadcast(until), "experiment_name").where("day = known_until").drop("known_until")
 
 
-def _with_news(participants: DataFrame, known: Known, timezone: str) -> DataFrame:
-    """Participants with something after what is known, and all those who saw several arms."""
+def _with_news(participants: DataFrame, known: StoredCounts, timezone: str) -> DataFrame:
+    """Return participants with a change after the stored counts, and all who saw several arms."""
     # Of the days, not of the instants: a clock that goes back over midnight gives a later one an earlier day.
     days = [day_of(name, timezone) for name in ("first_exposed_at", "converted_at", "cross_exposed_at")]
     is_news = F.col("known_until").isNull() | (F.greatest(*days) > F.col("known_until"))
@@ -253,17 +255,17 @@ def _with_news(participants: DataFrame, known: Known, timezone: str) -> DataFram
     return joined.where(is_news | F.col("cross_exposed_at").isNotNull()).drop("known_until")
 
 
-def _after_known(changes: DataFrame, known: Known) -> DataFrame:
+def _after_known(changes: DataFrame, known: StoredCounts) -> DataFrame:
     joined = changes.join(F.broadcast(known.until), "experiment_name", "left")
     return joined.where("known_until IS NULL OR day > known_until").drop("known_until")
 
 
 def _to_date(
-    run: Run, groups: DataFrame, daily: DataFrame, other_days: DataFrame, known: Known | None, since: date | None
+    run: Run, groups: DataFrame, daily: DataFrame, other_days: DataFrame, known: StoredCounts | None, since: date | None
 ) -> DataFrame:
     policy = run.settings.cross_exposed
     fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
-    changes = daily_changes(entries(groups, policy, fallback), policy, run.periods)
+    changes = daily_changes(enrolments(groups, policy, fallback), policy, run.periods)
     if known is not None:
         stored = with_period(known.variants, run.periods)
         news = _after_known(changes, known)
@@ -272,7 +274,7 @@ def _to_date(
 
 
 def _health(
-    groups: DataFrame, everybody: DataFrame, other_days: DataFrame, known: Known | None, since: date | None
+    groups: DataFrame, everybody: DataFrame, other_days: DataFrame, known: StoredCounts | None, since: date | None
 ) -> DataFrame:
     changes = people_changes(groups)
     if known is not None:

@@ -54,15 +54,15 @@ def _rebuild(run: Run) -> Sequence[Commit]:
 
 
 def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
-    """Add what new events bring."""
+    """Add the rows of new events."""
     after, upto = since.consumed[EVENTS.full_name], since.now[EVENTS.full_name]
     if after == upto:
         return ()
     new = arrivals(run, after, upto)
     if new is None:
         return None
-    # Other versions than the last success left: a run may have been cut short, or upkeep was done. Then each write
-    # leaves out what is there, so that repeating one does no harm.
+    # With other versions than the last success wrote, a run was interrupted or the lake was maintained. Then each
+    # write leaves out the rows that are there, so that repeating it is harmless.
     is_as_left = run.lake.versions(*_OUTPUTS) == since.left
     return _add(run, new, is_as_left=is_as_left)
 
@@ -97,7 +97,7 @@ def _extend_exposures(
 
 
 def _flag_earlier_events(run: Run, frames: FrameCache, bought: DataFrame) -> list[Commit]:
-    """Purchases that have just arrived flag events that were there before: these rows, and only these."""
+    """Flag the earlier events that the new purchases follow, and no other rows."""
     spans = frames.persist(lambda: attribution_spans(bought, run.settings.attribution_window))
     reach = days_reached(run, spans)
     if reach is None:
@@ -112,7 +112,7 @@ def _flag_earlier_events(run: Run, frames: FrameCache, bought: DataFrame) -> lis
 
 
 def _extend_participants(run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame) -> list[Commit]:
-    """Add those who are new, and correct those of whom there is something new."""
+    """Add new participants, and correct those who have changed."""
     news = frames.persist(lambda: _participants_with_news(run, new, assigned))
     commits = [run.lake[PARTICIPANTS].append(news.where("stored IS NULL"))]
     changed = news.where("stored IS NOT NULL")
@@ -122,7 +122,7 @@ def _extend_participants(run: Run, frames: FrameCache, new: DataFrame, assigned:
 
 
 def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> DataFrame:
-    """Participants as they are now, where the table has them otherwise or not at all; `stored` is what it has."""
+    """Return the participants that are new or differ from the table; `stored` is the table's row or NULL."""
     table = of_same_users(run.lake[PARTICIPANTS].read_pinned(), new)
     keys, state = PARTICIPANTS.key, ("first_exposed_at", "converted_at", "cross_exposed_at")
     known = table.select(*keys, "first_exposed_at", F.struct(*state).alias("stored"))
@@ -148,7 +148,7 @@ def _participants(run: Run, exposures: DataFrame, bought: DataFrame) -> DataFram
 
 
 def _notices(run: Run) -> tuple[str, ...]:
-    """Say that no event has the name of the conversion event: as a rule the setting is wrong."""
+    """Warn if no event has the name of the conversion event: usually the setting is wrong."""
     if not run.lake[PURCHASES].read().isEmpty():
         return ()
     by_name = run.lake[EVENTS].read().groupBy("event_name").count().orderBy(F.desc("count"), "event_name")

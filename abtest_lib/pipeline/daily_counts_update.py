@@ -1,4 +1,4 @@
-"""Counts by day after events have arrived: of days with new events anew, elsewhere of who has become a buyer."""
+"""Update of the daily counts after new events: their days are counted again, other days gain new buyers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ _FLAGS = {"flag_purchase": "purchases", "was_flagged": "purchases_before"}
 
 
 @dataclass(frozen=True, slots=True)
-class Recount:
-    """What has become of the counts by day.
+class DailyCountsUpdate:
+    """The daily counts that have changed.
 
     Attributes:
-        counted: What `daily_counts` gives for the days counted anew.
-        late_days: Other days, on which somebody has become a buyer.
+        counted: The result of `daily_counts` for the days that were counted again.
+        late_days: Other days, on which a user became a buyer by a later purchase.
         late: day, experiment_name, variant_id, event_name and more_purchases of these days, at the same levels; None
-            where there are none.
+            if there are none.
     """
 
     counted: DataFrame
@@ -36,14 +36,14 @@ class Recount:
     late: DataFrame | None = None
 
     def per_variant(self, stored: DataFrame) -> DataFrame:
-        """Rows of gold/experiment_daily: those counted anew, and those of the late days, corrected."""
-        return self._beside(stored, "event_name IS NULL AND variant_id IS NOT NULL")
+        """Return the changed rows of gold/experiment_daily: days counted again, and late days corrected."""
+        return self._with_late_days(stored, "event_name IS NULL AND variant_id IS NOT NULL")
 
     def per_event(self, stored: DataFrame) -> DataFrame:
-        """Rows of gold/funnel_daily: those counted anew, and those of the late days, corrected."""
-        return self._beside(stored, "event_name IS NOT NULL")
+        """Return the changed rows of gold/funnel_daily: days counted again, and late days corrected."""
+        return self._with_late_days(stored, "event_name IS NOT NULL")
 
-    def _beside(self, stored: DataFrame, level: str) -> DataFrame:
+    def _with_late_days(self, stored: DataFrame, level: str) -> DataFrame:
         counted = self.counted.where(level).select(*stored.columns)
         if self.late is None:
             return counted
@@ -54,20 +54,22 @@ class Recount:
         return counted.unionByName(corrected.withColumn("purchases", gained).select(*stored.columns))
 
 
-def recount(run: Run, frames: FrameCache, days: Collection[date], bought: DataFrame | None) -> Recount:
-    """Count some days anew, and find the users whom new purchases make buyers on other days.
+def update_daily_counts(
+    run: Run, frames: FrameCache, days: Collection[date], bought: DataFrame | None
+) -> DailyCountsUpdate:
+    """Count some days again, and find the users whom new purchases make buyers on other days.
 
-    On these only the events of those who bought are looked at: counted with all their purchases, and with those known
-    before.
+    On other days only the events of users with a new purchase are read. They are counted twice: with all purchases,
+    and with the earlier ones only.
 
     Args:
         run: The run; silver holds the new purchases already.
         frames: Where the counts are kept.
-        days: The days to be counted anew.
-        bought: The new purchases: row_id, user_id, timestamp; None where no other day is to be looked at.
+        days: The days to count again.
+        bought: The new purchases: row_id, user_id, timestamp; None if no other day can change.
 
     Returns:
-        What changes.
+        The changed counts.
     """
     window = run.settings.attribution_window
     reach = None if bought is None else days_reached(run, reach_of_each(bought, window))
@@ -78,7 +80,7 @@ def recount(run: Run, frames: FrameCache, days: Collection[date], bought: DataFr
     after = attribution_spans(purchases, window)
     if bought is None or reach is None:
         seen = frames.persist(lambda: distinct_events(flag_purchases(events.where(is_counted), after)))
-        return Recount(frames.persist(lambda: daily_counts(seen, assignments(seen))))
+        return DailyCountsUpdate(frames.persist(lambda: daily_counts(seen, assignments(seen))))
     buyers = bought.select("user_id", F.lit(True).alias("has_bought")).distinct()
     wanted = events.join(buyers, "user_id", "left").where(
         is_counted | (F.col("has_bought") & F.col("day").between(*reach))
@@ -90,4 +92,4 @@ def recount(run: Run, frames: FrameCache, days: Collection[date], bought: DataFr
     more = (F.col("purchases") - F.col("purchases_before")).alias("more_purchases")
     late = counts.where(~is_counted).select(*_KEYS, more).where("more_purchases > 0")
     late_days = tuple(sorted(row["day"] for row in late.select("day").distinct().collect()))
-    return Recount(counts.where(is_counted).drop("purchases_before"), late_days, late if late_days else None)
+    return DailyCountsUpdate(counts.where(is_counted).drop("purchases_before"), late_days, late if late_days else None)

@@ -79,7 +79,7 @@ def _rebuild(run: Run) -> Sequence[Commit]:
 
 
 def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
-    """Judge the experiments that changed, and write the days from their first change on with the rows of the others."""
+    """Judge the experiments that changed, and replace the days from their first change on."""
     changed = _changed_since(run, since)
     return None if changed is None else _judge_again(run, changed)
 
@@ -105,7 +105,7 @@ def _judge_again(run: Run, changed: FirstChange) -> Sequence[Commit]:
 
 
 def _judged(run: Run, since: FirstChange | None) -> DataFrame:
-    """Verdicts and comparisons of all experiments, or of those that changed from their first change on."""
+    """Judge all experiments, or those that changed from their first change on."""
     counts = run.lake[EXPERIMENT_TO_DATE].read()
     if since is None:
         counts = counts.withColumn("since", F.lit("1970-01-01").cast("date"))
@@ -128,13 +128,13 @@ def _judged(run: Run, since: FirstChange | None) -> DataFrame:
 
 
 def _beliefs(posteriors: DataFrame) -> DataFrame:
-    """What is believed, with the counts that it rests on: where they have changed since, there is no posterior yet."""
+    """Select posteriors with the counts they were computed from, so that a join drops those of other counts."""
     to_date = posteriors.where((F.col("window") == "to_date") & (F.col("metric") == METRIC))
     return to_date.select(*_KEYS, "users", "purchases", "probability_best", "probability_beats_control")
 
 
 def _day_facts(run: Run, version: int | None = None) -> DataFrame:
-    """day, quarantined_share and calendar_day: the last day so far that holds a real share of the lake's users."""
+    """Return day, quarantined_share, calendar_day (the last day so far with a real share of the lake's users)."""
     if not run.lake[LAKE_DAILY].exists:
         return literal_rows(
             run.lake.session, [], {"day": "date", "quarantined_share": "double", "calendar_day": "date"}
@@ -159,13 +159,13 @@ def _changed_since(run: Run, since: Since) -> FirstChange | None:
         with translate_spark_errors("comparing the counts with those last judged"):
             rows = by_experiment.collect()
     except AbtestError:
-        # An old version is vacuumed after a week: then everything is judged anew, which gives the same.
+        # An old version is vacuumed after a week: then everything is judged again, with the same result.
         return None
     return {row["experiment_name"]: row["day"] for row in rows}
 
 
 def _differences(run: Run, contract: TableContract, before: int | None, after: int | None) -> DataFrame | None:
-    """experiment_name, day of the rows of a table that differ between two versions."""
+    """Return experiment_name, day of the rows of a table that differ between two versions."""
     if before == after:
         return None
     sides = [
@@ -180,14 +180,14 @@ def _differences(run: Run, contract: TableContract, before: int | None, after: i
 
 
 def _digests(rows: DataFrame, contract: TableContract) -> DataFrame:
-    """day, experiment_name, digest: a number that changes with the rows of the day."""
+    """Return day, experiment_name and digest, a number that changes with the rows of the day."""
     used = _beliefs(rows) if contract is POSTERIORS else rows
     columns = [name for name in used.columns if name not in _DAY_KEYS]
     return used.groupBy(*_DAY_KEYS).agg(F.expr(f"bit_xor(xxhash64({', '.join(columns)}))").alias("digest"))
 
 
 def _days_seen_differently(run: Run, since: Since) -> DataFrame | None:
-    """experiment_name, day of stored verdicts on days of which the lake now says something else."""
+    """Return experiment_name, day of stored verdicts on days whose facts about the lake have changed."""
     before, after = since.consumed.get(LAKE_DAILY.full_name), since.now.get(LAKE_DAILY.full_name)
     if before == after or before is None:
         return None
@@ -207,7 +207,7 @@ def _with_since(rows: DataFrame, run: Run, since: FirstChange) -> DataFrame:
 
 
 def _others(run: Run, stored: DataFrame, since: FirstChange, days: Iterable[date]) -> DataFrame:
-    """Stored rows of some days that no change touches."""
+    """Return the stored rows of some days that no change affects."""
     changed = run.lake.session.createDataFrame(list(since.items()), "experiment_name string, since date")
     on_days = stored.where(F.col("day").isin(list(days)))
     joined = on_days.join(F.broadcast(changed), "experiment_name", "left")
@@ -215,7 +215,7 @@ def _others(run: Run, stored: DataFrame, since: FirstChange, days: Iterable[date
 
 
 def _absent(run: Run) -> list[Verdict]:
-    """Verdicts on registered experiments without data, on the days of which the lake has data."""
+    """Return verdicts on registered experiments without data, for the days with data in the lake."""
     expected = [item.name for item in run.registry.experiments.values() if item.start is not None]
     if not expected:
         return []
@@ -228,7 +228,7 @@ def _absent(run: Run) -> list[Verdict]:
 
 
 def _days_of_change(run: Run, stored: DataFrame, absent: Iterable[Verdict]) -> set[date]:
-    """Days on which other experiments are without data than stored verdicts say."""
+    """Return the days on which the experiments without data differ from those in the stored verdicts."""
     if not run.registry.experiments:
         return set()
     rows = stored.where(f"array_contains(reasons, '{_NO_DATA}')").select(*_DAY_KEYS).collect()
@@ -250,7 +250,7 @@ def _rows(judged: DataFrame, contract: TableContract) -> DataFrame:
 
 
 def _notices(run: Run) -> tuple[str, ...]:
-    """Say that the registry names no experiment of the data: as a rule it is another registry's, or misspelt."""
+    """Warn if the registry names no experiment of the data: usually it is the wrong registry, or misspelt."""
     declared = sorted(run.registry.experiments)
     names = [row[0] for row in run.lake[EXPERIMENT_HEALTH].read().select("experiment_name").distinct().collect()]
     if not declared or not names or set(declared) & set(names):

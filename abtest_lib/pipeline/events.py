@@ -1,4 +1,4 @@
-"""What several steps ask of events: their days, their purchases, and whose they are."""
+"""Queries over events that several steps share: days, purchases, arrivals."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -14,31 +14,31 @@ from abtest_lib.transforms.days import day_of
 from abtest_lib.transforms.experiments import assignments
 
 _LARGEST_STEP = timedelta(hours=3)
-"""A clock that goes back over midnight, as St. John's did until 2010, shows a later date before a stretch ends."""
+"""A clock set back over midnight, as St. John's was until 2010, can show a later date before a span ends."""
 
 ONE_DAY = timedelta(days=1)
-"""A day in any time zone touches at most the UTC dates beside it."""
+"""A day in any time zone touches at most the UTC dates next to it."""
 
 
 def purchases_of(events: DataFrame, conversion_event: str) -> DataFrame:
-    """The events that are purchases: row_id, user_id, timestamp."""
+    """Select the purchases: row_id, user_id, timestamp."""
     is_purchase = F.col("event_name") == conversion_event
     return events.where(is_purchase).select("row_id", "user_id", "timestamp")
 
 
 def of_same_users(rows: DataFrame, others: DataFrame) -> DataFrame:
-    """The rows of the users that are in other rows, too."""
+    """Keep the rows whose user also has a row in `others`."""
     return rows.join(others.select("user_id").distinct(), "user_id", "left_semi")
 
 
 def days_of(run: Run, events: DataFrame) -> tuple[date, ...]:
-    """The days of some events, in order."""
+    """Return the days of some events, in order."""
     days = events.select(day_of("timestamp", run.settings.reporting_timezone).alias("day")).distinct()
     return tuple(sorted(row["day"] for row in days.collect()))
 
 
 def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
-    """The first and the last day that stretches of time touch, or a day more; None where there are none."""
+    """Return the first and the last day that time spans touch, or one day more; None without spans."""
     ends = spans.agg(F.min("span_start").alias("first"), F.max("span_end").alias("last"))
     timezone = run.settings.reporting_timezone
     first, last = (
@@ -52,15 +52,15 @@ def days_reached(run: Run, spans: DataFrame) -> tuple[date, date] | None:
 
 
 def all_assignments(run: Run) -> DataFrame:
-    """What each distinct map of experiments in bronze says; steps of one run share it."""
+    """Parse each distinct map of experiments in bronze; the steps of one run share the result."""
     name = f"assignments of {EVENTS.full_name} {run.lake[EVENTS].version}"
     return run.frames.persist_once(name, lambda: assignments(run.lake[EVENTS].read()))
 
 
 def arrivals(run: Run, after: int, upto: int) -> DataFrame | None:
-    """The events that bronze gained in the versions after `after`, up to `upto`; steps of one run share them.
+    """Return the events that bronze gained after version `after`, up to `upto`; the steps of one run share them.
 
-    None where that is not known: Delta has cleaned its log, or an older version of the suite wrote the events.
+    None if that is unknown: Delta has cleaned its log, or an older version of the suite wrote the events.
     """
     bronze = run.lake[EVENTS]
     notes = bronze.notes_of_appends(after, upto)
@@ -72,16 +72,16 @@ def arrivals(run: Run, after: int, upto: int) -> DataFrame | None:
 
 
 def note_of_arrival(ingested_at: datetime) -> str:
-    """The note of a commit to bronze, by which `arrivals` finds its rows."""
+    """Return the note of a commit to bronze, by which `arrivals` finds its rows."""
     return ingested_at.isoformat()
 
 
 def timed_events(run: Run, stretches: Sequence[tuple[date, date]] | None = None) -> DataFrame:
-    """Bronze events with their `day`.
+    """Read bronze events with their `day`.
 
     Args:
         run: The run.
-        stretches: First and last days; at least all the events of these are there. None for all events.
+        stretches: First and last days; all events of these days are included, others may be. None for all events.
     """
     events = run.lake[EVENTS].read()
     if stretches is not None:

@@ -1,4 +1,4 @@
-"""gold counts → gold/posteriors: what is believed of every arm, day by day and to date."""
+"""gold counts → gold/posteriors: the posterior of every arm, day by day and to date."""
 
 import math
 from collections.abc import Sequence
@@ -47,13 +47,13 @@ def _config(run: Run) -> FitConfig:
 
 
 def warm_up(run: Run) -> None:
-    """Prepare the engine in the background, where its functions run in this process: its start takes seconds."""
+    """Prepare the inference engine in the background if it runs in this process: its start takes seconds."""
     if run.settings.engine is Engine.MCMC and run.lake.runs_python_here:
         start_in_background(mcmc.warm_up)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:
-    """Fit every group on a full refresh; otherwise those whose numbers would change, whatever was declared before."""
+    """Fit every group on a full refresh, otherwise those whose numbers would change."""
     if not run.full_refresh and run.lake[POSTERIORS].exists:
         return _extend(run)
     groups = _groups(run)
@@ -61,7 +61,7 @@ def _rebuild(run: Run) -> Sequence[Commit]:
 
 
 def _extend(run: Run, _: Since | None = None) -> Sequence[Commit]:
-    """Fit what changed, and write the days that it touches with all their rows; groups that are the same stay."""
+    """Fit the groups that changed, and replace their days; rows of unchanged groups are kept."""
     plan, groups, stored = _config(run), _groups(run), run.lake[POSTERIORS].read()
     compared = _compare(groups, stored, plan)
     by_day = compared.where("is_changed OR is_gone").groupBy("day").agg(F.count_if("is_changed").alias("changed"))
@@ -76,7 +76,7 @@ def _extend(run: Run, _: Since | None = None) -> Sequence[Commit]:
 
 
 def _groups(run: Run) -> DataFrame:
-    """One row per group to be fitted: its keys, control_id, and arms (variant_id, users, purchases) by name."""
+    """Return one row per group to fit: its keys, control_id, and arms (variant_id, users, purchases) by name."""
     daily, to_date = (
         _arms(run, contract, window) for contract, window in zip(_COUNTS, ("day", "to_date"), strict=True)
     )
@@ -96,7 +96,7 @@ def _arms(run: Run, contract: TableContract, window: str) -> DataFrame:
 
 
 def _controls(run: Run, to_date: DataFrame) -> DataFrame:
-    """experiment_name, control_id: fixed by the first day that has two arms, so that no later arm takes its place."""
+    """Return experiment_name, control_id; the first day with two arms fixes it, so that no later arm replaces it."""
     by_day = to_date.groupBy("experiment_name", "day").agg(F.sort_array(F.collect_set("variant_id")).alias("seen"))
     is_enough = F.size("seen") >= _MIN_ARMS
     first_pair = F.min_by("seen", F.when(is_enough, F.col("day")))
@@ -114,7 +114,7 @@ def _control(run: Run, experiment: str, seen: list[str]) -> str | None:
 
 
 def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame:
-    """Hold what should be against what is stored: `is_changed` must be fitted, `is_gone` has no counts any more."""
+    """Compare the wanted groups with the stored ones: `is_changed` must be fitted, `is_gone` must be dropped."""
     is_control = F.coalesce(F.col("variant_id") == F.col("control_id"), F.lit(False)).alias("is_control")
     arm = F.struct("variant_id", "users", "purchases", is_control)
     listed = groups.select("*", F.explode("arms").alias("arm")).select(*_GROUP, "control_id", "arm.*")
@@ -135,7 +135,7 @@ def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame
 
 
 def _is_current(plan: FitConfig) -> Column:
-    """Whether a group's stored rows come from this plan's prior, engine, seed and model; an aggregate."""
+    """Return whether a group's stored rows come from this plan's prior, engine, seed and model; an aggregate."""
     engine, other = F.lit(plan.effective_engine), F.lit(_OTHER_ENGINE[plan.effective_engine])
     wanted_engine = F.when(F.bool_or(F.col("status") == "refitted"), other).otherwise(engine)
     is_engine = (F.min("engine") == wanted_engine) & (F.max("engine") == wanted_engine)
@@ -145,7 +145,7 @@ def _is_current(plan: FitConfig) -> Column:
 
 
 def _seed(base: int) -> Column:
-    """`Group.seed` in SQL."""
+    """Compute `Group.seed` in SQL."""
     fixed = [F.lit(str(base)), F.col("window"), F.col("day").cast("string"), F.col("metric"), F.lit(MODEL_VERSION)]
     digits = F.substring(F.sha2(F.concat_ws("|", *fixed, "experiment_name"), 256), 1, SEED_DIGITS)
     return F.conv(digits, 16, 10).cast("bigint")

@@ -27,11 +27,11 @@ _ID = "forgotten_id"
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What became of one table that holds people.
+    """The removal of people from one table.
 
     Attributes:
         table: Its name.
-        rows: Rows that were theirs.
+        rows: Their rows before the removal.
         files: Data files that are left; each belongs to the current version.
     """
 
@@ -43,23 +43,23 @@ class Removal:
 def forget(
     lake: Lake, settings: Settings, user_ids: Collection[str], progress: Progress | None = None
 ) -> list[Removal]:
-    """Remove people from bronze and quarantine, build silver and gold anew, and remove every older file and log entry.
+    """Remove people from bronze and quarantine, rebuild silver and gold, and remove every older file and log entry.
 
-    Older versions of the five tables that hold people are gone afterwards. A run that was interrupted is to be
-    repeated with the same ids: it finishes what it began.
+    Older versions of the five tables that hold people are removed. Repeat an interrupted run with the same ids: it
+    finishes the removal.
 
     Args:
         lake: The lake.
         settings: The settings; those that the tables depend on are taken from the lake.
-        user_ids: Whom.
-        progress: Who is told.
+        user_ids: The ids of the people.
+        progress: Shows the steps of the run.
 
     Returns:
         One entry per table.
 
     Raises:
         ConfigError: No id was given, or an empty one; or the lake was written by a newer version.
-        LakeError: There is nobody in the lake, or something of them is still there.
+        LakeError: There is nobody in the lake, or rows or older files are left.
     """
     wanted = sorted(set(user_ids))
     if not wanted or not all(wanted):
@@ -72,7 +72,7 @@ def forget(
         users = lake.session.createDataFrame([(item,) for item in wanted], f"{_ID} string")
         there = [contract for contract in _PERSONAL if lake[contract].exists]
         rows = {contract.full_name: _rows_of(lake[contract], users).count() for contract in there}
-        # From here on no run builds upon silver and gold that still hold them.
+        # From here on no run extends silver and gold tables that still hold them.
         announce(lake, settings, uuid.uuid4().hex, history, FULL_REFRESH)
         _remember(lake, users)
         for contract in (EVENTS, QUARANTINE):
@@ -109,7 +109,7 @@ def _delete(table: Table, users: DataFrame) -> None:
 
 
 def _erase(table: Table, users: DataFrame) -> int:
-    """Remove all that is not the current version, and make sure that nothing of them is left in that."""
+    """Remove all older versions, and check that the current one has none of their rows; return its files."""
     if not table.exists:
         return 0
     version = checkpoint(table, _LOG_KEEP)

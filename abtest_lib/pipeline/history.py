@@ -1,4 +1,4 @@
-"""What a lake remembers: the settings that its tables depend on, and what each step last did."""
+"""The history of a lake: the settings that its tables depend on, and the last success of each step."""
 
 import json
 import shlex
@@ -18,14 +18,14 @@ from abtest_lib.transforms.forgotten import Forgotten
 SUCCEEDED, FAILED, STARTED = "succeeded", "failed", "started"
 _STEPS = "steps"
 _BEFORE_IT_EXISTED = {"normalize_ids": "false"}
-"""What lakes of older versions mean by a setting that they do not remember."""
+"""The values of settings that lakes of older versions do not store."""
 
 FULL_REFRESH = "full_refresh"
 
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """What one step did.
+    """The report of one step.
 
     Attributes:
         job: The step's name.
@@ -63,44 +63,44 @@ class StepReport:
 
     @property
     def seconds(self) -> float:
-        """How long the step took."""
+        """The duration of the step."""
         return (self.finished_at - self.started_at).total_seconds()
 
 
 @dataclass(slots=True)
 class History:
-    """The last success of each step, as far as it may be built upon.
+    """The last success of each step whose tables can be extended.
 
     Attributes:
         succeeded: Step to its last report; steps whose tables must be rebuilt are absent.
-        unwritten: Reports of this run that ops/runs does not hold yet.
+        unwritten: Reports of this run that ops/runs does not have yet.
     """
 
     succeeded: dict[str, StepReport] = field(default_factory=dict)
     unwritten: list[StepReport] = field(default_factory=list)
 
     def last(self, job: str) -> StepReport | None:
-        """The last success of a step, or None when its tables must be built anew."""
+        """Return the last success of a step, or None if its tables must be rebuilt."""
         return self.succeeded.get(job)
 
     def without(self, job: str) -> "History":
-        """What of the successes may be built upon once the tables of a step, or with FULL_REFRESH of all, are over."""
+        """Return the history without the last success of a step, or of all steps for FULL_REFRESH."""
         return History({name: last for name, last in self.succeeded.items() if job not in (name, FULL_REFRESH)})
 
     def add(self, report: StepReport) -> None:
-        """Take in what a step of this run did."""
+        """Add the report of a step of this run."""
         self.unwritten.append(report)
         if report.status == SUCCEEDED:
             self.succeeded[report.job] = report
 
 
 def open_history(lake: Lake, settings: Settings, *, full_refresh: bool) -> History:
-    """Read what the lake remembers, and hold it against this run's settings.
+    """Read the history of a lake, and compare its settings with this run's.
 
     Args:
         lake: The lake.
         settings: This run's settings.
-        full_refresh: Whether the run rebuilds everything, and may so change the settings.
+        full_refresh: Whether the run rebuilds everything and so may change the settings.
 
     Returns:
         The history; empty for a new lake and for a full refresh.
@@ -120,14 +120,14 @@ def open_history(lake: Lake, settings: Settings, *, full_refresh: bool) -> Histo
 
 
 def adopt_settings(lake: Lake, settings: Settings) -> Settings:
-    """This run's settings, with those that a lake's tables depend on as the lake was built.
+    """Return this run's settings, with the lake's own values of those that its tables depend on.
 
     Args:
         lake: The lake.
         settings: This run's settings.
 
     Returns:
-        The settings; unchanged where nothing was built yet.
+        The settings; unchanged if nothing was built yet.
 
     Raises:
         ConfigError: The lake was written by a newer version.
@@ -144,8 +144,8 @@ def adopt_settings(lake: Lake, settings: Settings) -> Settings:
 def write_history(lake: Lake, settings: Settings, run_id: str, history: History) -> None:
     """Append this run's reports to ops/runs, in one commit.
 
-    Its note carries the settings, and which versions each step's last success read and made: the next run then knows
-    without a query where it goes on.
+    Its note holds the settings, and the versions that each step's last success read and wrote: the next run then needs
+    no query to know where to continue.
     """
     if not history.unwritten:
         return
@@ -157,17 +157,17 @@ def write_history(lake: Lake, settings: Settings, run_id: str, history: History)
 
 
 def announce(lake: Lake, settings: Settings, run_id: str, history: History, job: str) -> None:
-    """Note that tables are about to be rebuilt, so that a crash halfway cannot leave a mixed lake behind.
+    """Write a note that a rebuild of tables starts, so that a crash halfway cannot leave a mixed lake behind.
 
-    What the step succeeded in before counts no more: if this run dies, the next one builds these tables anew, whatever
-    its settings and declarations are.
+    Earlier successes of the step no longer count: if this run dies, the next one rebuilds these tables, whatever its
+    settings and declarations are.
 
     Args:
         lake: The lake.
         settings: This run's settings.
         run_id: This run.
-        history: What the steps have done so far.
-        job: The step whose tables they are; FULL_REFRESH for all of them.
+        history: The reports of the steps so far.
+        job: The step that writes these tables; FULL_REFRESH for all of them.
     """
     if lake[RUNS].last_note() is None:
         return
@@ -178,7 +178,7 @@ def announce(lake: Lake, settings: Settings, run_id: str, history: History, job:
 
 
 def forgotten_people(lake: Lake) -> Forgotten | None:
-    """Who was forgotten in a lake; None when nobody was."""
+    """Return who was forgotten in a lake; None if nobody was."""
     if not lake[FORGOTTEN].exists:
         return None
     rows = lake[FORGOTTEN].read().collect()
@@ -205,7 +205,7 @@ def _check_settings(remembered: Mapping[str, Any], current: Mapping[str, str], l
 
 
 def _in_environment(value: str | None) -> str:
-    """A stored setting as the environment would say it; one with characters that a shell reads is put in quotes."""
+    """Write a stored setting as the value of an environment variable, quoted for the shell where necessary."""
     listed = json.loads(value) if value is not None and value.startswith("[") else [value]
     return shlex.quote(",".join(map(str, listed)))
 

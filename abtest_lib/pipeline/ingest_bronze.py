@@ -24,14 +24,14 @@ from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.storage import delta_rs_location, local_folder
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import (
+    add_row_id,
+    add_time_and_row_checks,
+    add_validity,
     as_bronze,
     as_quarantine,
-    examine,
-    identify,
-    judge,
+    count_by_map,
     number_copies,
-    survey,
-    together,
+    repartition_by_user,
 )
 from abtest_lib.transforms.spellings import join_spellings, two_users, two_variants
 
@@ -39,14 +39,14 @@ JOB = "ingest_bronze"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What a first look at the input finds.
+class InputSummary:
+    """Counts over the whole input, before anything is written.
 
     Attributes:
         rows: Rows read.
         valid: Rows that break no rule.
         dates: The UTC dates of the valid rows.
-        has_odd_id: Whether a user id may be another's spelling.
+        has_odd_id: Whether a user id may be a spelling of another.
     """
 
     rows: int
@@ -56,13 +56,13 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """What became of the rows that go to one table.
+class RowCounts:
+    """Counts of the rows that go to one table.
 
     Attributes:
         read: Rows read.
         copies: Rows equal to another of the same input.
-        known: Rows that the table held already.
+        known: Rows that the table had already.
         written: Rows that the commit added.
     """
 
@@ -78,12 +78,12 @@ class Tally:
 
 
 def ingest_bronze(path: str) -> SimpleStep:
-    """The step that takes in the raw events of an input: a file, a folder or a glob of CSV, JSON lines or Parquet."""
+    """Return the step that ingests raw events: a file, a folder or a glob of CSV, JSON lines or Parquet."""
     return SimpleStep(JOB, partial(_ingest, path=path))
 
 
 def _ingest(run: Run, path: str) -> Outcome:
-    """Take in the raw events of an input.
+    """Ingest the raw events of an input.
 
     Raises:
         InputError: The input cannot be read as events; the lake is as it was.
@@ -94,15 +94,17 @@ def _ingest(run: Run, path: str) -> Outcome:
     fit_shuffles(run.lake.session, run.settings, source.text_bytes)
     raw = read_raw_events(run.lake.session, source)
     frame = join_spellings(raw.frame) if run.settings.normalize_ids else raw.frame
-    rows = mark_forgotten(examine(together(frame), run.latest_event), forgotten_people(run.lake))
-    # Parsing text costs more than keeping what comes of it, and it is looked at twice. With hashes it is the other way.
-    with persisted(rows) as rows, persisted(survey(rows.where("NOT is_forgotten"))) as surveyed:
-        found = _found(surveyed)
-        judged = judge(rows, surveyed) if found.valid < found.rows else rows.withColumn("is_valid", F.lit(True))
+    checked = add_time_and_row_checks(repartition_by_user(frame), run.latest_event)
+    rows = mark_forgotten(checked, forgotten_people(run.lake))
+    # Rows are read twice, and parsing text costs more than persisting the result. Hashes are cheaper to compute again.
+    with persisted(rows) as rows, persisted(count_by_map(rows.where("NOT is_forgotten"))) as map_counts:
+        summary = _summarize(map_counts)
+        has_rejects = summary.valid < summary.rows
+        judged = add_validity(rows, map_counts) if has_rejects else rows.withColumn("is_valid", F.lit(True))
         notices = list(raw.notices)
-        look = partial(_look_at_spellings, rows if found.has_odd_id else None, surveyed, notices)
+        look = partial(_note_spellings, rows if summary.has_odd_id else None, map_counts, notices)
         with in_background(partial(_make_quarantine, run)), in_background(look):
-            accepted, total, forgotten = _write_bronze(run, judged, found)
+            accepted, total, forgotten = _write_bronze(run, judged, summary)
         rejected = _write_quarantine(run, judged, total - forgotten - accepted.read)
     _check_conservation(path, total - forgotten, accepted, rejected)
     nothing = (f"the input {path} holds no rows: nothing to do",) if total == 0 else ()
@@ -140,25 +142,25 @@ def reject_overlap(path: str, lake: str) -> None:
         raise InputError(f"the input {path} and the lake {lake} overlap: give an input outside the lake")
 
 
-def _found(surveyed: DataFrame) -> Found:
+def _summarize(map_counts: DataFrame) -> InputSummary:
     valid = F.when(F.size("map_faults") == 0, F.col("sound")).otherwise(0)
     dates = F.collect_set(F.when(valid > 0, F.col("event_date")))
     has_odd_id = F.max("has_odd_id").alias("has_odd_id")
-    sums = surveyed.agg(
+    sums = map_counts.agg(
         F.sum("rows").alias("rows"), F.sum(valid).alias("valid"), dates.alias("dates"), has_odd_id
     ).first()
     if sums is None or sums["rows"] is None:
-        return Found(0, 0, ())
-    return Found(sums["rows"], sums["valid"], tuple(sorted(sums["dates"])), bool(sums["has_odd_id"]))
+        return InputSummary(0, 0, ())
+    return InputSummary(sums["rows"], sums["valid"], tuple(sorted(sums["dates"])), bool(sums["has_odd_id"]))
 
 
-def _look_at_spellings(rows: DataFrame | None, surveyed: DataFrame, notices: list[str]) -> None:
-    """Note what is counted as two and looks like one, with an example of each kind."""
+def _note_spellings(rows: DataFrame | None, map_counts: DataFrame, notices: list[str]) -> None:
+    """Add a notice of each kind of id that is spelt in two ways and counted as two, with an example."""
     users = None if rows is None else two_users(rows).first()
     if users is not None:
         pair = f"{_shown(users['first'])} and {_shown(users['second'])}"
         notices.append(f"user ids {pair} are counted as two users: write ids alike, or set normalize_ids")
-    variants = two_variants(surveyed).first()
+    variants = two_variants(map_counts).first()
     if variants is not None:
         pair = f"{_shown(variants['first'])} and {_shown(variants['second'])}"
         name = one_line(variants["experiment_name"], 80)
@@ -171,20 +173,20 @@ def _shown(spelling: str) -> str:
     return f"'{spelling[:40]}'" if spelling.isprintable() else ascii(spelling[:40])
 
 
-def _write_bronze(run: Run, rows: DataFrame, found: Found) -> tuple[Tally, int, int]:
-    """Write the valid rows; also tells how many rows there were at all, and how many of people forgotten."""
+def _write_bronze(run: Run, rows: DataFrame, summary: InputSummary) -> tuple[RowCounts, int, int]:
+    """Write the valid rows; return their counts, the number of all rows, and that of rows of people forgotten."""
     accepted = F.col("is_valid") & ~F.col("is_forgotten")
     read = RowCounter(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
     valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "is_sound")
-    known, shape = partial(_known_rows, run, found.dates), partial(as_bronze, ingested_at=run.started_at)
-    numbered = number_copies(identify(valid), "user_id", "event_time")
-    tally = _write_new(run, numbered, known, EVENTS, shape, note_of_arrival(run.started_at))
+    known, shape = partial(_known_rows, run, summary.dates), partial(as_bronze, ingested_at=run.started_at)
+    numbered = number_copies(add_row_id(valid), "user_id", "event_time")
+    counts = _write_new(run, numbered, known, EVENTS, shape, note_of_arrival(run.started_at))
     seen = read.counts()
-    return Tally(seen["valid"], tally.copies, tally.known, tally.written), seen["all"], seen["forgotten"]
+    return RowCounts(seen["valid"], counts.copies, counts.known, counts.written), seen["all"], seen["forgotten"]
 
 
 def _known_rows(run: Run, dates: tuple[date, ...], version: int) -> DataFrame:
-    """The row_ids of bronze on the dates of the input; only these can meet one of the input's rows."""
+    """Return the row_ids of bronze on the dates of the input; no other can equal one of the input's rows."""
     bronze = run.lake[EVENTS].read(version)
     return bronze.where(F.col("event_date").isin(list(dates))).select("row_id")
 
@@ -194,13 +196,13 @@ def _make_quarantine(run: Run) -> None:
         run.lake[QUARANTINE].append(literal_rows(run.lake.session, [], QUARANTINE.types))
 
 
-def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> Tally:
+def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> RowCounts:
     if rejected == 0:
-        return Tally(0, 0, 0, 0)
+        return RowCounts(0, 0, 0, 0)
     invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten", "is_sound")
     shape = partial(as_quarantine, quarantined_at=run.started_at, latest=run.latest_event)
-    tally = _write_new(run, number_copies(identify(invalid)), partial(_known_rejects, run), QUARANTINE, shape)
-    return Tally(rejected, tally.copies, tally.known, tally.written)
+    counts = _write_new(run, number_copies(add_row_id(invalid)), partial(_known_rejects, run), QUARANTINE, shape)
+    return RowCounts(rejected, counts.copies, counts.known, counts.written)
 
 
 def _known_rejects(run: Run, version: int) -> DataFrame:
@@ -214,8 +216,8 @@ def _write_new(
     contract: TableContract,
     shape: Callable[[DataFrame], DataFrame],
     note: str | None = None,
-) -> Tally:
-    """Append the numbered rows that are neither copies nor known, and count all three on the way."""
+) -> RowCounts:
+    """Append the numbered rows that are neither copies nor in the table; count copies, known and written rows."""
     copies, again = RowCounter(rows=F.count_if(F.col("copy") > 1)), RowCounter(rows=F.count_if("is_known"))
     new = copies.on(rows).where("copy = 1").drop("copy")
     before = run.lake[contract].last_commit()
@@ -223,10 +225,11 @@ def _write_new(
         marked = new.join(known(before.version).withColumn("is_known", F.lit(True)), "row_id", "left")
         new = again.on(marked).where("is_known IS NULL").drop("is_known")
     commit = run.lake[contract].append(shape(new), note)
-    return Tally(0, copies.counts()["rows"], again.counts()["rows"] if before is not None else 0, commit.rows_changed)
+    already = again.counts()["rows"] if before is not None else 0
+    return RowCounts(0, copies.counts()["rows"], already, commit.rows_changed)
 
 
-def _check_conservation(path: str, total: int, accepted: Tally, rejected: Tally) -> None:
+def _check_conservation(path: str, total: int, accepted: RowCounts, rejected: RowCounts) -> None:
     if accepted.is_conserved and rejected.is_conserved:
         return
     raise ConservationError(

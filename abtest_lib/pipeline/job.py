@@ -1,4 +1,4 @@
-"""What the spark-submit entry points share: arguments, session, exit code."""
+"""The entry point of every spark-submit job: arguments, session, exit code."""
 
 import argparse
 import sys

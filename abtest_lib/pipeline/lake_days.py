@@ -35,7 +35,7 @@ class LakeDays:
 
     @classmethod
     def of(cls, run: Run, frames: FrameCache, recounted: Collection[date] | None = None) -> "LakeDays":
-        """Count all days, or only some of them where the table holds the others."""
+        """Count all days, or some of them if the table holds the others."""
         counts = frames.persist(lambda: _counts(run, recounted))
         declared = {name: item.end for name, item in run.registry.experiments.items() if item.end is not None}
         if not declared:
@@ -45,7 +45,7 @@ class LakeDays:
         return cls(counts, [(name, end) for name, end in declared.items() if end < newest])
 
     def first_missing_end(self, run: Run) -> date | None:
-        """Return the first end that has no row yet, of experiments that had started by then; None where none is."""
+        """Return the first end that has no row yet, of experiments that had started by then; None without one."""
         if not self.ends:
             return None
         health = (
@@ -60,7 +60,7 @@ class LakeDays:
         return min(missing, default=None)
 
     def ends_frame(self, run: Run) -> DataFrame:
-        """The ends as rows: experiment_name, day."""
+        """Return the ends as rows: experiment_name, day."""
         return literal_rows(run.lake.session, self.ends, {"experiment_name": "string", "day": "date"})
 
 
@@ -87,5 +87,5 @@ def _counts(run: Run, recounted: Collection[date] | None) -> DataFrame:
     if recounted is None:
         return count_by_day(timed_events(run))
     days = F.col("day").isin(list(recounted))
-    anew = count_by_day(timed_events(run, [(day, day) for day in sorted(recounted)]).where(days))
-    return run.lake[LAKE_DAILY].read_pinned().where(~days).select(*COUNTS).unionByName(anew)
+    counted = count_by_day(timed_events(run, [(day, day) for day in sorted(recounted)]).where(days))
+    return run.lake[LAKE_DAILY].read_pinned().where(~days).select(*COUNTS).unionByName(counted)

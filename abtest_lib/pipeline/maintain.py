@@ -1,4 +1,4 @@
-"""Keep a lake fit: fewer files, a short log, no files that nobody needs; readers are served all the while."""
+"""Maintenance of a lake: compaction, short logs, removal of old files; readers go on meanwhile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,18 +28,18 @@ from abtest_lib.spark.concurrency import concurrently
 
 _MARGIN = timedelta(hours=1)
 _READ_BY = ("experiment_name",)
-"""What readers of gold look for within a day."""
+"""The columns by which readers of gold select rows within a day."""
 
 _COMMITS = 5
-"""From so many commits since the last checkpoint on, another one is worth two commits of its own."""
+"""So many commits since the last checkpoint make a new one worth its own two commits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """For how long what is kept.
+    """How long things are kept.
 
     Attributes:
-        versions: Releases and older versions of every table, so long at the least.
+        versions: Releases and older versions of every table, at least.
         log: Entries of the tables' logs.
         quarantine: Rejected rows; None keeps them for ever.
     """
@@ -51,7 +51,7 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What became of one table: its name and what it took before and after (equal in a dry run)."""
+    """The maintenance of one table: its name, and its storage before and after (equal in a dry run)."""
 
     table: str
     before: Inventory
@@ -71,9 +71,9 @@ def maintain(
     Args:
         lake: The lake.
         settings: The settings; those that the tables depend on are taken from the lake.
-        keep: For how long what is kept.
+        keep: How long things are kept.
         dry_run: Only count.
-        progress: Who is told of the steps that bring the tables up to date.
+        progress: Shows the steps that bring the tables up to date.
 
     Returns:
         One entry per table that exists.
@@ -95,7 +95,7 @@ def maintain(
         if keep.versions > SAFE_RETENTION:
             concurrently(*(partial(remember_removed, lake[item], keep.versions) for item in tables))
         concurrently(*(partial(_tidy, lake[item], stock[item.full_name], log_keep) for item in tables))
-        # Compaction made new versions: the steps take note of them, and the last one publishes them together.
+        # Compaction made new versions: the steps note them, and the last step publishes them together.
         run_steps(lake, settings, all_steps(None), progress=progress)
         released = _drop_old_releases(lake[RELEASES], keep.versions)
         older = max(keep.versions, released)
@@ -106,7 +106,7 @@ def maintain(
 
 
 def _tidy(table: Table, stock: Inventory, log_keep: timedelta) -> None:
-    """Compact where there is something to merge, and write a checkpoint where a reader would replay many commits."""
+    """Compact a table that has files to merge, and write a checkpoint if a reader would replay many commits."""
     if stock.pieces:
         # The steps write a day of gold as one file in this order.
         compact(table, _READ_BY if table.contract in GOLD_TABLES else ())
@@ -115,7 +115,7 @@ def _tidy(table: Table, stock: Inventory, log_keep: timedelta) -> None:
 
 
 def _drop_old_releases(releases: Table, keep: timedelta) -> timedelta:
-    """Forget releases older than `keep`, but never the newest; how long ago the oldest that is left was published."""
+    """Delete releases older than `keep`, but never the newest; return the age of the oldest one left."""
     since = datetime.now(UTC) - keep
     published: Sequence[datetime] = sorted(
         row["published_at"].astimezone(UTC) for row in releases.read().select(F.col("published_at")).collect()

@@ -1,4 +1,4 @@
-"""How a run tells how it gets on: a living line on a terminal, structured log lines elsewhere."""
+"""The progress of a run: a spinner on a terminal, structured log lines elsewhere."""
 
 from typing import TextIO
 
@@ -21,7 +21,7 @@ STEP_TITLES = {
 
 
 def progress_for(stream: TextIO) -> Progress:
-    """The progress display that suits a stream."""
+    """Return the progress display that suits a stream."""
     return TerminalProgress(stream) if stream.isatty() else LoggedProgress(stream)
 
 
@@ -39,12 +39,12 @@ class TerminalProgress:
         self._status: Status | None = None
 
     def started(self, job: str) -> None:
-        """Show what is under way."""
+        """Show the step that runs."""
         self._status = self._console.status(f"{job}: {STEP_TITLES.get(job, '')}")
         self._status.start()
 
     def finished(self, report: StepReport) -> None:
-        """Show what has been done."""
+        """Show the result of a step."""
         if self._status is not None:
             self._status.stop()
         rows = f"{report.rows_written:>11,} {_rows(report)}" if report.rows_written else f"{'unchanged':>16}"

@@ -1,4 +1,4 @@
-"""One rejected row for each rule, with the place where a person finds it."""
+"""An example of a rejected row for each rule, with its file and line."""
 
 import gzip
 from collections.abc import Mapping
@@ -48,7 +48,7 @@ def _place(row: Row, value: str | None) -> str:
 
 
 def _line_of(path: Path, value: str) -> int | None:
-    """The number of the first line that holds a text; None where the file cannot be read as lines."""
+    """Return the number of the first line that contains a text; None if the file cannot be read as lines."""
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opener(path, "rb") as file:

@@ -11,7 +11,7 @@ from abtest_lib.spark.small_frames import literal_rows
 
 
 def _publish(run: Run) -> Outcome:
-    """Publish the gold tables as they are; nothing happens when the last release says the same."""
+    """Publish the current versions of the gold tables; do nothing if the last release has the same."""
     versions = run.lake.versions(*GOLD_TABLES)
     if versions == _published(run):
         return Outcome(input_versions=versions)

@@ -1,4 +1,4 @@
-"""What every step of one pipeline run shares."""
+"""The state that all steps of one pipeline run share."""
 
 import hashlib
 import uuid
@@ -16,17 +16,17 @@ from abtest_lib.transforms.to_date import Periods
 
 
 class Progress(Protocol):
-    """Who is told how a run gets on."""
+    """Shows the progress of a run."""
 
     def started(self, job: str) -> None:
-        """A step has started."""
+        """Show that a step has started."""
 
     def finished(self, report: StepReport) -> None:
-        """A step is done."""
+        """Show that a step is done."""
 
 
 class Silent:
-    """Nobody is told."""
+    """Shows no progress."""
 
     def started(self, job: str) -> None:
         """Say nothing."""
@@ -43,11 +43,11 @@ class Run:
         lake: The lake.
         settings: The settings.
         registry: The declared experiments.
-        history: What earlier runs and this one have done.
-        run_id: One for all the steps.
+        history: The last success of each step, and the reports of this run.
+        run_id: The id of the run, the same for all steps.
         started_at: When the run started, UTC; `ingested_at` of its rows.
         full_refresh: Whether everything after bronze is rebuilt.
-        progress: Who is told.
+        progress: Shows the progress.
         frames: Frames that several steps use; they are released when the run ends.
     """
 
@@ -81,16 +81,16 @@ class Run:
     def last_success(self, step: str, declared: str, inputs: Mapping[str, int]) -> StepReport | None:
         """Return the last success of a step if it had the same declarations.
 
-        With others the tables are about to change their meaning. That is noted first: if this run dies halfway, the
-        next one rebuilds them, whatever is declared then.
+        With others the tables change their meaning. That is noted first: if this run dies halfway, the next one
+        rebuilds them, whatever is declared then.
 
         Args:
             step: The name of the step.
             declared: The name in `inputs` of the fingerprint of its declarations.
-            inputs: What the step is about to consume.
+            inputs: The inputs of this run.
 
         Returns:
-            The report of that success; None where the tables must be rebuilt.
+            The report of that success; None if the tables must be rebuilt.
         """
         last = self.history.last(step)
         if last is None or last.input_versions.get(declared) == inputs[declared]:
@@ -100,7 +100,7 @@ class Run:
         return None
 
     def fallback_fingerprint(self) -> int:
-        """A number that changes with the declared fallback variants."""
+        """Return a number that changes with the declared fallback variants."""
         return fingerprint(sorted(self.fallback_by_experiment.items()))
 
 
@@ -117,6 +117,6 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
 
 
 def fingerprint(declared: object) -> int:
-    """A positive bigint that stands for what a step was told, by its `repr`: the same in every process."""
+    """Return a positive bigint for the declarations of a step, from their `repr`: the same in every process."""
     digest = hashlib.sha256(repr(declared).encode()).digest()
     return int.from_bytes(digest[:8]) >> 1

@@ -1,4 +1,4 @@
-"""Runs the whole pipeline, or some of its steps."""
+"""Run the whole pipeline, or some of its steps."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,22 +37,22 @@ def run_pipeline(
     Args:
         lake: The lake.
         settings: The settings.
-        input_path: The raw events; None brings the tables up to date with what bronze holds.
+        input_path: The raw events; None brings the tables up to date with bronze.
         full_refresh: Rebuild everything after bronze, with these settings.
-        progress: Who is told.
+        progress: Shows the progress.
 
     Returns:
         One report per step.
 
     Raises:
-        AbtestError: A step failed; what earlier steps did stands, and running again is safe.
+        AbtestError: A step failed; the results of earlier steps are kept, and running again is safe.
     """
     steps = all_steps(input_path)
     return run_steps(lake, settings, steps, full_refresh=full_refresh, progress=progress)
 
 
 def all_steps(input_path: str | None) -> list[Step]:
-    """The steps of the pipeline in order; without an input the first is left out."""
+    """Return the steps of the pipeline in order; without an input the first is left out."""
     first = [] if input_path is None else [ingest_bronze(input_path)]
     return [*first, BUILD_SILVER, AGGREGATE_GOLD, FIT_BAYES, DECIDE, PUBLISH_RELEASE]
 
@@ -65,7 +65,7 @@ def run_steps(
     full_refresh: bool = False,
     progress: Progress | None = None,
 ) -> list[StepReport]:
-    """Run some steps one after another, and note in ops/runs what they did, last of all.
+    """Run some steps one after another, then write their reports to ops/runs.
 
     Raises:
         AbtestError: As `run_pipeline`.
@@ -79,7 +79,7 @@ def run_steps(
         try:
             done = _perform_all(run, steps)
         except BaseException:
-            # What stopped the step may stop this too, and the step's is the error worth telling.
+            # The cause of the failure may stop this too, and the step's error is the one to show.
             with suppress(Exception):
                 remember()
             raise
@@ -121,7 +121,7 @@ def _perform(run: Run, step: Step) -> StepReport:
 
 
 def _bronze_bytes(lake: Lake) -> int:
-    """About how many bytes of text a rebuild goes through; 0 where only Spark can tell."""
+    """Estimate the bytes of text that a rebuild reads; 0 where only Spark could list the files."""
     path = lake[EVENTS].path
     if local_folder(path) is None and not is_s3(path):
         return 0

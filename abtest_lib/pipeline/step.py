@@ -15,7 +15,7 @@ Inputs = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a step did.
+    """The outcome of a step.
 
     Attributes:
         rows_read: Rows that it read as its new input.
@@ -23,12 +23,12 @@ class Outcome:
         rows_quarantined: Rows that it added to quarantine.
         duplicates: Rows that were there already.
         rows_forgotten: Rows left out because their users were forgotten.
-        input_versions: What it has consumed.
-        output_versions: Table to the Delta version that it left behind.
+        input_versions: Table to the Delta version that it read.
+        output_versions: Table to the Delta version that it wrote.
         quarantined_by_rule: Rule to the rows of this run that broke it, the most broken rule first.
         examples: Rule to an offending value with its place.
         notices: Sentences for a person.
-        ends_run: Whether the steps that follow have nothing to work on.
+        ends_run: Whether the following steps have nothing to do.
     """
 
     rows_read: int = 0
@@ -45,7 +45,7 @@ class Outcome:
 
 
 class Step(Protocol):
-    """Something that a run does and reports."""
+    """A unit of work of a run."""
 
     @property
     def name(self) -> str:
@@ -57,7 +57,7 @@ class Step(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SimpleStep:
-    """A step that decides by itself what there is to do.
+    """A step that decides itself what there is to do.
 
     Attributes:
         name: Its name in ops/runs.
@@ -74,12 +74,12 @@ class SimpleStep:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """Where the last success of a step stood, and what there is to read now.
+    """The inputs and outputs of a step's last success, and the inputs of now.
 
     Attributes:
         consumed: The inputs of the last success.
         now: The inputs of this run.
-        left: Table to the Delta version that the last success left behind.
+        left: Table to the Delta version that the last success wrote.
     """
 
     consumed: Inputs
@@ -88,7 +88,7 @@ class Since:
 
     @classmethod
     def last(cls, report: StepReport, now: Inputs) -> "Since":
-        """From the report of the last success."""
+        """Make it from the report of the last success."""
         return cls(report.input_versions, now, report.output_versions)
 
 
@@ -103,11 +103,11 @@ class IncrementalStep:
     Attributes:
         name: Its name in ops/runs.
         outputs: The tables that it writes.
-        declared: The name in the inputs of the fingerprint of what is declared; another one rebuilds the tables.
+        declared: The name of the declarations' fingerprint among the inputs; if it changes, the tables are rebuilt.
         inputs: Finds the inputs of a run; refuses a lake on which the step cannot run.
         rebuild: Builds the tables from the start.
-        extend: Brings the tables up to date; None where that is impossible, so that they are rebuilt.
-        notices: Tells a person about what was written.
+        extend: Brings the tables up to date; returns None if that is impossible, so that they are rebuilt.
+        notices: Returns sentences for a person about what was written.
     """
 
     name: str

@@ -1,1 +1,1 @@
-"""The only SparkSession builder, and idempotent Delta reads and writes."""
+"""The only session builder, for both engines, and helpers around Spark."""

@@ -16,9 +16,9 @@ from abtest_lib.cache import cache_folder
 from abtest_lib.spark.java import find_java
 
 RECORDING = "-XX:+RecordDynamicDumpInfo"
-"""Tells a JVM to remember what `write_archive` will ask it for."""
+"""The option by which a JVM records what `write_archive` will ask it for."""
 
-# An archive that does not fit, or is gone, is nobody's concern.
+# An archive that does not fit, or is missing, needs no message.
 _QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off -Xlog:class+path=off"
 _ROOM = 2**30
 _UNUSED_SECONDS = 30 * 24 * 3600
@@ -26,14 +26,14 @@ _LONGEST_SECONDS = 120
 
 
 def archive_for(class_path: str) -> Path | None:
-    """Where the archive of a JVM lies, whether it has been made or not.
+    """Return the path of a JVM's archive, whether it exists yet or not.
 
     Args:
-        class_path: What the JVM has on its class path beside Spark's own jars.
+        class_path: The JVM's class path without Spark's own jars.
 
     Returns:
-        The file's name, to which `write_archive` adds its size; None where nothing can be kept, or where spark-submit
-        has started the JVM and Spark's jars are not beside its Python.
+        The file's name, to which `write_archive` adds its size; None if no archive can be kept, or if spark-submit has
+        started the JVM and Spark's jars are not next to its Python.
     """
     folder = cache_folder("classes")
     if folder is None or " " in str(folder):  # a space would end the JVM's option
@@ -49,7 +49,7 @@ def archive_for(class_path: str) -> Path | None:
 
 
 def java_options(archive: Path | None) -> str:
-    """What makes a JVM use an archive, or record what goes into one that is still to be made."""
+    """Return the options with which a JVM uses an archive, or records the content of one that does not exist yet."""
     if archive is None:
         return ""
     whole = _whole(archive)
@@ -57,19 +57,19 @@ def java_options(archive: Path | None) -> str:
         return RECORDING
     with suppress(OSError):
         os.utime(whole)  # it is in use
-    # Damage would otherwise be found out by a crash; adding the file up takes a tenth of a second.
+    # Otherwise damage would crash the JVM; computing the checksum takes a tenth of a second.
     return f"-XX:SharedArchiveFile={whole} -XX:+UnlockDiagnosticVMOptions -XX:+VerifySharedSpaces {_QUIET}"
 
 
 def write_archive(archive: Path, pid: int) -> None:
-    """Make an archive of what a recording JVM has loaded, or none where that cannot be done.
+    """Write an archive of the classes that a recording JVM has loaded; do nothing if that is impossible.
 
-    It appears under its name only when it is whole, and its name tells its size: a JVM that maps a file cut short, as a
-    disk may leave it behind when the power fails, dies of it.
+    It gets its name only when it is complete, and its name contains its size: a JVM crashes on a truncated file, which
+    a power failure can leave behind.
 
     Args:
-        archive: What `archive_for` gives.
-        pid: The JVM's process.
+        archive: The result of `archive_for`.
+        pid: The id of the JVM's process.
     """
     jcmd = Path(find_java()).with_name("jcmd")
     if not jcmd.exists() or shutil.disk_usage(archive.parent).free < _ROOM:
@@ -87,7 +87,7 @@ def write_archive(archive: Path, pid: int) -> None:
 
 
 def _whole(archive: Path) -> Path | None:
-    """The archive's file, if it is there and as long as it was when it was made."""
+    """Return the archive's file if it exists and has the size in its name."""
     for path in archive.parent.glob(f"{archive.stem}-*{archive.suffix}"):
         with suppress(OSError):
             if path == _sized(archive, path.stat().st_size):
@@ -100,7 +100,7 @@ def _sized(archive: Path, size: int) -> Path:
 
 
 def _forget_unused(folder: Path) -> None:
-    """Archives of environments that are gone, and drafts of runs that were cut short."""
+    """Remove archives of environments that no longer exist, and drafts of interrupted runs."""
     for path in folder.iterdir():
         age = time.time() - path.stat().st_mtime
         if age > (_LONGEST_SECONDS if path.suffix == ".draft" else _UNUSED_SECONDS):

@@ -1,4 +1,4 @@
-"""Which engine runs a pipeline: the embedded one where it can, else Spark."""
+"""The choice of the engine: the embedded one if it can run the pipeline, else Spark."""
 
 import os
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _STARTED_BY = {
 }
 _BASE_BYTES = 1.0 * 2**30
 _BYTES_PER_TEXT_BYTE = 5.0
-"""What a run takes at its peak, measured by benchmarks/etl; docs/engines.md has the figures."""
+"""The peak memory of a run, measured by benchmarks/etl; docs/engines.md has the figures."""
 
 _FIRST_PERSON, _NOBODY = 1_000, 65_534
 _PROCESSES = Path("/proc")
@@ -30,7 +30,7 @@ class Choice:
     Attributes:
         compute: The engine, never `auto`.
         reason: A clause for a person.
-        warning: What the person should know about it; empty where there is nothing.
+        warning: What the person should know about it; empty without a warning.
     """
 
     compute: Compute
@@ -38,7 +38,7 @@ class Choice:
     warning: str = ""
 
     def __str__(self) -> str:
-        """A line for a person, e.g. `Sail 0.7.2, embedded: the input fits this machine`."""
+        """Return a line for a person, e.g. `Sail 0.7.2, embedded: the input fits this machine`."""
         if self.compute is Compute.EMBEDDED:
             return f"Sail {_version('pysail')}, embedded: {self.reason}"
         return f"Spark {_version('pyspark')}: {self.reason}"
@@ -49,7 +49,7 @@ def choose_compute(settings: Settings, text_bytes: int | None = None) -> Choice:
 
     Args:
         settings: `compute`, and where Spark runs.
-        text_bytes: About how many bytes of text the run goes through; None where that is not known.
+        text_bytes: About how many bytes of text the run reads; None if unknown.
     """
     if settings.compute is Compute.EMBEDDED:
         return Choice(Compute.EMBEDDED, "as the settings say", _warning())
@@ -78,7 +78,7 @@ def _reason_for_spark(settings: Settings, text_bytes: int | None) -> str | None:
 
 
 def other_people() -> bool:
-    """Whether processes of another person run on this machine."""
+    """Return whether processes of another person run on this machine."""
     mine = os.getuid()
     return any(user != mine and _FIRST_PERSON <= user < _NOBODY for user in _users())
 

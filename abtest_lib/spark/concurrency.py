@@ -1,4 +1,4 @@
-"""Independent Spark actions side by side: planning and committing one overlaps with computing another."""
+"""Concurrent Spark actions: planning and committing one overlaps with computing another."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -47,13 +47,13 @@ def in_background(task: Callable[[], object]) -> Iterator[None]:
 
 
 def start_in_background(task: Callable[[], object]) -> None:
-    """Run a task in a thread; nobody waits for it, and what it raises is for whoever does the same again."""
+    """Run a task in a thread without waiting for it; its errors are ignored."""
     _threads().submit(task)
 
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Threads that live as long as the process: py4j keeps a connection for each and never closes it.
+    """Return the thread pool of this process; its threads are reused, because py4j never closes a thread's connection.
 
     A task that waits for two others takes up three of them.
     """

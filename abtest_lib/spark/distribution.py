@@ -1,4 +1,4 @@
-"""Which Spark is at hand, and which Delta Lake suits it; importable where pyspark is not."""
+"""The installed Spark, and the Delta Lake that suits it; importable without pyspark."""
 
 import os
 import re
@@ -12,10 +12,10 @@ from abtest_lib.errors import MachineError
 DELTA_CONF = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Spark's own default is a type that Parquet has given up: half as large again, and slower to write.
+    # Spark's own default is a type that Parquet has deprecated: 50 % larger, and slower to write.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-"""What a session has for Delta Lake."""
+"""The settings of a session for Delta Lake."""
 
 _DELTA_FOR = {"3.5": "3.3.3", "4.0": "4.0.1", "4.1": "4.4.0"}
 """Spark's minor version to the Delta Lake that goes with it; 4.4.1's jars have not been published."""
@@ -57,7 +57,7 @@ class Distribution:
 
 
 def spark_at_hand() -> Distribution:
-    """The Spark that SPARK_HOME names, else the one of the pyspark package.
+    """Find the Spark that SPARK_HOME names, else the one of the pyspark package.
 
     Raises:
         MachineError: There is none, or what is there is not Spark.
@@ -71,7 +71,7 @@ def spark_at_hand() -> Distribution:
 
 
 def packages(spark: Distribution, *, uses_s3: bool) -> list[str]:
-    """The Maven coordinates of the Delta Lake for a Spark, and of S3A where it is wanted.
+    """Return the Maven coordinates of the Delta Lake for a Spark, and of S3A if it is wanted.
 
     Raises:
         MachineError: No Delta Lake is known for this Spark.
@@ -85,7 +85,7 @@ def packages(spark: Distribution, *, uses_s3: bool) -> list[str]:
 
 
 def delta_coordinate(spark_minor: str, scala: str, delta: str) -> str:
-    """The Maven coordinate of one Delta Lake.
+    """Return the Maven coordinate of one Delta Lake.
 
     Examples:
         >>> delta_coordinate("3.5", "2.12", "3.3.3")
@@ -109,7 +109,7 @@ def _spark_home() -> Path:
 
 
 def _installed_delta(spark: Distribution) -> str | None:
-    """The version of the delta-spark package, where it was installed for this Spark."""
+    """Return the version of the delta-spark package if it was installed for this Spark."""
     try:
         pyspark, delta = version("pyspark"), version("delta-spark")
     except PackageNotFoundError:

@@ -24,7 +24,7 @@ _SHARE_OF_MEMORY = 0.6
 
 
 def is_installed() -> bool:
-    """Whether the embedded engine and the client that it needs are installed."""
+    """Return whether the embedded engine and the client that it needs are installed."""
     try:
         return version("pyspark").startswith(_CLIENT) and all(find_spec(name) is not None for name in _NEEDS)
     except (ModuleNotFoundError, PackageNotFoundError):  # the former of `google`
@@ -37,7 +37,7 @@ def memory_limit() -> int:
 
 
 def is_embedded(session: SparkSession) -> bool:
-    """Whether a session belongs to the embedded engine."""
+    """Return whether a session belongs to the embedded engine."""
     return scratch_of(session) is not None
 
 
@@ -88,7 +88,7 @@ def _connect(address: tuple[str, int] | None) -> SparkSession:
 
 
 def _configure(scratch: Path) -> None:
-    """Tell the server, by the environment, how much memory it may take and where it may write what does not fit."""
+    """Set the server's memory limit, and the folder for data that does not fit, in the environment."""
     wanted = {
         "RUST_LOG": "error",
         "SAIL_RUNTIME__MEMORY_POOL__TYPE": "greedy",

@@ -20,7 +20,7 @@ class FrameCache:
         """Compute a frame and persist it; once its size is known, Spark joins it without a shuffle.
 
         Args:
-            make: Makes the frame; planning it takes a while, which several threads may spend side by side.
+            make: Makes the frame; planning it takes a while, and several threads can do it at once.
         """
         made = make()
         frame = self._persisted.enter_context(persisted(made))
@@ -29,7 +29,7 @@ class FrameCache:
         return frame
 
     def persist_once(self, name: str, make: Callable[[], DataFrame]) -> DataFrame:
-        """Return the frame of a name, computed at the first call; the name says of which table version it is."""
+        """Return the frame of a name, computed at the first call; the name contains the table version."""
         if name not in self._named:
             self._named[name] = self.persist(make)
         return self._named[name]
@@ -42,9 +42,9 @@ class FrameCache:
 
 @contextmanager
 def persisted(frame: DataFrame) -> Iterator[DataFrame]:
-    """Persist a frame for a block: in a scratch folder, or as Spark does, which computes it at its first use.
+    """Persist a frame during a block: in a scratch folder, or by Spark, which computes it at its first use.
 
-    Where the platform cannot persist, the frame is computed again at each use.
+    If the platform cannot persist, the frame is computed again at each use.
     """
     scratch = scratch_of(frame.sparkSession)
     if scratch is not None:

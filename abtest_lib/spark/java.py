@@ -1,4 +1,4 @@
-"""Which JDK Spark will use; `python -m abtest_lib.spark.java` says so before anything slow starts."""
+"""The JDK that Spark will use; `python -m abtest_lib.spark.java` checks it before anything slow starts."""
 
 import io
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 from abtest_lib.errors import MachineError
 
 _SHORT_NAMES = frozenset({"EST", "HST", "MST", "GMT+0", "GMT-0"})
-"""What Java reads although its table does not list it: of the names that Python knows, these."""
+"""Time zones that Python knows and Java reads although its table does not list them."""
 
 SUPPORTED_JAVA = (17, 21)
 
 
 def find_java() -> str:
-    """The `java` command that Spark will use.
+    """Find the `java` command that Spark will use.
 
     Raises:
         MachineError: There is none.
@@ -31,7 +31,7 @@ def find_java() -> str:
 
 
 def java_version() -> int:
-    """The major version of the JDK that Spark will use.
+    """Return the major version of the JDK that Spark will use.
 
     Raises:
         MachineError: There is none, or it is one that Spark does not run on.
@@ -46,7 +46,7 @@ def java_version() -> int:
 
 
 def java_zones() -> tuple[str, frozenset[str]]:
-    """The release of the time zones that the JDK brings along, e.g. 2025a, and their names.
+    """Return the release of the JDK's time zones, e.g. 2025a, and their names.
 
     `lib/tzdb.dat` begins with: a byte 1, `TZDB`, the number of releases, each, the number of names, each. Numbers take
     two bytes, texts are preceded by their length.

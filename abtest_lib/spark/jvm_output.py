@@ -1,4 +1,4 @@
-"""What the JVM prints while it starts is kept from people, and shown when it fails."""
+"""The output of the JVM while it starts: hidden, and shown only if it fails."""
 
 import logging
 import os
@@ -15,11 +15,11 @@ from abtest_lib.errors import MachineError, one_line
 def redirect_jvm_output() -> Iterator[None]:
     """Send the output of processes started inside to a file of this session.
 
-    The JVM announces incubator modules, its log profile and its host name on every start, and keeps the streams that it
-    was born with. ABTEST_DEBUG=1 leaves them alone.
+    The JVM announces incubator modules, its log profile and its host name at every start, and keeps the streams with
+    which it started. ABTEST_DEBUG=1 changes nothing.
 
     Raises:
-        MachineError: Whatever is raised inside, with the last line that the JVM printed.
+        MachineError: Any error inside, with the last line that the JVM printed.
     """
     if os.environ.get("ABTEST_DEBUG"):
         yield
@@ -43,7 +43,7 @@ def redirect_jvm_output() -> Iterator[None]:
 
 
 def silence_dead_jvm() -> None:
-    """Keep py4j from printing a stack trace through the root logger when the JVM is gone: an exception says so too."""
+    """Keep py4j from logging a stack trace when the JVM is gone: it also raises an exception."""
     if not os.environ.get("ABTEST_DEBUG"):
         logging.getLogger().addFilter(lambda record: record.msg != "Exception while sending command.")
 

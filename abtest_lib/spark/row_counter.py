@@ -1,4 +1,4 @@
-"""Counts of rows that pass on their way to a write."""
+"""Counts of rows while they are written."""
 
 from pyspark.sql import Column, DataFrame, Observation
 
@@ -6,9 +6,9 @@ from abtest_lib.spark.embedded import is_embedded
 
 
 class RowCounter:
-    """Counts rows that pass, without another pass over them where Spark tells.
+    """Counts rows while they are written, without another pass if Spark can observe them.
 
-    A server of Spark Connect 4.0 waits a tenth of a second for what an observation has seen and then answers without
+    A server of Spark Connect 4.0 waits a tenth of a second for the result of an observation and then answers without
     it, and the embedded engine has no observations; then the rows are counted again.
 
     Args:
@@ -21,7 +21,7 @@ class RowCounter:
         self._frame: DataFrame | None = None
 
     def on(self, frame: DataFrame) -> DataFrame:
-        """The same rows, counted when they pass."""
+        """Return the same rows, which are counted when they are computed."""
         self._frame = frame
         if is_embedded(frame.sparkSession):
             return frame
@@ -29,9 +29,9 @@ class RowCounter:
         return frame.observe(self._observation, *self._columns)
 
     def counts(self) -> dict[str, int]:
-        """The counts, after the write; tables that it changed must be in the frame as they were before."""
-        told: dict[str, int] = {} if self._observation is None else self._observation.get
-        if told:
-            return told
+        """Return the counts, after the write; the frame must read the version before it of tables that it changed."""
+        observed: dict[str, int] = {} if self._observation is None else self._observation.get
+        if observed:
+            return observed
         counted = None if self._frame is None else self._frame.agg(*self._columns).first()
         return {} if counted is None else counted.asDict()

@@ -1,4 +1,4 @@
-"""A scratch folder on this machine's disk for the frames of one session; it dies with the process that made it."""
+"""A scratch folder on this machine's disk for the frames of one session, removed with its process."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ class Scratch:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Take a folder that exists."""
+        """Use a folder that exists."""
         self.folder = folder
         self._numbers = count()
 
@@ -41,7 +41,7 @@ class Scratch:
         """Compute a frame once; return it as read from its files, and their folder."""
         path = self.new_path()
         frame.write.option("compression", "snappy").parquet(str(path))
-        # A frame without rows may have no file that tells its schema.
+        # A frame without rows may have no file with its schema.
         return frame.sparkSession.read.schema(frame.schema).parquet(str(path)), path
 
     def drop(self, path: Path) -> None:
@@ -56,7 +56,7 @@ def scratch_of(session: SparkSession) -> Scratch | None:
 
 @contextmanager
 def open_scratch() -> Iterator[Scratch]:
-    """Make a scratch folder, and remove it at the end; remove those that killed processes left behind."""
+    """Create a scratch folder and remove it at the end; also remove those of killed processes."""
     _remove_left_behind()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     lock = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
@@ -82,6 +82,6 @@ def _remove_left_behind() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
         except OSError:
-            continue  # its process lives
+            continue  # its process is alive
         finally:
             os.close(lock)

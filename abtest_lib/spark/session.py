@@ -29,15 +29,15 @@ _LOCAL_CONF = {
     "spark.ui.showConsoleProgress": "false",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.databricks.delta.snapshotCache.storageLevel": "NONE",
-    # A task keeps a few days' files open side by side; only beyond these does it sort its rows by day first.
+    # A task keeps the files of a few days open at once; only with more days does it sort its rows by day first.
     "spark.sql.maxConcurrentOutputFileWriters": "8",
-    # Small files are to fill the cores evenly; the default takes each for four megabytes.
+    # Small files must be spread evenly over the cores; by default each counts as four megabytes.
     "spark.sql.files.openCostInBytes": "65536",
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.sql.catalogImplementation": "in-memory",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.driver.host": "127.0.0.1",
-    # Plans are for people who ask for them: printing each one costs a tenth of a small run.
+    # Few people look at plans, and printing each one costs a tenth of a small run.
     "spark.sql.ui.explainMode": "simple",
     "spark.sql.maxPlanStringLength": "2000",
     "spark.sql.debug.maxToStringFields": "10",
@@ -49,29 +49,29 @@ _S3A_COMPANIONS = {
     "3.4.1": ("software.amazon.awssdk:bundle:2.24.6", "org.wildfly.openssl:wildfly-openssl:1.1.3.Final"),
 }
 _WANTED = {
-    # A Parquet file may have User_ID beside user_id. Where this cannot be set, such a file is refused.
+    # A Parquet file may have both User_ID and user_id. Where this cannot be set, such a file is refused.
     "spark.sql.caseSensitive": "true",
-    # Half a line of JSON is no event. Where this cannot be set, it is one if all that an event needs came before.
+    # Half a line of JSON is no event. Where this cannot be set, it is one if it has all fields of an event.
     "spark.sql.json.enablePartialResults": "false",
 }
 _TIME_ZONE = "spark.sql.session.timeZone"
 _BYTES_A_PARTITION = 64 * 2**20
 _LEAST_PARTITIONS = max(2, min(os.cpu_count() or 2, 16))
 _MOST_PARTITIONS = 2_000
-# Room for the classes of Spark from the start: each time it runs out, the JVM collects all of its garbage.
+# Enough space for the classes of Spark from the start: each time it runs out, the JVM collects all of its garbage.
 _LOCAL_JAVA_OPTIONS = "-XX:+UseParallelGC -XX:-UsePerfData -XX:MetaspaceSize=256m"
-# A short run is over before the optimising compiler has earned back what it costs. Without that compiler the JVM keeps
-# 48 MB for compiled code, which a run on S3 fills: it goes on interpreted, or dies for want of room for an adapter.
+# A short run ends before the optimising compiler pays for itself. Without that compiler the JVM reserves 48 MB for
+# compiled code, which a run on S3 fills: it then continues interpreted, or dies because an adapter does not fit.
 _QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
-# In a longer one it is kept off code that plans queries (conf/compiler.json) and off what runs for moments, and from
-# inlining deeply into code that Spark generates for one query: together that takes a tenth off a run.
+# In a longer run it does not compile code that plans queries (conf/compiler.json) or that runs for moments, and does
+# not inline deeply into code that Spark generates for one query: together that makes a run a tenth faster.
 _THRIFTY_COMPILER = (
     "-XX:MaxInlineLevel=6 -XX:FreqInlineSize=120 -XX:InlineSmallCode=1000 "
     "-XX:Tier4InvocationThreshold=15000 -XX:Tier4MinInvocationThreshold=3000 -XX:Tier4CompileThreshold=40000 "
     "-XX:Tier4BackEdgeThreshold=150000 -XX:+UnlockDiagnosticVMOptions -XX:CompilerDirectivesFile={conf}/compiler.json"
 )
 _SMALL_RUN = 128 * 2**20
-# A small run's garbage fits here a few times over, and little of what is in use has to be moved.
+# The garbage of a small run fits several times, and few live objects have to be moved.
 _SMALL_HEAP = "-Xms2g -Xmn1200m"
 _SMALL_HEAP_NEEDS = 3 * 2**30
 
@@ -83,7 +83,7 @@ def open_session(
     """Open a session of the engine that the settings name; the embedded one ends with the block.
 
     Args:
-        settings: `compute` names the engine; `auto` means Spark here, for whoever opens a lake has chosen by then.
+        settings: `compute` names the engine; `auto` means Spark here, because `open_lake` has chosen before.
         app_name: As in `build_session`.
         text_bytes: As in `build_session`.
         paths: As in `build_session`.
@@ -111,7 +111,7 @@ def build_session(
     Args:
         settings: `spark_master` set means that this process starts the JVM; null leaves it to spark-submit.
         app_name: The application's name in Spark's user interface.
-        text_bytes: About how many bytes of text the run goes through, where that is known beforehand.
+        text_bytes: About how many bytes of text the run reads, if known.
         paths: What will be read and written; a path on S3 needs S3A.
 
     Returns:
@@ -148,27 +148,27 @@ def _prepare(session: SparkSession, settings: Settings) -> None:
 
 
 def _check_time_zone(session: SparkSession, name: str) -> None:
-    """Ask the engine itself: its list of time zones may be older than Python's."""
+    """Check that the engine knows a time zone: its list may be older than Python's."""
     is_sail = is_embedded(session)
-    where, mend = ("the embedded engine", "use --compute spark") if is_sail else ("Spark's Java", "update the JDK")
+    where, fix = ("the embedded engine", "use --compute spark") if is_sail else ("Spark's Java", "update the JDK")
     try:
         session.conf.set(_TIME_ZONE, name)
         if is_sail:  # it looks a name up only where it computes with it
             session.range(1).select(F.from_utc_timestamp(F.lit("2021-08-01").cast("timestamp"), name)).collect()
     except PySparkException:
         raise ConfigError(
-            f"setting reporting_timezone = '{name}': {where} does not know this time zone; choose another, or {mend}"
+            f"setting reporting_timezone = '{name}': {where} does not know this time zone; choose another, or {fix}"
         ) from None
 
 
 def keep_classes(session: SparkSession) -> None:
-    """Keep what this run's JVM has loaded for the next one, which then starts in half the time.
+    """Archive the classes of this run's JVM for the next one, which then starts in half the time.
 
-    Does nothing where that has been done, where Spark was started by somebody else, or where jars have just been
-    fetched. Takes some five seconds, once for each environment.
+    Does nothing if the archive exists, if another program started Spark, or if jars have just been fetched. Takes some
+    five seconds, once for each environment.
 
     Args:
-        session: What `build_session` gave; its work is done.
+        session: The result of `build_session`, after its last use.
     """
     class_path = session.conf.get("spark.driver.extraClassPath", None)
     options = session.conf.get("spark.driver.extraJavaOptions", None) or ""
@@ -179,12 +179,12 @@ def keep_classes(session: SparkSession) -> None:
 
 
 def fit_shuffles(session: SparkSession, settings: Settings, input_bytes: int) -> None:
-    """Give shuffles as many partitions as the data wants: the default of 200 wastes most of a small run.
+    """Set the number of shuffle partitions by the size of the data: the default of 200 wastes most of a small run.
 
     Args:
         session: The session.
-        settings: `shuffle_partitions`, where it is given, is taken as it is.
-        input_bytes: About how many bytes of text the run goes through; 0 when that is not known.
+        settings: `shuffle_partitions` is used unchanged if it is set.
+        input_bytes: About how many bytes of text the run reads; 0 if unknown.
     """
     wanted = settings.shuffle_partitions or max(_LEAST_PARTITIONS, -(-input_bytes // _BYTES_A_PARTITION))
     if settings.shuffle_partitions is not None or input_bytes:
@@ -192,14 +192,14 @@ def fit_shuffles(session: SparkSession, settings: Settings, input_bytes: int) ->
 
 
 def delta_packages() -> list[str]:
-    """The Maven coordinates of Delta Lake for the installed Spark."""
+    """Return the Maven coordinates of Delta Lake for the installed Spark."""
     spark_minor = ".".join(version("pyspark").split(".")[:2])
     scala = "2.12" if spark_minor.startswith("3.") else "2.13"
     return [delta_coordinate(spark_minor, scala, version("delta-spark"))]
 
 
 def hadoop_version() -> str:
-    """The version of Hadoop that the installed Spark carries; hadoop-aws must be of the same."""
+    """Return the version of Hadoop in the installed Spark; hadoop-aws must have the same."""
     import pyspark  # noqa: PLC0415  the namespace of the JARs
 
     jars = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
@@ -207,7 +207,7 @@ def hadoop_version() -> str:
 
 
 def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: bool = False) -> dict[str, str]:
-    """The settings that a local JVM must start with.
+    """Return the settings that a local JVM must start with.
 
     Args:
         settings: The settings.
@@ -238,17 +238,17 @@ def static_conf(settings: Settings, text_bytes: int | None = None, *, uses_s3: b
 
 
 def jars_are_fetched(*, uses_s3: bool) -> bool:
-    """Whether an earlier start has fetched every jar that a session needs."""
+    """Return whether an earlier start has fetched every jar that a session needs."""
     return "spark.driver.extraClassPath" in _jars(uses_s3=uses_s3)
 
 
 def _jars(*, uses_s3: bool) -> dict[str, str]:
-    """Jars that an earlier start has fetched go on the class path as they are; resolving them anew takes seconds."""
+    """Put jars that an earlier start has fetched on the class path; resolving them again takes seconds."""
     coordinates, companions = delta_packages(), _companions()
     if uses_s3:
         hadoop = hadoop_version()
         coordinates += [f"org.apache.hadoop:hadoop-aws:{hadoop}"]
-        # What another Hadoop's S3A wants is not known here: then Spark resolves it.
+        # The dependencies of other versions of S3A are unknown here: then Spark resolves them.
         companions += _S3A_COMPANIONS.get(hadoop, ("unknown:unknown:unknown",))
     fetched = [_fetched_jar(coordinate) for coordinate in (*coordinates, *companions)]
     if all(jar is not None for jar in fetched):

@@ -1,4 +1,4 @@
-"""A few rows of this process as a frame, without the Python workers that `createDataFrame` starts for them."""
+"""Frames of a few rows, without the Python workers that `createDataFrame` starts."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ from abtest_lib.spark.embedded import is_embedded
 
 
 def literal_rows(spark: SparkSession, rows: Iterable[Sequence[object]], columns: Mapping[str, str]) -> DataFrame:
-    """Make a frame of a few rows, which travel inside the query.
+    """Make a frame of a few rows, which become part of the query.
 
     Args:
         spark: The session.
-        rows: Texts, numbers, truth values, dates, instants with a time zone, lists and maps of these.
+        rows: Texts, numbers, booleans, dates, instants with a time zone, lists and maps of these.
         columns: Name to Spark SQL type, in the order of the values.
 
     Returns:

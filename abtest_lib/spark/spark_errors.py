@@ -1,4 +1,4 @@
-"""Spark's exceptions, told in one line."""
+"""Spark's exceptions as errors of one line."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from pyspark.errors import PySparkException
 
 from abtest_lib.errors import InputError, LakeError, one_line
 
-# How py4j speaks of a JVM that is no more: in the call under way, and when it opens the next connection.
+# Messages of py4j when the JVM is gone: in the current call, and when it opens the next connection.
 _DEAD_JVM = (
     r"^An error occurred while calling \S+$|^Answer from Java side is empty|^Error while (sending|receiving)"
     r"|^\[Errno \d+\] Connection refused"
 )
 
-# What stands in the chain of causes, and what a person is told. The first that matches wins.
+# A pattern in the chain of causes, and the message for a person. The first that matches wins.
 _DAMAGED_GZIP = (
     "EOFException: Unexpected end of input stream|Unexpected end of ZLIB|incorrect (header|data) check"
     "|invalid (stored|distance|code|block)|not a gzip file"
@@ -24,7 +24,7 @@ _KNOWN = (
     (
         _DEAD_JVM,
         LakeError,
-        "Spark's JVM ended before its time, most likely killed for want of memory: free some and run again",
+        "Spark's JVM ended early, most likely killed because memory ran out: free some and run again",
     ),
     (_DAMAGED_GZIP, InputError, "the input is a truncated or damaged gzip file: nothing was written; send it again"),
     ("No space left on device|Disk quota exceeded", LakeError, "the disk is full: free some space and run again"),
@@ -47,7 +47,7 @@ _KNOWN = (
     (
         r"Python worker exited unexpectedly|Connection reset[\s\S]{0,5000}api\.python\.",
         LakeError,
-        "a Python worker was killed, most likely for want of memory: run again, with more memory or fewer cores",
+        "a Python worker was killed, most likely because memory ran out: run again, with more memory or fewer cores",
     ),
     (
         r"(Unsupported table features required: \[|Table features must be specified, please specify: )(?P<what>\w*)",
@@ -66,10 +66,10 @@ _FILE = re.compile(r"(?:file:|s3a?:|dbfs:)/[^\s,;\]\"')]+")
 
 @contextmanager
 def translate_spark_errors(doing: str) -> Iterator[None]:
-    """Turn whatever Spark raises inside into an `AbtestError` of one line.
+    """Turn any error of Spark inside the block into an `AbtestError` of one line.
 
     Args:
-        doing: What was being done, e.g. "writing bronze/events".
+        doing: The current work for the message, e.g. "writing bronze/events".
 
     Raises:
         InputError: The input is damaged.

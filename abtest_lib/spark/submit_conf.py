@@ -1,4 +1,4 @@
-"""`python -m abtest_lib.spark.submit_conf`: what spark-submit must be told before the driver starts, a line each."""
+"""`python -m abtest_lib.spark.submit_conf`: the arguments of spark-submit, one per line."""
 
 import argparse
 import os
@@ -13,14 +13,14 @@ from abtest_lib.spark.distribution import DELTA_CONF, packages, spark_at_hand
 from abtest_lib.storage import is_s3, s3a_conf, use_object_store
 
 ENVIRONMENT = "environment"
-"""The folder that a packed environment becomes on an executor."""
+"""The folder of the packed environment on an executor."""
 
 NO_ARCHIVE = "none"
 _PLATFORM_SUBMIT = "spark-submit"
 
 
 def main() -> None:
-    """Print the program and its arguments up to the job's file, a line each."""
+    """Print the program and its arguments up to the job's file, one per line."""
     arguments = _parser().parse_args()
     settings = load_settings(arguments.profile, arguments.config)
     use_object_store(settings)
@@ -32,20 +32,20 @@ def main() -> None:
 def submit_command(
     settings: Settings, profile: str, master: str | None, archive: str | None, *, uses_s3: bool
 ) -> list[str]:
-    """The program and its arguments up to the job's file.
+    """Return the program and its arguments up to the job's file.
 
     Args:
         settings: The settings.
-        profile: Where they come from, for messages.
+        profile: The profile of the settings, for messages.
         master: Where Spark runs; None leaves it to the settings.
-        archive: The packed environment for other machines, a file or a URL; `none` where they have one.
+        archive: The packed environment for other machines, a file or a URL; `none` if they have one.
         uses_s3: Whether the lake or the input is on S3.
 
     Returns:
         The parts of a command line.
 
     Raises:
-        ConfigError: It is not said where Spark runs, or what Python runs there.
+        ConfigError: Neither the settings nor the arguments say where Spark runs, or which Python runs there.
         MachineError: There is no Spark, or no Delta Lake for it.
     """
     if settings.spark_master is not None:
@@ -96,7 +96,7 @@ def _cluster_conf(settings: Settings, *, uses_s3: bool) -> dict[str, str]:
 
 
 def _python_conf(profile: str, master: str | None, archive: str | None, *, driver_here: bool) -> dict[str, str]:
-    """Which Python runs the driver, and which the executors."""
+    """Return the settings of the driver's Python and the executors' Python."""
     if archive is None and master is not None:
         raise ConfigError(
             f"profile {profile} runs on other machines, which need a packed environment: give --archive FILE "

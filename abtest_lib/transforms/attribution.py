@@ -1,4 +1,4 @@
-"""Which events a purchase follows."""
+"""Attribution: which events a purchase follows."""
 
 from datetime import timedelta
 
@@ -9,17 +9,17 @@ FIRST_INSTANT = "timestamp'1900-01-01 00:00:00Z'"
 
 
 def attribution_spans(purchases: DataFrame, window: timedelta | None) -> DataFrame:
-    """The stretches of time in which an event of a user counts as followed by a purchase.
+    """Return the time spans in which an event of a user counts as followed by a purchase.
 
-    A purchase at p covers [p − window, p]; stretches of one user that touch are joined, so that an event lies in at
-    most one. Without a window there is one stretch, from the beginning to the last purchase.
+    A purchase at p covers [p − window, p]; spans of one user that touch are merged, so that an event lies in at most
+    one. Without a window there is one span, from the beginning to the last purchase.
 
     Args:
         purchases: user_id and timestamp of each purchase.
         window: The attribution window, or None for no limit.
 
     Returns:
-        One row per stretch: buyer_id, span_start, span_end (both ends belong to it).
+        One row per span: buyer_id, span_start, span_end (both ends included).
     """
     if window is None:
         spans = purchases.groupBy("user_id").agg(F.max("timestamp").alias("span_end"))
@@ -35,20 +35,20 @@ def attribution_spans(purchases: DataFrame, window: timedelta | None) -> DataFra
 
 
 def reach_of_each(purchases: DataFrame, window: timedelta | None) -> DataFrame:
-    """The stretch of time in which each purchase by itself may flag events: span_start, span_end."""
+    """Return the time span in which each purchase alone can flag events: span_start, span_end."""
     start = F.expr(FIRST_INSTANT) if window is None else _minus(F.col("timestamp"), window)
     return purchases.select(start.alias("span_start"), F.col("timestamp").alias("span_end"))
 
 
 def flag_purchases(events: DataFrame, spans: DataFrame) -> DataFrame:
-    """Add `flag_purchase`: whether the event lies in one of its user's stretches.
+    """Add `flag_purchase`: whether the event lies in one of its user's spans.
 
     Args:
         events: Rows with user_id and timestamp.
-        spans: What `attribution_spans` gives.
+        spans: The result of `attribution_spans`.
 
     Returns:
-        The same rows, none added or lost, with flag_purchase.
+        The same rows with flag_purchase.
     """
     same_user = F.col("user_id") == F.col("buyer_id")
     inside = F.col("timestamp").between(F.col("span_start"), F.col("span_end"))
@@ -58,7 +58,7 @@ def flag_purchases(events: DataFrame, spans: DataFrame) -> DataFrame:
 
 
 def first_conversion(first_exposed_at: Column, purchase_times: Column, window: timedelta | None) -> Column:
-    """The first of some purchases at or after an exposure, within the window from it; NULL where there is none."""
+    """Return the first purchase at or after an exposure and within the window from it; NULL if there is none."""
 
     def counts(purchase: Column) -> Column:
         is_after = purchase >= first_exposed_at

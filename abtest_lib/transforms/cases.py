@@ -1,4 +1,4 @@
-"""One expression for each value of a column."""
+"""Choose an expression by the value of a column."""
 
 from collections.abc import Mapping
 from functools import reduce
@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 def by_value(column: str, expressions: Mapping[str, Column]) -> Column:
     """Choose an expression by the value of a column; NULL for other values.
 
-    An array of structs says the same, but not every engine takes structs whose fields come from columns and literals.
+    An array of structs would do the same, but not every engine accepts structs that mix columns and literals.
     """
     (first, expression), *others = expressions.items()
     chosen = F.when(F.col(column) == first, expression)

@@ -11,14 +11,14 @@ PURCHASES = {"flag_purchase": "purchases"}
 
 
 def distinct_events(events: DataFrame, flags: Iterable[str] = PURCHASES) -> DataFrame:
-    """What a day's counts can tell apart: each user's events of a name under a map of experiments are one.
+    """Keep one row for all events of a user with the same day, name and map of experiments: counts need no more.
 
     Args:
         events: day, user_id, event_name, experiments and some flags of each event.
         flags: The names of the flags.
 
     Returns:
-        The same columns; a flag is set where it is set for one of the events.
+        The same columns; a flag is set if it is set for one of the events.
     """
     keys = ("day", "user_id", "event_name", "experiments")
     return events.groupBy(*keys).agg(*(F.max(flag).alias(flag) for flag in flags))
@@ -28,8 +28,8 @@ def daily_counts(events: DataFrame, assigned: DataFrame, flags: Mapping[str, str
     """Count users and buyers for each day at three levels at once.
 
     Args:
-        events: What `distinct_events` gives.
-        assigned: What `assignments` gives for them.
+        events: The result of `distinct_events`.
+        assigned: The result of `assignments` for them.
         flags: Flag to the name of the count of users with at least one event that has it.
 
     Returns:

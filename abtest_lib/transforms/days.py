@@ -5,5 +5,5 @@ from pyspark.sql import functions as F
 
 
 def day_of(instant: Column | str, timezone: str) -> Column:
-    """The date of an instant in a time zone, whatever the machine's; the session's time zone is UTC."""
+    """Return the date of an instant in a time zone; the machine's time zone plays no part, the session's is UTC."""
     return F.to_date(F.from_utc_timestamp(instant, timezone))

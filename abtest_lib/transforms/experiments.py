@@ -1,4 +1,4 @@
-"""The text `{name=variant, name=variant}` and what is in it."""
+"""The map of experiments, the text `{name=variant, name=variant}`."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -16,7 +16,7 @@ _PAIRS = """
 
 
 def assignments(events: DataFrame) -> DataFrame:
-    """What each distinct map of experiments says; traffic repeats few of them over and over.
+    """Parse each distinct map of experiments once; traffic repeats a few of them many times.
 
     Args:
         events: Any rows with a valid `experiments` text.
@@ -34,9 +34,9 @@ def explode_experiments(rows: DataFrame, assigned: DataFrame) -> DataFrame:
 
     Args:
         rows: Rows with `experiments`.
-        assigned: What `assignments` gives for them.
+        assigned: The result of `assignments` for them.
 
     Returns:
-        The rows with experiment_name and variant_id in the place of experiments; rows without experiments are gone.
+        The rows with experiment_name and variant_id instead of experiments; rows without experiments are dropped.
     """
     return rows.join(assigned, "experiments", "inner").drop("experiments")

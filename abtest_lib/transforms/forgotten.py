@@ -1,4 +1,4 @@
-"""People who must be forgotten: told apart by a salted hash, because their ids may not be kept."""
+"""People who must be forgotten: recognized by a salted hash, because their ids may not be kept."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 _BETWEEN_WORDS = (r"[^\p{L}\p{N}]+", r"[^\p{L}\p{N}_.@:+-]+", r"[ \t\n\x0B\f\r\"',;:|{}\[\]]+")
-"""What may stand between ids in a line that could not be split into fields: an id may hold signs of its own."""
+"""Separators between ids in a line that could not be split into fields; an id may contain punctuation itself."""
 
 _SIGNS_OF_PATTERNS = r"\.[](){}*+?^$|#&~-"
-"""What a regular expression would not take as it is; the backslash comes first, for it marks the others."""
+"""Characters to escape in a regular expression; the backslash comes first, because it escapes the others."""
 
 _START_OR_EDGE, _EDGE_OR_END = r"(^|[^\p{L}\p{N}])", r"([^\p{L}\p{N}]|\z)"
 
@@ -31,7 +31,7 @@ class Forgotten:
 
 
 def user_hash(user_id: Column, salt: str) -> Column:
-    """SHA-256 of the salt and an id, in hexadecimal."""
+    """Return SHA-256 of the salt and an id, in hexadecimal."""
     return F.sha2(F.concat(F.lit(salt), user_id), 256)
 
 
@@ -40,7 +40,7 @@ def mark_forgotten(rows: DataFrame, forgotten: Forgotten | None) -> DataFrame:
 
     Args:
         rows: Rows with user_id and raw_record.
-        forgotten: Who; None when nobody is.
+        forgotten: Who was forgotten; None if nobody was.
     """
     if forgotten is None:
         return rows.withColumn("is_forgotten", F.lit(False))
@@ -55,7 +55,7 @@ def mark_forgotten(rows: DataFrame, forgotten: Forgotten | None) -> DataFrame:
 
 
 def names_user(line: str, user_id: str) -> Column:
-    """Whether a line that could not be split names a user: the id stands in it, and is no part of a longer word."""
+    """Return whether a line that could not be split names a user: it contains the id as a whole word."""
     literal = F.col(user_id)
     for sign in _SIGNS_OF_PATTERNS:
         literal = F.replace(literal, F.lit(sign), F.lit(f"\\{sign}"))

@@ -8,11 +8,11 @@ from pyspark.sql import functions as F
 from abtest_lib.transforms.cases import by_value
 
 
-def people_changes(crowd: DataFrame) -> DataFrame:
-    """How many people are new, and how many see a second arm, on each day.
+def people_changes(groups: DataFrame) -> DataFrame:
+    """Count, for each day, the people who are new and those who see a second arm.
 
     Args:
-        crowd: What `gather` gives; all the rows of each experiment × user among them.
+        groups: The result of `group_participants`; all the rows of each experiment × user among them.
 
     Returns:
         experiment_name, day, new_people, newly_crossed.
@@ -20,7 +20,7 @@ def people_changes(crowd: DataFrame) -> DataFrame:
     is_alone = F.col("user_id").isNull()
     alone = {f"alone_{day}": F.when(is_alone, F.col(day)) for day in ("entered", "crossed")}
     # The earliest instant decides: a clock that goes back over midnight gives a later one an earlier day.
-    grouped = crowd.withColumns(alone).groupBy("experiment_name", "user_id", *alone)
+    grouped = groups.withColumns(alone).groupBy("experiment_name", "user_id", *alone)
     people = grouped.agg(
         F.min_by("entered", "first_exposed_at").alias("first_entered"),
         F.min("crossed").alias("crossed"),
@@ -46,11 +46,11 @@ def people_changes(crowd: DataFrame) -> DataFrame:
 
 
 def health(changes: DataFrame, daily_people: DataFrame, other_days: DataFrame, since: date | None) -> DataFrame:
-    """The rows of gold/experiment_health.
+    """Compute the rows of gold/experiment_health.
 
     Args:
-        changes: What `people_changes` gives; a row may stand for all that happened up to its day, and then counts
-            nothing for the day itself.
+        changes: The result of `people_changes`; a row may hold the sum up to its day, and then counts nothing for the
+            day itself.
         daily_people: day, experiment_name, participants, over the whole history.
         other_days: As `as_of_days` takes them; nobody may have been exposed on these days.
         since: The first day wanted, or None for all.

@@ -1,4 +1,4 @@
-"""What the whole lake holds on each day, whatever experiments its users were in."""
+"""Users, events and rejected rows of the whole lake by day, over all experiments."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -22,9 +22,9 @@ def with_quarantine(counts: DataFrame, quarantine: DataFrame) -> DataFrame:
     """Add the number of rejected rows of each day.
 
     Args:
-        counts: What `count_by_day` gives.
-        quarantine: Rows of quarantine/events; the first ten characters of their time are taken as the day, for a
-            rejected row has no better one, and a line that could not be split has none.
+        counts: The result of `count_by_day`.
+        quarantine: Rows of quarantine/events. The first ten characters of a row's time are taken as its day, because a
+            rejected row may have no valid time; a line that could not be split has no day.
 
     Returns:
         The columns of gold/lake_daily.

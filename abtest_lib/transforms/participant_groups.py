@@ -1,4 +1,4 @@
-"""Participants by the days on which something happened to them: a few rows where people share these days."""
+"""Participants grouped by the days of their exposure, conversion and second arm."""
 
 from collections.abc import Collection
 
@@ -8,13 +8,13 @@ from pyspark.sql import functions as F
 from abtest_lib.transforms.days import day_of
 
 
-def gather(participants: DataFrame, with_fallback: Collection[str], timezone: str) -> DataFrame:
-    """Count together those who have one row in an experiment and share its days; the others stay as they are.
+def group_participants(participants: DataFrame, with_fallback: Collection[str], timezone: str) -> DataFrame:
+    """Group participants who have one row in an experiment and share its days; keep a row for each of the others.
 
     Args:
         participants: Rows of silver/participants; all the rows of each experiment × user among them.
         with_fallback: The experiments in which somebody saw a variant that means "not assigned": a person may have
-            several rows there and be in one arm.
+            several rows there and still be in one arm.
         timezone: The reporting time zone.
 
     Returns:

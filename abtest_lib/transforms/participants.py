@@ -1,4 +1,4 @@
-"""Who took part in what, since when, and with which outcome."""
+"""Participants: who saw which variant, since when, and whether they converted."""
 
 from collections.abc import Collection, Mapping
 from datetime import timedelta
@@ -11,11 +11,11 @@ from abtest_lib.transforms.experiments import explode_experiments
 
 
 def is_fallback(common: Collection[str], by_experiment: Mapping[str, Collection[str]]) -> Column:
-    """Whether a row's variant means "not assigned".
+    """Return whether a row's variant means "not assigned".
 
     Args:
         common: Fallback variants of every experiment.
-        by_experiment: Experiment to its own fallback variants, which stand beside the common ones.
+        by_experiment: Experiment to its own fallback variants, in addition to the common ones.
     """
     fallback = F.col("variant_id").isin(*sorted(common)) if common else F.lit(False)
     for experiment, variants in sorted(by_experiment.items()):
@@ -24,17 +24,17 @@ def is_fallback(common: Collection[str], by_experiment: Mapping[str, Collection[
 
 
 def variant_order() -> list[Column]:
-    """Sort columns that put variants in their natural order: numbers as numbers, before texts."""
+    """Return sort columns for the natural order of variants: numbers as numbers, before texts."""
     number = F.expr("try_cast(variant_id AS decimal(38, 0))")
     return [number.isNull(), number, F.col("variant_id")]
 
 
 def first_exposures(events: DataFrame, assigned: DataFrame) -> DataFrame:
-    """One row per experiment × user × variant of some events, with the first instant.
+    """Find the first exposure of each experiment × user × variant in some events.
 
     Args:
         events: user_id, timestamp and experiments of each event.
-        assigned: What `assignments` gives for them.
+        assigned: The result of `assignments` for them.
     """
     per_map = events.groupBy("user_id", "experiments").agg(F.min("timestamp").alias("first_exposed_at"))
     # Everything that follows is per user: one shuffle before the rows multiply serves all of it.
@@ -45,11 +45,11 @@ def first_exposures(events: DataFrame, assigned: DataFrame) -> DataFrame:
 
 
 def participants(exposures: DataFrame, purchases: DataFrame, fallback: Column, window: timedelta | None) -> DataFrame:
-    """The rows of silver/participants for some users.
+    """Compute the rows of silver/participants for some users.
 
     Args:
         exposures: All first exposures of these users: experiment_name, user_id, variant_id, first_exposed_at.
-        purchases: All purchases of these users (others do no harm): user_id, timestamp.
+        purchases: All purchases of these users: user_id, timestamp; those of other users are ignored.
         fallback: Whether a variant means "not assigned"; such a variant is not an arm.
         window: The attribution window, or None.
 

@@ -11,13 +11,13 @@ from abtest_lib.transforms.rules import EVENT_RULES, EVENT_TIME, LONGEST_FIELD, 
 from abtest_lib.transforms.spellings import is_odd
 
 
-def together(raw: DataFrame) -> DataFrame:
-    """Bring the rows of each user together, which spreads the work over all cores whatever the input's files are."""
+def repartition_by_user(raw: DataFrame) -> DataFrame:
+    """Put the rows of each user into one partition, so that all cores work however the input is split into files."""
     return raw.repartition("user_id")
 
 
-def examine(raw: DataFrame, latest: datetime | None = None) -> DataFrame:
-    """Find the instant of every raw row, and whether the row is sound by itself.
+def add_time_and_row_checks(raw: DataFrame, latest: datetime | None = None) -> DataFrame:
+    """Add the instant of every raw row, and whether the row breaks no rule over one row.
 
     Args:
         raw: The six raw fields as text, raw_record and source_file.
@@ -31,8 +31,8 @@ def examine(raw: DataFrame, latest: datetime | None = None) -> DataFrame:
     return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES, latest))
 
 
-def identify(rows: DataFrame) -> DataFrame:
-    """Give every raw row its `row_id`.
+def add_row_id(rows: DataFrame) -> DataFrame:
+    """Add `row_id` to every raw row.
 
     Args:
         rows: Rows with the six raw fields and raw_record.
@@ -46,17 +46,17 @@ def identify(rows: DataFrame) -> DataFrame:
     return rows.withColumn("row_id", F.sha2(F.coalesce(whole_line, fields), 256))
 
 
-def survey(rows: DataFrame) -> DataFrame:
-    """How many rows there are, and how many break a rule, by map of experiments and date.
+def count_by_map(rows: DataFrame) -> DataFrame:
+    """Count rows and rows that break no rule, by map of experiments and date.
 
     Args:
-        rows: What `examine` gives.
+        rows: The result of `add_time_and_row_checks`.
 
     Returns:
-        experiments, event_date, rows, sound (rows that break no rule over one row), map_faults (the names of the rules
+            that the map breaks), has_odd_id
         that the map breaks), has_odd_id (whether a sound row has a user id that may be another's spelling).
     """
-    # A field that is far too long is told so by its own rule, and never becomes a key.
+    # A field that is far too long breaks a rule of its own and never becomes a key.
     is_short = (F.octet_length("experiments") <= LONGEST_FIELD) | (F.length("experiments") <= LONGEST_FIELD)
     experiments = F.when(is_short, F.col("experiments"))
     judged = rows.select(
@@ -68,20 +68,20 @@ def survey(rows: DataFrame) -> DataFrame:
     return counts.withColumn("map_faults", _faults(MAP_RULES))
 
 
-def judge(rows: DataFrame, surveyed: DataFrame) -> DataFrame:
+def add_validity(rows: DataFrame, map_counts: DataFrame) -> DataFrame:
     """Add `is_valid` to rows, and `map_faults` (NULL where the map breaks no rule).
 
     Args:
-        rows: What `examine` gives.
-        surveyed: What `survey` gives for them.
+        rows: The result of `add_time_and_row_checks`.
+        map_counts: The result of `count_by_map` for them.
     """
-    faulty = surveyed.where("size(map_faults) > 0").select("experiments", "map_faults").distinct()
+    faulty = map_counts.where("size(map_faults) > 0").select("experiments", "map_faults").distinct()
     joined = rows.join(faulty, "experiments", "left")
     return joined.withColumn("is_valid", F.col("is_sound") & F.col("map_faults").isNull())
 
 
 def failed_rules(latest: datetime | None = None) -> Column:
-    """The names of all the rules that a judged row breaks; a line that did not split is told nothing else."""
+    """Return the names of the rules that a checked row breaks; a line that did not split breaks only that rule."""
     only_malformed = F.array(F.lit(MALFORMED_ROW.name))
     in_map = F.coalesce("map_faults", F.array().cast("array<string>"))
     every = F.array_union(_faults(EVENT_RULES, latest), in_map)
@@ -89,22 +89,22 @@ def failed_rules(latest: datetime | None = None) -> Column:
 
 
 def number_copies(rows: DataFrame, *alike: str) -> DataFrame:
-    """Add `copy`: 1 for the row of each row_id that stays, more for its copies.
+    """Add `copy`: 1 for the row of each row_id that is kept, higher numbers for its duplicates.
 
-    Which copy stays is decided by the name of its file, so that the outcome does not depend on partitions.
+    The name of the file decides which one is kept, so that the result does not depend on partitions.
 
     Args:
-        rows: Identified rows.
-        alike: Columns that are equal wherever row_id is. Rows that `together` has put in place by one of them stay
-            there, and come out in their order. A line that could not be split has none: under another header its fields
-            are others.
+        rows: Rows with row_id.
+        alike: Columns that are equal wherever row_id is. With the column that `repartition_by_user` uses among them,
+            no other shuffle is needed and the rows come out in their order. Lines that could not be split have no such
+            column: under another header the same line has other fields.
     """
     by_row = Window.partitionBy(*alike, "row_id").orderBy("source_file")
     return rows.withColumn("copy", F.row_number().over(by_row))
 
 
 def as_bronze(rows: DataFrame, ingested_at: datetime) -> DataFrame:
-    """Valid identified rows in the shape of bronze/events."""
+    """Select the columns of bronze/events from valid rows with row_id."""
     return rows.select(
         "row_id",
         "event_name",
@@ -120,7 +120,7 @@ def as_bronze(rows: DataFrame, ingested_at: datetime) -> DataFrame:
 
 
 def as_quarantine(rows: DataFrame, quarantined_at: datetime, latest: datetime | None = None) -> DataFrame:
-    """Rejected identified rows in the shape of quarantine/events."""
+    """Select the columns of quarantine/events from rejected rows with row_id."""
     return rows.select(
         "row_id",
         *RAW_FIELDS,

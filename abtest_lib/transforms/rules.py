@@ -1,16 +1,16 @@
-"""What makes a raw row a valid event: the rules, as data."""
+"""The rules that make a raw row a valid event, as data."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 LONGEST_FIELD = 100_000
-"""Characters; a longer field is damage, and regular expressions must never meet it."""
+"""In characters; a longer field is damage, and no regular expression is applied to it."""
 
 EARLIEST, LATEST = "2000-01-01", "2100-01-01"
 
 _OFFSET = r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
 _INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:?[0-9]{2})\\z"
-"""What nearly all events have, and every engine casts as it is."""
+"""The form of nearly all events, which every engine casts unchanged."""
 _FRACTION = "([.,][0-9]{1,6}0*)?"
 _EXTENDED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt][0-9]{{2}}(:[0-9]{{2}}(:[0-9]{{2}}{_FRACTION})?)?"
 _BASIC = rf"[0-9]{{8}}[Tt][0-9]{{2}}([0-9]{{2}}([0-9]{{2}}{_FRACTION})?)?"
@@ -58,11 +58,11 @@ class Rule:
     """One rule of validity.
 
     Attributes:
-        name: What quarantine calls it.
-        broken: SQL over the raw fields and `event_time`, true for a row that breaks the rule; `:latest` stands for the
-            latest instant that an event of this run may have.
+        name: Its name in quarantine.
+        broken: SQL over the raw fields and `event_time`, true for a row that breaks the rule; `:latest` is replaced by
+            the latest instant that an event of this run may have.
         meaning: A sentence for a person.
-        field: The raw field that an example of it shows; empty where no single one does.
+        field: The raw field shown in an example; empty if no single field shows it.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Rule:
     field: str = ""
 
     def condition(self, latest: datetime | None) -> str:
-        """The SQL for a run whose events may be as late as this; None sets no limit."""
+        """Return the SQL for a run with this latest instant of events; None sets no limit."""
         limit = _NO_LIMIT if latest is None else latest.astimezone(UTC)
         return self.broken.replace(":latest", f"timestamp'{limit:%Y-%m-%d %H:%M:%S.%f}Z'")
 
@@ -80,7 +80,7 @@ _OTHERS = ("event_name", "item_id", "timestamp", "site", "user_id")
 
 
 def _is_too_long(field: str) -> str:
-    # Bytes are told at once, characters must be counted, and there are at most as many.
+    # The length in bytes is known, characters must be counted, and there are never more characters than bytes.
     return f"(octet_length({field}) > {LONGEST_FIELD} AND length({field}) > {LONGEST_FIELD})"
 
 
@@ -89,13 +89,13 @@ def _any(fields: tuple[str, ...], condition: str) -> str:
 
 
 def _blank(field: str) -> str:
-    """SQL for a field that is missing, empty or nothing but white space."""
+    """Return SQL that is true for a field that is missing, empty or only white space."""
     # All white space and control characters come before `!`: most fields need no look beyond their first character.
     return rf"(NOT coalesce({field} >= '!' OR {field} RLIKE '[^{_SPACE}]', false))"
 
 
 def _somewhere(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]:
-    """A rule over a row and its twin over a map: searching a map takes longer than all the other fields together."""
+    """Return a rule over a row and the same rule over a map, which takes longer to search than all other fields."""
     in_long_map = f"{_TOO_LONG_MAP} AND {condition.format('experiments')}"
     in_row = f"{_any(_OTHERS, condition)} OR coalesce({in_long_map}, false)"
     return Rule(name, in_row, meaning), Rule(name, f"{_SHORT} AND {condition.format('experiments')}", meaning)
@@ -162,6 +162,6 @@ MAP_RULES = (
         "experiments",
     ),
 )
-"""Rules over `experiments` alone, costly ones: each distinct text is judged once."""
+"""Expensive rules over `experiments` alone: each distinct text is checked once."""
 
 RULES = (MALFORMED_ROW, *EVENT_RULES, *MAP_RULES)

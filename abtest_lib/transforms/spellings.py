@@ -1,4 +1,4 @@
-"""Ids that a person would take for one and that are counted as two: 7001 and 7001.0, `u1` and `u1 `, A and a."""
+"""Different spellings of one id, which count as two ids: 7001 and 7001.0, `u1` and `u1 `, A and a."""
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -10,7 +10,7 @@ _SPACE_AT_THE_EDGES = r"^[ \t\n\x0B\f\r\x{00A0}]+|[ \t\n\x0B\f\r\x{00A0}]+$"
 
 
 def is_odd(user_id: str) -> Column:
-    """Whether an id may be another's spelling: white space at its ends, or a whole number with a fraction of zero."""
+    """Return whether an id may be a spelling of another: with white space at its ends, or a fraction of zero."""
     column = F.col(user_id)
     odd = column.endswith(".0") | column.endswith(".00")
     for edge in _EDGES:
@@ -19,35 +19,35 @@ def is_odd(user_id: str) -> Column:
 
 
 def two_users(rows: DataFrame) -> DataFrame:
-    """Pairs of user ids that are two spellings of one.
+    """Find pairs of user ids that are two spellings of one.
 
     Args:
         rows: Rows with user_id and is_sound.
 
     Returns:
-        first, second: a row for each id that is spelt in several ways.
+        first, second: one row for each id that is spelt in several ways.
     """
     spelt = rows.where("is_sound").select(_plain(F.col("user_id")).alias("plain"), "user_id")
     odd = spelt.where(is_odd("user_id")).select("plain").distinct()
     return _pairs(spelt.join(odd, "plain", "left_semi"), "user_id", "plain")
 
 
-def two_variants(surveyed: DataFrame) -> DataFrame:
-    """Pairs of variants of one experiment that are two spellings of one, or differ in case alone.
+def two_variants(map_counts: DataFrame) -> DataFrame:
+    """Find pairs of variants of one experiment that are two spellings of one or differ only in case.
 
     Args:
-        surveyed: What `abtest_lib.transforms.raw.survey` gives.
+        map_counts: The result of `abtest_lib.transforms.raw.count_by_map`.
 
     Returns:
-        first, second, experiment_name: a row for each variant that is spelt in several ways.
+        first, second, experiment_name: one row for each variant that is spelt in several ways.
     """
-    named = assignments(surveyed.where("sound > 0 AND size(map_faults) = 0"))
+    named = assignments(map_counts.where("sound > 0 AND size(map_faults) = 0"))
     plain = F.lower(_plain(F.col("variant_id"))).alias("plain")
     return _pairs(named.select("experiment_name", plain, "variant_id"), "variant_id", "experiment_name", "plain")
 
 
 def join_spellings(raw: DataFrame) -> DataFrame:
-    """Write every id in one way, so that its spellings are one: the setting `normalize_ids`.
+    """Replace all spellings of an id by one: the setting `normalize_ids`.
 
     Args:
         raw: Rows with user_id, item_id and experiments as text.
@@ -64,7 +64,7 @@ def join_spellings(raw: DataFrame) -> DataFrame:
 
 
 def _plain_pair(pair: Column) -> Column:
-    """`name=variant` with the variant written in one way; the last `=` splits."""
+    """Write the variant of `name=variant` in its one spelling; the last `=` splits."""
     name, variant = F.regexp_extract(pair, "^(.*=)[^=]*$", 1), F.regexp_extract(pair, "=([^=]*)$", 1)
     return F.concat(name, F.lower(_plain(variant)))
 

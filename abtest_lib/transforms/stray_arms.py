@@ -1,4 +1,4 @@
-"""Arms that the registry gives no share and that hardly anybody saw: testers, as a rule. They take no part (ADR 9)."""
+"""Arms without a registered share that few users saw, usually testers. They are left out (ADR 9)."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Counts as of each day: every user once, nothing known that happened later."""
+"""Counts as of each day: every user once, nothing that happened later."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -18,7 +18,7 @@ Periods = Mapping[str, Sequence[date]]
 
 
 def with_period(frame: DataFrame, periods: Periods) -> DataFrame:
-    """Add `period` (how many declared periods have started by `day`) and `declared_start` (of the latest; or NULL)."""
+    """Add `period` (the number of declared periods started by `day`) and `declared_start` (of the latest, or NULL)."""
     declared = {name: sorted(starts) for name, starts in periods.items() if starts}
     if not declared:
         return frame.withColumns({"period": F.lit(0), "declared_start": F.lit(None).cast("date")})
@@ -32,11 +32,11 @@ def with_period(frame: DataFrame, periods: Periods) -> DataFrame:
     )
 
 
-def entries(crowd: DataFrame, policy: CrossExposed, fallback: Column) -> DataFrame:
-    """Who counts in which variant, and on which days that changes.
+def enrolments(groups: DataFrame, policy: CrossExposed, fallback: Column) -> DataFrame:
+    """Return in which variant each user counts, and the days on which that changes.
 
     Args:
-        crowd: What `gather` gives; all the rows of a user who is cross-exposed.
+        groups: The result of `group_participants`, with all rows of every cross-exposed user.
         policy: Under `first` and `exclude` a user belongs to the first arm seen, under `include` to each.
         fallback: Whether a variant means "not assigned": its row counts everybody who was exposed to it.
 
@@ -48,7 +48,7 @@ def entries(crowd: DataFrame, policy: CrossExposed, fallback: Column) -> DataFra
     # A clock that goes back over midnight may give what follows an earlier day.
     crossed = F.when(is_crossed, F.greatest("crossed", "entered"))
     converted = F.when(F.col("converted").isNotNull(), F.greatest("converted", "entered"))
-    counted = crowd.withColumns({"crossed": crossed, "converted": converted})
+    counted = groups.withColumns({"crossed": crossed, "converted": converted})
     if policy is not CrossExposed.INCLUDE:
         has_several = F.col("crossed").isNotNull()
         rows_of_user = Window.partitionBy("experiment_name", has_several, "user_id")
@@ -58,10 +58,10 @@ def entries(crowd: DataFrame, policy: CrossExposed, fallback: Column) -> DataFra
 
 
 def daily_changes(entered: DataFrame, policy: CrossExposed, periods: Periods) -> DataFrame:
-    """How much each count changes on each day, for each variant and the period in which its users entered.
+    """Compute the change of each count on each day, by variant and by the period in which its users entered.
 
     Args:
-        entered: What `entries` gives.
+        entered: The result of `enrolments`.
         policy: Under `exclude` a user leaves on the day on which the second arm is seen.
         periods: The declared periods.
 
@@ -97,10 +97,10 @@ def as_of_days(
     """Add up changes to the counts as of each day.
 
     Args:
-        changes: What `daily_changes` gives; a row may stand for all that happened up to its day.
+        changes: The result of `daily_changes`; a row may hold the sum up to its day.
         daily: day, experiment_name, variant_id of gold/experiment_daily, over the whole history.
-        other_days: day, experiment_name of the days that have a row although nobody may have been exposed: days on
-            which a participant converted, and registered ends that the data has passed.
+        other_days: day, experiment_name of further days that get a row, even without exposures: days on which a
+            participant converted, and registered ends that the data has passed.
         periods: The declared periods.
         since: The first day wanted, or None for all.
 
@@ -121,7 +121,7 @@ def as_of_days(
 
 
 def _grid(daily: DataFrame, other_days: DataFrame, periods: Periods, since: date | None) -> DataFrame:
-    """Each day × the variants seen by then in the day's period."""
+    """Return each day × the variants seen by then in the day's period."""
     exposed = daily.select("day", "experiment_name", "variant_id")
     others = other_days.select("day", "experiment_name", F.lit(None).cast("string").alias("variant_id"))
     shown = with_period(exposed.unionByName(others).repartition("experiment_name"), periods)

@@ -43,7 +43,7 @@ def test_a_file_of_which_every_row_is_rejected(
     print_summary(lake.path, reports, 1.0)
     said = " ".join(capsys.readouterr().out.split())
     assert said.startswith("4 of 4 rows were rejected: the time is not like 2024-03-03T12:00:00.123456Z")
-    assert "line 2. Mend the export and run it again" in said
+    assert "line 2. Fix the export and run it again" in said
 
 
 def test_a_conversion_event_that_no_event_has(spark: SparkSession, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_a_part_without_a_byte_is_skipped_and_told(ingest: Ingest, tmp_path: Pat
     with pytest.raises(InputError, match=f"part-0.{kind} is empty: there is not a byte"):
         ingest(folder)
     (folder / "part-1.csv.gz").write_bytes(gzip.compress(b""))
-    with pytest.raises(InputError, match="is empty: its files hold nothing"):
+    with pytest.raises(InputError, match="is empty: its files have no content"):
         ingest(folder)
     content = f"{HEADER}\n{GOOD}\n" if kind == "csv" else json.dumps(_EVENT)
     (folder / f"part-2.{kind}").write_text(content)

@@ -30,7 +30,7 @@ def test_a_killed_jvm_is_one_clear_line_and_the_step_can_run_again(tmp_path: Pat
         said = run.stderr.read().splitlines()
     assert run.returncode == 1
     assert len(said) == 1
-    assert re.search("^error: .*Spark's JVM ended before its time, most likely killed for want of memory", said[0])
+    assert re.search("^error: .*Spark's JVM ended early, most likely killed because memory ran out", said[0])
     step = [sys.executable, str(ROOT / "jobs" / "build_silver.py"), "--lake", lake]
     again = subprocess.run(step, env=ENVIRONMENT, check=False, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr

@@ -119,7 +119,7 @@ def test_no_lake_and_a_lake_without_results(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"there is no lake at .*/nothing: abtest run --input PATH"):
         open_lake(tmp_path / "nothing")
     assert len(open_lake(tmp_path).experiments()) == 0
-    with pytest.raises(LakeError, match="has no gold/posteriors: run the pipeline first"):
+    with pytest.raises(LakeError, match="holds no results: run the pipeline first"):
         open_lake(tmp_path).result("x")
 
 

@@ -92,7 +92,7 @@ def test_wrong_arguments_are_an_error_of_one_line(lake: str, arguments: list[str
 def test_a_lake_without_posteriors(tmp_path: Path) -> None:
     error = run("x", "--lake", str(tmp_path)).exception
     assert isinstance(error, LakeError)
-    assert "run the pipeline first" in str(error)
+    assert f"lake {tmp_path} holds no results: run the pipeline first" in str(error)
 
 
 @pytest.mark.parametrize("width", [40, 50, 60, 70, 80, 100, 120, 200])

@@ -16,6 +16,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "message"),
     [
         (["--format", "xml"], "error: --format is 'xml': must be one of csv, csv.gz, json,"),
+        (["--start", "tomorrow"], "error: day 'tomorrow': must be written YYYY-MM-DD, such as 2021-08-01"),
         (["--users", "0"], "error: users = 0: must be at least 1"),
     ],
 )

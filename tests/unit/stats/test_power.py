@@ -7,7 +7,7 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from abtest_cli.plan import plan
-from abtest_lib.errors import StatisticsError
+from abtest_lib.errors import StatisticsError, UsageError
 from abtest_lib.stats.power import Design, Rule, detectable_lift, find_power, users_per_arm
 from abtest_lib.stats.proportions import score_statistic
 
@@ -124,6 +124,21 @@ def test_plan_cuts_no_heading() -> None:
     narrow = run_plan("--baseline", "0.05", "--mde", "0.1", "--daily-users", "100", width=60).stdout
     assert "…" not in narrow
     assert max(map(len, narrow.splitlines())) <= 60
+
+
+def test_plan_takes_no_percentage_for_the_baseline() -> None:
+    error = run_plan("--baseline", "5", "--mde", "0.1").exception
+    assert isinstance(error, UsageError)
+    assert str(error) == "--baseline is 5: must be a share below 1; for 5 % write 0.05"
+
+
+@pytest.mark.parametrize(("mde", "is_noted"), [("10", True), ("1", True), ("0.99", False), ("-0.5", False)])
+def test_plan_says_what_a_large_lift_means(mde: str, is_noted: bool) -> None:  # noqa: FBT001
+    result = run_plan("--baseline", "0.05", "--mde", mde)
+    assert result.exit_code == 0
+    assert ("note:" in result.stderr) is is_noted
+    if mde == "10":
+        assert result.stderr == "note: --mde 10 is a lift of +1000%; for +10 % write 0.1\n"
 
 
 def test_plan_says_what_a_running_experiment_can_find() -> None:
