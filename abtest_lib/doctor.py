@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from abtest_lib.config import Settings, memory_bytes
 from abtest_lib.contracts import ALL_TABLES, TableContract
+from abtest_lib.contracts.enums import Compute
 from abtest_lib.errors import AbtestError, one_line
 from abtest_lib.storage import delta_rs_location, delta_rs_options, is_s3, local_folder
 
@@ -61,7 +62,9 @@ def examine(settings: Settings, lake: str | None) -> Iterator[Finding]:
         One finding per check, in the order in which to fix them.
     """
     yield _python()
-    yield _java()
+    engine, needs_java = _engine(settings)
+    yield engine
+    yield _java(is_needed=needs_java)
     yield _spark_and_delta()
     yield _packages()
     yield _time_zone(settings.reporting_timezone)
@@ -84,12 +87,25 @@ def _python() -> Finding:
     return Finding("Python", Health.FAILED, found, "install Python 3.11 or newer and set up again: make clean setup")
 
 
-def _java() -> Finding:
+def _engine(settings: Settings) -> tuple[Finding, bool]:
+    """Say which engine a run takes, and whether it needs Java."""
+    try:
+        from abtest_lib.spark.compute import choose_compute  # noqa: PLC0415  the API's installation has no Spark part
+    except ModuleNotFoundError as error:
+        return Finding("engine", Health.FAILED, f"{error.name} is not installed", "install the extra `spark`"), True
+    choice = choose_compute(settings)
+    health = Health.WARNING if choice.warning else Health.OK
+    return Finding("engine", health, str(choice), choice.warning), choice.compute is Compute.SPARK
+
+
+def _java(*, is_needed: bool) -> Finding:
     from abtest_lib.spark.java import java_version  # noqa: PLC0415  the API's installation has no Spark part
 
     try:
         return Finding("Java", Health.OK, str(java_version()))
     except AbtestError as error:
+        if not is_needed:
+            return Finding("Java", Health.WARNING, one_line(error), "only Spark needs it: --compute spark")
         return Finding("Java", Health.FAILED, one_line(error), "install a JDK 17 or 21 and point JAVA_HOME to it")
 
 

@@ -23,14 +23,16 @@ def findings(lake: Path | None = None, **overrides: object) -> dict[str, Finding
 def test_a_machine_that_is_well() -> None:
     found = findings()
     assert {finding.health for finding in found.values()} == {Health.OK}
-    assert list(found) == ["Python", "Java", "Spark and Delta", "packages", "time zone", "memory"]
+    assert list(found) == ["Python", "engine", "Java", "Spark and Delta", "packages", "time zone", "memory"]
 
 
 def test_java_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    found = findings()["Java"]
+    found = findings(compute="spark")["Java"]
     assert found.health is Health.FAILED
     assert "install a JDK 17 or 21" in found.fix
+    found = findings(compute="embedded")["Java"]
+    assert (found.health, found.fix) == (Health.WARNING, "only Spark needs it: --compute spark")
 
 
 @pytest.mark.parametrize(
