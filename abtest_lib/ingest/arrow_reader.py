@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
+from abtest_lib.errors import LakeError, one_line
 from abtest_lib.ingest.arrow_rows import SCHEMA, source_file_of
 from abtest_lib.ingest.csv_blocks import rows_of_csv
 from abtest_lib.ingest.csv_files import header_of
@@ -71,9 +72,16 @@ def _rows_of_csv_files(names: Iterable[str], notices: list[str]) -> Iterator[pa.
 def _write(tables: Iterator[pa.Table], folder: Path) -> bool:
     """Write tables as Parquet; return whether there was one, with or without rows."""
     has_content = False
-    with pq.ParquetWriter(folder / "rows.parquet", SCHEMA, compression="snappy") as writer:
-        for table in tables:
-            has_content = True
-            if table.num_rows:
-                writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+    try:
+        with pq.ParquetWriter(folder / "rows.parquet", SCHEMA, compression="snappy") as writer:
+            for table in tables:
+                has_content = True
+                if table.num_rows:
+                    writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+    except OSError as error:
+        why = error.strerror or one_line(error)
+        raise LakeError(
+            f"cannot write to the scratch folder {folder.parent}: {why}; nothing was lost: free some space, or name "
+            "another folder with TMPDIR"
+        ) from error
     return has_content

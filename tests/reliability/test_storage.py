@@ -1,7 +1,10 @@
 """A full disk, a read-only one, damaged tables: one clear line, nothing made worse, and the next run mends it."""
 
+import os
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +60,19 @@ def test_a_full_disk(spark: SparkSession, small_disk: Path, tmp_path: Path) -> N
     remount(small_disk, "size=200m")
     assert run(spark, source, lake)[0].rows_written == 20_000
     assert Lake(spark, lake)[EVENTS].read().count() == 20_000
+
+
+def test_a_full_scratch_folder(small_disk: Path, tmp_path: Path) -> None:
+    remount(small_disk, "size=128k")
+    source, lake = write(tmp_path / "events.csv", 20_000), tmp_path / "lake"
+    command = [sys.executable, "-c", "from abtest_cli import main; main()", "run"]
+    environment = os.environ | {"TMPDIR": str(small_disk), "ABTEST_COMPUTE": "embedded"}
+    arguments = [*command, "--input", str(source), "--lake", str(lake)]
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.search("^error: .*(the disk is full|cannot write to the scratch folder)", done.stderr.splitlines()[-1])
+    assert not list(small_disk.iterdir())
+    assert not (lake / "bronze").exists()
 
 
 def test_a_disk_that_became_read_only(spark: SparkSession, small_disk: Path, tmp_path: Path) -> None:
