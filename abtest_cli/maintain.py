@@ -9,7 +9,7 @@ from abtest_cli.options import ComputeOption, ConfigOption, LakeOption, ProfileO
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from abtest_lib.pipeline.maintain import Upkeep
+    from abtest_lib.pipeline.maintain import MaintainedTable
 
 
 def maintain(
@@ -51,7 +51,7 @@ def maintain(
     _print(lake, done, dry_run=dry_run)
 
 
-def _print(lake: str, done: "Sequence[Upkeep]", *, dry_run: bool) -> None:
+def _print(lake: str, done: "Sequence[MaintainedTable]", *, dry_run: bool) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.filesize import decimal

@@ -118,7 +118,7 @@ def open_lake(
     settings = settings.model_copy(update={"compute": choice.compute})
     with ExitStack() as stack:
         if settings.writer_lease:
-            lease = writer_lease(location, wait, dies_with_process=_dies_with_us(settings))
+            lease = writer_lease(location, wait, dies_with_process=_dies_with_process(settings))
             stack.enter_context(lease)
         session = stack.enter_context(open_session(settings, app_name, input_bytes, [location, input_path or ""]))
         lake = Lake(session, location, choice)
@@ -137,7 +137,7 @@ def _has_change_feed(location: str) -> bool:
     return bronze is not None and "changeDataFeed" in (bronze.protocol().writer_features or ())
 
 
-def _dies_with_us(settings: Settings) -> bool:
+def _dies_with_process(settings: Settings) -> bool:
     """Return whether all writing is done by this process or a JVM that it starts."""
     if settings.compute is Compute.EMBEDDED:
         return True  # there is none: this process itself writes

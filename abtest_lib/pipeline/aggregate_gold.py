@@ -69,7 +69,7 @@ def _inputs(run: Run) -> Inputs:
     silver = run.history.last(BUILD_SILVER.name)
     if silver is None:
         raise LakeError(f"lake {run.lake} has no complete silver tables: run build_silver first")
-    _refuse_others(run, silver)
+    _check_silver(run, silver)
     rejected = run.lake.versions(QUARANTINE)
     return {**silver.input_versions, **silver.output_versions, **rejected, REGISTRY: _fingerprint(run)}
 
@@ -88,26 +88,26 @@ def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
         return None
     arrived = () if new is None else days_of(run, new)
     if new is not None and arrived:
-        return _take_in(run, since, new, arrived)
+        return _add_arrivals(run, since, new, arrived)
     if since.consumed.get(QUARANTINE.full_name) == since.now.get(QUARANTINE.full_name):
         return ()
     return [write_lake_days(run, run.lake[LAKE_DAILY].read_pinned().select(*LAKE_COUNTS))]
 
 
-def _take_in(run: Run, since: Since, new: DataFrame, arrived: tuple[date, ...]) -> Sequence[Commit]:
+def _add_arrivals(run: Run, since: Since, new: DataFrame, arrived: tuple[date, ...]) -> Sequence[Commit]:
     """Count the days of new events again, and the days that new purchases reach."""
     bought = purchases_of(new, run.settings.conversion_event)
     with closing(FrameCache()) as frames:
         lake_days = LakeDays.of(run, frames, arrived)
         first = min(arrived[0], lake_days.first_missing_end(run) or arrived[0])
-        if _are_as_left(run, since.left):
+        if _are_unchanged(run, since.left):
             return _add(run, frames, lake_days, arrived, first, bought)
         # An earlier run ended between two tables: days that it may have corrected are counted again.
         late_days = update_daily_counts(run, frames, arrived, bought).late_days
         return _add(run, frames, lake_days, tuple(sorted({*arrived, *late_days})), first, None)
 
 
-def _refuse_others(run: Run, silver: StepReport) -> None:
+def _check_silver(run: Run, silver: StepReport) -> None:
     """Raise unless bronze and silver have the versions of silver's last success, which this step notes as consumed."""
     if silver.input_versions.get(SILVER_REGISTRY) != run.fallback_fingerprint():
         raise LakeError(f"lake {run.lake} has silver tables of other fallback variants: run build_silver first")
@@ -122,7 +122,7 @@ def _refuse_others(run: Run, silver: StepReport) -> None:
             )
 
 
-def _are_as_left(run: Run, versions: Mapping[str, int]) -> bool:
+def _are_unchanged(run: Run, versions: Mapping[str, int]) -> bool:
     """Return whether the daily tables have the versions that this step's last success wrote."""
     found = run.lake.versions(EXPERIMENT_DAILY, FUNNEL_DAILY)
     return all(versions.get(name) == version for name, version in found.items())
@@ -196,7 +196,7 @@ def _stored_and_changed(run: Run, frames: FrameCache, since: date) -> tuple[Stor
     with_fallback = _with_fallback(run, people)
     known = _stored_counts(run, frames, with_fallback, since)
     return known, frames.persist(
-        lambda: group_participants(_with_news(people, known, timezone), with_fallback, timezone)
+        lambda: group_participants(_participants_to_add(people, known, timezone), with_fallback, timezone)
     )
 
 
@@ -232,7 +232,7 @@ def _stored_counts(run: Run, frames: FrameCache, with_fallback: Collection[str],
     """Read the stored counts of each experiment's last day before `since`.
 
     An experiment with a fallback variant is summed from its start: whether a person is new there can depend on rows
-    that `_with_news` leaves out.
+    that `_participants_to_add` leaves out.
     """
     before = F.col("day") < F.lit(since)
     checked = frames.persist(run.lake[EXPERIMENT_HEALTH].read_pinned)
@@ -246,16 +246,16 @@ def _on_last_day(rows: DataFrame, until: DataFrame) -> DataFrame:
     return rows.join(F.broadcast(until), "experiment_name").where("day = known_until").drop("known_until")
 
 
-def _with_news(participants: DataFrame, known: StoredCounts, timezone: str) -> DataFrame:
+def _participants_to_add(participants: DataFrame, known: StoredCounts, timezone: str) -> DataFrame:
     """Return participants with a change after the stored counts, and all who saw several arms."""
     # Of the days, not of the instants: a clock that goes back over midnight gives a later one an earlier day.
     days = [day_of(name, timezone) for name in ("first_exposed_at", "converted_at", "cross_exposed_at")]
-    is_news = F.col("known_until").isNull() | (F.greatest(*days) > F.col("known_until"))
+    is_changed = F.col("known_until").isNull() | (F.greatest(*days) > F.col("known_until"))
     joined = participants.join(F.broadcast(known.until), "experiment_name", "left")
-    return joined.where(is_news | F.col("cross_exposed_at").isNotNull()).drop("known_until")
+    return joined.where(is_changed | F.col("cross_exposed_at").isNotNull()).drop("known_until")
 
 
-def _after_known(changes: DataFrame, known: StoredCounts) -> DataFrame:
+def _after_stored(changes: DataFrame, known: StoredCounts) -> DataFrame:
     joined = changes.join(F.broadcast(known.until), "experiment_name", "left")
     return joined.where("known_until IS NULL OR day > known_until").drop("known_until")
 
@@ -268,8 +268,8 @@ def _to_date(
     changes = daily_changes(enrolments(groups, policy, fallback), policy, run.periods)
     if known is not None:
         stored = with_period(known.variants, run.periods)
-        news = _after_known(changes, known)
-        changes = news.unionByName(stored.select("experiment_name", "variant_id", "period", "day", *COUNTS))
+        later = _after_stored(changes, known)
+        changes = later.unionByName(stored.select("experiment_name", "variant_id", "period", "day", *COUNTS))
     return as_of_days(changes, daily, other_days, run.periods, since)
 
 
@@ -284,7 +284,7 @@ def _health(
             F.col("participants_to_date").alias("new_people"),
             F.col("cross_exposed_users_to_date").alias("newly_crossed"),
         )
-        changes = _after_known(changes, known).unionByName(stored)
+        changes = _after_stored(changes, known).unionByName(stored)
     return health(changes, everybody, other_days, since)
 
 

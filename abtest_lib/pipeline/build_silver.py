@@ -63,17 +63,17 @@ def _extend(run: Run, since: Since) -> Sequence[Commit] | None:
         return None
     # With other versions than the last success wrote, a run was interrupted or the lake was maintained. Then each
     # write leaves out the rows that are there, so that repeating it is harmless.
-    is_as_left = run.lake.versions(*_OUTPUTS) == since.left
-    return _add(run, new, is_as_left=is_as_left)
+    is_unchanged = run.lake.versions(*_OUTPUTS) == since.left
+    return _add(run, new, is_unchanged=is_unchanged)
 
 
-def _add(run: Run, new: DataFrame, *, is_as_left: bool) -> Sequence[Commit]:
+def _add(run: Run, new: DataFrame, *, is_unchanged: bool) -> Sequence[Commit]:
     bought = purchases_of(new, run.settings.conversion_event)
-    purchases = run.lake[PURCHASES].append(bought if is_as_left else _without_known(run, bought, PURCHASES))
+    purchases = run.lake[PURCHASES].append(bought if is_unchanged else _without_known(run, bought, PURCHASES))
     assigned = assignments(new)
     with closing(FrameCache()) as frames:
         others = concurrently(
-            lambda: _extend_exposures(run, frames, new, assigned, bought, is_as_left=is_as_left),
+            lambda: _extend_exposures(run, frames, new, assigned, bought, is_unchanged=is_unchanged),
             lambda: _extend_participants(run, frames, new, assigned),
         )
     return [purchases, *chain.from_iterable(others)]
@@ -87,12 +87,12 @@ def _without_known(run: Run, rows: DataFrame, contract: TableContract) -> DataFr
 
 
 def _extend_exposures(
-    run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame, bought: DataFrame, *, is_as_left: bool
+    run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame, bought: DataFrame, *, is_unchanged: bool
 ) -> list[Commit]:
     marked = _flag_earlier_events(run, frames, bought)
-    theirs = of_same_users(run.lake[PURCHASES].read(), new)
-    spans = attribution_spans(theirs, run.settings.attribution_window)
-    added = _exposures(run, new if is_as_left else _without_known(run, new, EXPOSURES), assigned, spans)
+    their_purchases = of_same_users(run.lake[PURCHASES].read(), new)
+    spans = attribution_spans(their_purchases, run.settings.attribution_window)
+    added = _exposures(run, new if is_unchanged else _without_known(run, new, EXPOSURES), assigned, spans)
     return [*marked, run.lake[EXPOSURES].append(added)]
 
 
@@ -113,15 +113,15 @@ def _flag_earlier_events(run: Run, frames: FrameCache, bought: DataFrame) -> lis
 
 def _extend_participants(run: Run, frames: FrameCache, new: DataFrame, assigned: DataFrame) -> list[Commit]:
     """Add new participants, and correct those who have changed."""
-    news = frames.persist(lambda: _participants_with_news(run, new, assigned))
-    commits = [run.lake[PARTICIPANTS].append(news.where("stored IS NULL"))]
-    changed = news.where("stored IS NOT NULL")
+    updates = frames.persist(lambda: _changed_participants(run, new, assigned))
+    commits = [run.lake[PARTICIPANTS].append(updates.where("stored IS NULL"))]
+    changed = updates.where("stored IS NOT NULL")
     if not changed.isEmpty():
         commits.append(run.lake[PARTICIPANTS].update_matches(changed, _SAME_PARTICIPANT, _PARTICIPANT_IS))
     return commits
 
 
-def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> DataFrame:
+def _changed_participants(run: Run, new: DataFrame, assigned: DataFrame) -> DataFrame:
     """Return the participants that are new or differ from the table; `stored` is the table's row or NULL."""
     table = of_same_users(run.lake[PARTICIPANTS].read_pinned(), new)
     keys, state = PARTICIPANTS.key, ("first_exposed_at", "converted_at", "cross_exposed_at")
@@ -132,8 +132,8 @@ def _participants_with_news(run: Run, new: DataFrame, assigned: DataFrame) -> Da
         .groupBy(*keys)
         .agg(F.min("first_exposed_at").alias("first_exposed_at"), F.max("stored").alias("stored"))
     )
-    theirs = of_same_users(run.lake[PURCHASES].read(), new)
-    return _participants(run, exposures, theirs).where(~F.struct(*state).eqNullSafe(F.col("stored")))
+    their_purchases = of_same_users(run.lake[PURCHASES].read(), new)
+    return _participants(run, exposures, their_purchases).where(~F.struct(*state).eqNullSafe(F.col("stored")))
 
 
 def _exposures(run: Run, events: DataFrame, assigned: DataFrame, spans: DataFrame) -> DataFrame:

@@ -118,8 +118,8 @@ def _judged(run: Run, since: FirstChange | None) -> DataFrame:
     )
     joined = counts.join(daily, list(_KEYS), "left")
     if run.lake[POSTERIORS].exists:
-        believed = _beliefs(run.lake[POSTERIORS].read())
-        joined = joined.join(believed, [*_KEYS, "users", "purchases"], "left")
+        posteriors = _to_date_posteriors(run.lake[POSTERIORS].read())
+        joined = joined.join(posteriors, [*_KEYS, "users", "purchases"], "left")
     joined = joined.join(F.broadcast(_day_facts(run)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(run.lake[EXPERIMENT_TO_DATE].read().count() / _ROWS_PER_TASK))
@@ -127,7 +127,7 @@ def _judged(run: Run, since: FirstChange | None) -> DataFrame:
     return joined.repartition(tasks, "experiment_name").mapInArrow(judge, output_ddl())
 
 
-def _beliefs(posteriors: DataFrame) -> DataFrame:
+def _to_date_posteriors(posteriors: DataFrame) -> DataFrame:
     """Select posteriors with the counts they were computed from, so that a join drops those of other counts."""
     to_date = posteriors.where((F.col("window") == "to_date") & (F.col("metric") == METRIC))
     return to_date.select(*_KEYS, "users", "purchases", "probability_best", "probability_beats_control")
@@ -153,7 +153,7 @@ def _changed_since(run: Run, since: Since) -> FirstChange | None:
             _differences(run, contract, since.consumed.get(contract.full_name), since.now.get(contract.full_name))
             for contract in (*_COUNTS, POSTERIORS)
         ]
-        changes.append(_days_seen_differently(run, since))
+        changes.append(_days_with_changed_facts(run, since))
         frames = [frame for frame in changes if frame is not None]
         by_experiment = reduce(DataFrame.unionByName, frames).groupBy("experiment_name").agg(F.min("day").alias("day"))
         with translate_spark_errors("comparing the counts with those last judged"):
@@ -181,12 +181,12 @@ def _differences(run: Run, contract: TableContract, before: int | None, after: i
 
 def _digests(rows: DataFrame, contract: TableContract) -> DataFrame:
     """Return day, experiment_name and digest, a number that changes with the rows of the day."""
-    used = _beliefs(rows) if contract is POSTERIORS else rows
+    used = _to_date_posteriors(rows) if contract is POSTERIORS else rows
     columns = [name for name in used.columns if name not in _DAY_KEYS]
     return used.groupBy(*_DAY_KEYS).agg(F.expr(f"bit_xor(xxhash64({', '.join(columns)}))").alias("digest"))
 
 
-def _days_seen_differently(run: Run, since: Since) -> DataFrame | None:
+def _days_with_changed_facts(run: Run, since: Since) -> DataFrame | None:
     """Return experiment_name, day of stored verdicts on days whose facts about the lake have changed."""
     before, after = since.consumed.get(LAKE_DAILY.full_name), since.now.get(LAKE_DAILY.full_name)
     if before == after or before is None:

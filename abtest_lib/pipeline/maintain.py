@@ -50,7 +50,7 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
+class MaintainedTable:
     """The maintenance of one table: its name, and its storage before and after (equal in a dry run)."""
 
     table: str
@@ -65,7 +65,7 @@ def maintain(
     *,
     dry_run: bool = False,
     progress: Progress | None = None,
-) -> list[Upkeep]:
+) -> list[MaintainedTable]:
     """Compact, publish, and remove what is older than the oldest release kept.
 
     Args:
@@ -84,7 +84,7 @@ def maintain(
     with lake.lease(settings):
         settings = adopt_settings(lake, settings)
         tables = [contract for contract in ALL_TABLES if lake[contract].exists]
-        before = [Upkeep(item.full_name, found := take_inventory(lake[item]), found) for item in tables]
+        before = [MaintainedTable(item.full_name, found := take_inventory(lake[item]), found) for item in tables]
         if dry_run:
             return before
         if keep.quarantine is not None and QUARANTINE in tables:

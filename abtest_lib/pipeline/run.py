@@ -25,7 +25,7 @@ class Progress(Protocol):
         """Show that a step is done."""
 
 
-class Silent:
+class NoProgress:
     """Shows no progress."""
 
     def started(self, job: str) -> None:
@@ -58,7 +58,7 @@ class Run:
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     full_refresh: bool = False
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=NoProgress)
     frames: FrameCache = field(default_factory=FrameCache)
 
     @property
@@ -113,7 +113,7 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
     """
     registry = load_registry(settings.registry)
     history = open_history(lake, settings, full_refresh=full_refresh)
-    return Run(lake, settings, registry, history, full_refresh=full_refresh, progress=progress or Silent())
+    return Run(lake, settings, registry, history, full_refresh=full_refresh, progress=progress or NoProgress())
 
 
 def fingerprint(declared: object) -> int:

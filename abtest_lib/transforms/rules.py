@@ -94,7 +94,7 @@ def _blank(field: str) -> str:
     return rf"(NOT coalesce({field} >= '!' OR {field} RLIKE '[^{_SPACE}]', false))"
 
 
-def _somewhere(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]:
+def _in_row_and_map(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]:
     """Return a rule over a row and the same rule over a map, which takes longer to search than all other fields."""
     in_long_map = f"{_TOO_LONG_MAP} AND {condition.format('experiments')}"
     in_row = f"{_any(_OTHERS, condition)} OR coalesce({in_long_map}, false)"
@@ -110,8 +110,8 @@ MALFORMED_ROW = Rule(
     "the line does not split into the header's columns, or is not a JSON object",
 )
 
-_BAD_ENCODING = _somewhere("bad_encoding", "contains({}, '\ufffd')", "a field is not valid UTF-8")
-_NULL_BYTE = _somewhere("null_byte", "contains({}, char(0))", "a field holds a null byte")
+_BAD_ENCODING = _in_row_and_map("bad_encoding", "contains({}, '\ufffd')", "a field is not valid UTF-8")
+_NULL_BYTE = _in_row_and_map("null_byte", "contains({}, char(0))", "a field holds a null byte")
 
 EVENT_RULES = (
     Rule(
