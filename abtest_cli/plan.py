@@ -65,7 +65,7 @@ def _check_shares(baseline: float | None, mde: float | None) -> None:
             f"--baseline is {baseline:g}: must be a share below 1; for {baseline:g} % write {baseline / 100:g}"
         )
     if mde is not None and mde >= 1:
-        note = f"--mde {mde:g} is a lift of {mde:+.0%}; for +{mde:g} % write {mde / 100:g}"
+        note = f"--mde {mde:g} is a lift of {mde * 100:+g} %; for +{mde:g} % write {mde / 100:g}"
         Console(stderr=True, soft_wrap=True).print(f"[yellow]note:[/] {note}", highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""gold counts and posteriors → gold/comparisons and gold/verdicts: may the numbers be believed, what should be done."""
+"""gold counts and posteriors → gold/comparisons and gold/verdicts: whether to trust the numbers, and what to do."""
 
 from abtest_lib.pipeline.decide import DECIDE
 from abtest_lib.pipeline.job import job_main

@@ -195,7 +195,7 @@ VERDICTS = TableContract(
     columns=(
         DAY,
         EXPERIMENT,
-        Column("is_valid", "boolean", "whether the numbers may be believed"),
+        Column("is_valid", "boolean", "whether the numbers can be trusted"),
         Column("reasons", "array<string>", "codes of everything a reader must know"),
         Column("winner", "string", "the arm with the highest probability_best; descriptive", nullable=True),
         Column("decision", "string", "`ship`, `keep_control`, `inconclusive` or `invalid`"),

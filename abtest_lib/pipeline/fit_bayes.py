@@ -121,11 +121,9 @@ def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame
     wanted = listed.groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("wanted"))
     columns = F.struct("variant_id", "users", "purchases", "is_control")
     by_group = stored.groupBy(*_GROUP)
-    believed = by_group.agg(
-        F.sort_array(F.collect_list(columns)).alias("believed"), _is_current(plan).alias("is_current")
-    )
-    joined = groups.join(wanted, list(_GROUP)).join(believed, list(_GROUP), "full")
-    is_same = F.col("is_current") & (F.col("wanted") == F.col("believed"))
+    fitted = by_group.agg(F.sort_array(F.collect_list(columns)).alias("fitted"), _is_current(plan).alias("is_current"))
+    joined = groups.join(wanted, list(_GROUP)).join(fitted, list(_GROUP), "full")
+    is_same = F.col("is_current") & (F.col("wanted") == F.col("fitted"))
     return joined.withColumns(
         {
             "is_gone": F.col("wanted").isNull(),

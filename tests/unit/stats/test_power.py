@@ -138,7 +138,7 @@ def test_plan_says_what_a_large_lift_means(mde: str, is_noted: bool) -> None:  #
     assert result.exit_code == 0
     assert ("note:" in result.stderr) is is_noted
     if mde == "10":
-        assert result.stderr == "note: --mde 10 is a lift of +1000%; for +10 % write 0.1\n"
+        assert result.stderr == "note: --mde 10 is a lift of +1000 %; for +10 % write 0.1\n"
 
 
 def test_plan_says_what_a_running_experiment_can_find() -> None:
