@@ -4,11 +4,11 @@ import glob
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from abtest_lib.errors import InputError, one_line
+from abtest_lib.errors import InputError, LakeError, one_line
 from abtest_lib.ingest.packing import check_packing, packing_of
-from abtest_lib.storage import local_folder
+from abtest_lib.storage import local_folder, sizes_under
 from abtest_lib.user_files import check_utf8
 
 _FORMATS = {"csv": "csv", "json": "json", "jsonl": "json", "ndjson": "json", "parquet": "parquet"}
@@ -113,6 +113,45 @@ def _list_local(path: str) -> dict[str, int]:
         return {str(file.resolve()): file.stat().st_size for file in visible}
     except OSError as error:
         raise InputError(f"cannot read the input {path}: {error.strerror}") from None
+
+
+def list_objects(path: str) -> dict[str, int]:
+    """List the files of an input in an object store.
+
+    Args:
+        path: s3a://bucket/key, a prefix of keys that ends at a slash, or a glob.
+
+    Returns:
+        The size of each by its whole name, without what belongs to Spark or the system.
+
+    Raises:
+        LakeError: The store does not answer.
+    """
+    from obstore.exceptions import BaseError  # noqa: PLC0415  only object stores need it
+
+    bucket, _, key = path.partition("://")[2].partition("/")
+    root = path[: path.index("://") + 3] + bucket
+    key = key.rstrip("/")
+    is_glob = any(sign in key for sign in "*?[")
+    folder = key.split("*")[0].split("?")[0].split("[")[0].rpartition("/")[0] if is_glob else key
+    try:
+        found = sizes_under(f"{root}/{folder}" if folder else root)
+        if not found and not is_glob:  # the key of one object
+            folder = key.rpartition("/")[0]
+            found = sizes_under(f"{root}/{folder}" if folder else root)
+            found = {name: size for name, size in found.items() if name == PurePosixPath(key).name}
+    except BaseError as error:
+        raise LakeError(f"listing {path}: {one_line(error)}") from None
+    keys = {f"{folder}/{name}".lstrip("/"): size for name, size in found.items() if not _is_hidden(Path(name))}
+    if is_glob:
+        keys = {name: size for name, size in keys.items() if _matches(name, key)}
+    return {f"{root}/{name}": size for name, size in keys.items()}
+
+
+def _matches(key: str, pattern: str) -> bool:
+    """Whether a key, or one of the folders that it lies in, matches a glob."""
+    path, depth = PurePosixPath(key), len(PurePosixPath(pattern).parts)
+    return any(part.match(pattern) and len(part.parts) == depth for part in (path, *path.parents))
 
 
 def _is_hidden(path: Path) -> bool:

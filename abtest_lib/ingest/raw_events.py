@@ -1,17 +1,18 @@
 """Raw events in CSV, JSON or Parquet; a file, a folder or a glob."""
 
 from collections.abc import Callable, Mapping
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame, SparkSession
 
 from abtest_lib.errors import InputError
 from abtest_lib.ingest.arrow_reader import read_by_arrow
 from abtest_lib.ingest.csv_files import read_csv
-from abtest_lib.ingest.input_files import Source, find_local_source, understand_files
+from abtest_lib.ingest.input_files import Source, find_local_source, list_objects, understand_files
 from abtest_lib.ingest.json_files import read_json
 from abtest_lib.ingest.parquet_files import read_parquet
 from abtest_lib.ingest.raw_fields import RawEvents
+from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.spark.scratch import scratch_of
 from abtest_lib.spark.spark_errors import translate_spark_errors
 
@@ -35,7 +36,8 @@ def find_source(spark: SparkSession, path: str) -> Source:
     Raises:
         InputError: Nothing is there, or the name or the first bytes of a file show that it holds no events.
     """
-    return find_local_source(path) or understand_files(path, _list_by_spark(spark, path))
+    listing = list_objects if is_embedded(spark) else partial(_list_by_spark, spark)
+    return find_local_source(path) or understand_files(path, listing(path))
 
 
 def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:

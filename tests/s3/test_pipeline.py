@@ -1,14 +1,17 @@
 """The whole suite against a real S3 server: the same tables and answers as on a disk."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import obstore
 import pytest
 from deltalake import DeltaTable
 
-from abtest_lib.contracts import ALL_TABLES, RELEASES
+from abtest_lib.contracts import ALL_TABLES, EVENTS, RELEASES
+from abtest_lib.ingest.input_files import list_objects
 from abtest_lib.lake.lease import LEASE_NAME, writer_lease
-from abtest_lib.storage import delta_rs_location, delta_rs_options
+from abtest_lib.storage import delta_rs_location, delta_rs_options, object_store
 from tests.api.serving import served
 from tests.s3.runs import abtest, contents, copied
 from tests.s3.store import SECRET, Store
@@ -89,3 +92,31 @@ def experiments(lake: str) -> set[str]:
     verdicts = next(contract for contract in ALL_TABLES if contract.full_name == "gold/verdicts")
     found = DeltaTable(delta_rs_location(verdicts.path(lake)), storage_options=delta_rs_options(lake))
     return set(found.to_pyarrow_table(columns=["experiment_name"])["experiment_name"].to_pylist())
+
+
+@pytest.mark.parametrize("compute", ["embedded", "spark"])
+def test_a_document_over_several_lines_is_read(on_store: Mapping[str, str], tmp_path: Path, compute: str) -> None:
+    event = {"event_name": "BUY", "item_id": 7.0, "timestamp": "2024-03-03T12:00:00Z", "site": None}
+    events = [event | {"experiments": {"a": variant}, "user_id": f"u{variant}"} for variant in (1, 2)]
+    source = f"s3a://lakes/input-{compute}"
+    obstore.put(object_store(source), "pretty.json", json.dumps(events, indent=2).encode())
+    lake = tmp_path / "lake"
+    environment = dict(on_store) | {"ABTEST_COMPUTE": compute}
+    done = abtest("run", "--input", source, "--lake", str(lake), environment=environment)
+    assert done.returncode == 0, done.stderr
+    rows = DeltaTable(EVENTS.path(str(lake))).to_pyarrow_table().to_pylist()
+    found = sorted((row["user_id"], row["item_id"], row["experiments"], row["source_file"]) for row in rows)
+    assert found == [(f"u{variant}", "7", f"{{a={variant}}}", f"{source}/pretty.json") for variant in (1, 2)]
+
+
+def test_objects_are_found_as_files_are(on_store: Mapping[str, str]) -> None:
+    assert on_store
+    for key in ("a/x.csv", "a/b/y.csv", "a/_temporary/z.csv", "c.csv"):
+        obstore.put(object_store("s3a://lakes/found"), key, b"1")
+    root = "s3a://lakes/found"
+    assert sorted(list_objects(f"{root}/a")) == [f"{root}/a/b/y.csv", f"{root}/a/x.csv"]
+    assert sorted(list_objects(f"{root}/a/")) == [f"{root}/a/b/y.csv", f"{root}/a/x.csv"]
+    assert list_objects(f"{root}/c.csv") == {f"{root}/c.csv": 1}
+    assert list(list_objects(f"{root}/*.csv")) == [f"{root}/c.csv"]
+    assert list(list_objects(f"{root}/a/*")) == [f"{root}/a/b/y.csv", f"{root}/a/x.csv"]
+    assert list_objects(f"{root}/none.csv") == {}
