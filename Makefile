@@ -8,6 +8,7 @@ DEMO   ?= .demo
 PORT   ?= 8000
 UI_PORT ?= 8501
 
+LEFT_OUT := slow or s3 or cluster or connect
 PINS   := $(BIN)/uv pip compile --quiet pyproject.toml -c $(LOCK) --no-header --no-annotate
 # Databricks brings these, built for its own Spark.
 BRINGS := numpy pandas pyarrow python-dateutil pytz scipy setuptools six tzdata
@@ -50,9 +51,12 @@ screenshots: $(VENV)/.ready ## pictures of the dashboard over the demo lake, int
 
 test: $(VENV)/.ready ## run the tests
 	@$(BIN)/pytest -q
+	@if command -v java >/dev/null || [ -n "$$JAVA_HOME" ]; then echo "a part of them on Spark"; \
+		$(BIN)/pytest -q --engine spark -m "(both_engines or spark_only) and not ($(LEFT_OUT))"; \
+		else echo "left out: the part on Spark, for there is no Java here"; fi
 
 test-spark: $(VENV)/.ready check-java ## run on Spark all that make test runs on the embedded engine alone
-	@$(BIN)/pytest -q --engine spark tests/spark tests/jobs tests/reliability
+	@$(BIN)/pytest -q --engine spark
 
 test-s3: $(VENV)/.ready check-java .tools/bin/versitygw ## run the pipeline, the API and faults against an S3 server
 	@$(BIN)/pytest -q -m s3 $(or $(TESTS),tests/s3)

@@ -25,14 +25,14 @@ SMALL_PLANS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--engine",
-        default="default",
-        choices=("default", "embedded", "spark", "both"),
-        help="default: the embedded engine, and Spark for what is marked both_engines",
+        default="embedded",
+        choices=("embedded", "spark"),
+        help="embedded: all tests but those that need Spark; spark: all tests with a session, on Spark",
     )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose the engines on which each test runs."""
+    """Choose the tests of an engine: PySpark cannot well use both in one process."""
     wanted = [item for item in items if _runs(item, config.getoption("--engine"))]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
     items[:] = wanted
@@ -62,11 +62,8 @@ def _engine_of(item: pytest.Item) -> str | None:
 
 def _runs(item: pytest.Item, engine: str) -> bool:
     marks = {mark.name for mark in item.iter_markers()}
-    if _engine_of(item) == "embedded":
-        return "spark_only" not in marks and engine != "spark"
-    if _engine_of(item) == "spark":
-        return engine in ("spark", "both") or (engine == "default" and bool(marks & {"both_engines", "spark_only"}))
-    return True
+    wanted = _engine_of(item) or ("spark" if "spark_only" in marks else "embedded")
+    return wanted == engine and not (engine == "embedded" and "spark_only" in marks)
 
 
 @pytest.fixture(scope="session", params=["embedded", "spark"])

@@ -14,6 +14,8 @@ import pytest
 from abtest_lib.lake.process import ProcessRecord, ProcessState, own_record
 from tests.reliability.test_storage import write
 
+pytestmark = pytest.mark.spark_only
+
 ROOT = Path(__file__).parents[2]
 PIPELINE = (sys.executable, "-c", "from abtest_cli import main; main()", "run")
 ENVIRONMENT = os.environ | {"ABTEST_DRIVER_MEMORY": "2g", "ABTEST_COMPUTE": "spark"}

@@ -13,6 +13,8 @@ from abtest_lib.config import load_settings
 from abtest_lib.spark.java import find_java
 from abtest_lib.spark.session import static_conf
 
+pytestmark = pytest.mark.spark_only
+
 MIB = 2**20
 
 
