@@ -70,10 +70,11 @@ soak: $(VENV)/.ready check-java ## kill runs at random instants and start many a
 	@$(BIN)/python benchmarks/reliability/soak.py
 
 test-connect: $(VENV)/.ready check-java ## run the pipeline against a Spark Connect server
-	@$(BIN)/pytest -q -m connect tests/connect
+	@$(BIN)/pytest -q --engine spark -m connect tests/connect
 
 test-cluster: package check-java ## run the pipeline on a cluster of several processes, and kill some of them
-	@$(BIN)/pytest -q -m cluster tests/cluster tests/unit/test_package.py
+	@$(BIN)/pytest -q --engine spark -m cluster tests/cluster
+	@$(BIN)/pytest -q -m cluster tests/unit/test_package.py
 
 test-spark35: ## run the Spark part of the tests on Spark 3.5
 	@$(MAKE) --no-print-directory lane VENV=.venv35 LOCK=locks/spark35.txt

@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from tests.cluster.lakes import ROOT, Contents, Input, contents, differences, launch, make_input, run_locally
 from tests.cluster.standalone import HOST, Cluster, free_port, running
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.spark_only]
 
 ARCHIVE = ROOT / "dist" / "abtest-environment.tar.gz"
 PROBE = Path(__file__).with_name("probe.py")

@@ -15,7 +15,7 @@ from abtest_lib.spark.submit_conf import submit_command
 from tests.cluster.lakes import ROOT, Contents, Input, contents, differences, make_input, run_locally
 from tests.cluster.standalone import HOST, free_port, until
 
-pytestmark = pytest.mark.connect
+pytestmark = [pytest.mark.connect, pytest.mark.spark_only]
 
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 COMMITS = """
