@@ -134,7 +134,7 @@ def test_a_killed_python_worker(spark: SparkSession, tmp_path: Path, monkeypatch
     assert Lake(spark, lake)[EXPERIMENT_DAILY].read().count() == 2
 
 
-def die(batches: object, plan: object) -> object:  # noqa: ARG001  in the place of fit_partition
+def die(batches: object, config: object) -> object:  # noqa: ARG001  in the place of fit_partition
     """What the kernel does to a worker that takes too much memory."""
     import os  # noqa: PLC0415
     import signal  # noqa: PLC0415
