@@ -41,12 +41,6 @@ def count_rows(table: DeltaTable) -> int:
     return int(rows - deleted)
 
 
-def latest_day(table: DeltaTable) -> date | None:
-    """Return the last day of a table that is partitioned by `day`."""
-    days = [partition["day"] for partition in table.partitions()]
-    return max((day if isinstance(day, date) else date.fromisoformat(str(day)) for day in days), default=None)
-
-
 def read_rows(table: DeltaTable, columns: Sequence[str] = (), **equal: str | date) -> list[dict[str, Any]]:
     """Read the rows with some values.
 
