@@ -156,7 +156,7 @@ def test_measured_rates_are_those_of_the_benchmarks(root: Path) -> None:
     """The figures in rates.yaml, recomputed from what the benchmarks' own pages tell."""
     rates = load("rates")
     etl = (root / "benchmarks" / "etl" / "README.md").read_text(encoding="utf-8")
-    rows, seconds, megabytes = re.findall(r"\| ×10 \| ([\d,]+) \| project \| ([\d.]+) \|.*\| (\d+) MB \|", etl)[0]
+    rows, seconds, megabytes = re.findall(r"\| ×10 \| ([\d,]+) \| spark \| ([\d.]+) \|.*\| (\d+) MB \|", etl)[0]
     events = int(rows.replace(",", ""))
     assert rates["events_per_core_second"] == pytest.approx(events / float(seconds) / 2, rel=0.01)
     assert rates["lake_bytes_per_event"] == pytest.approx(int(megabytes) * 1e6 / events, rel=0.01)
