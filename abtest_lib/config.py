@@ -59,8 +59,13 @@ class Settings(BaseSettings):
     normalize_ids: bool = False
     future_tolerance: Annotated[timedelta | None, BeforeValidator(parse_duration)] = timedelta(days=1)
     fallback_variants: Annotated[tuple[str, ...], NoDecode] = ()
+    event_columns: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    column_names: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    timestamp_timezone: str | None = None
+    timestamp_format: Literal["iso", "epoch_s", "epoch_ms"] = "iso"
     control_names: Annotated[tuple[str, ...], NoDecode] = ("control", "CONTROL")
     registry: Path | None = None
+    metrics: Path | None = None
     engine: Engine = Engine.MCMC
     prior: str = "exponential"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 20_210_801
@@ -104,7 +109,7 @@ class Settings(BaseSettings):
             value = [part.strip() for part in value.split(",") if part.strip()]
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator("spark_conf", "submit_conf", mode="before")
+    @field_validator("spark_conf", "submit_conf", "event_columns", "column_names", mode="before")
     @classmethod
     def _mapping(cls, value: object, info: ValidationInfo) -> object:
         return read_texts(value, f"setting {info.field_name}", ConfigError) if isinstance(value, str) else value

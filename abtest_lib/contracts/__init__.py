@@ -8,6 +8,7 @@ from abtest_lib.contracts.gold import (
     EXPERIMENT_TO_DATE,
     FUNNEL_DAILY,
     LAKE_DAILY,
+    METRIC_TO_DATE,
     POSTERIORS,
     VERDICTS,
 )
@@ -21,6 +22,7 @@ GOLD_TABLES = (
     FUNNEL_DAILY,
     EXPERIMENT_TO_DATE,
     EXPERIMENT_HEALTH,
+    METRIC_TO_DATE,
     POSTERIORS,
     COMPARISONS,
     VERDICTS,
@@ -40,6 +42,7 @@ __all__ = [
     "FUNNEL_DAILY",
     "GOLD_TABLES",
     "LAKE_DAILY",
+    "METRIC_TO_DATE",
     "PARTICIPANTS",
     "POSTERIORS",
     "PURCHASES",

@@ -63,3 +63,46 @@ class Compute(StrEnum):
     EMBEDDED = "embedded"
     """Sail, inside this process."""
     SPARK = "spark"
+
+
+class MetricType(StrEnum):
+    """What a metric averages over users."""
+
+    CONVERSION = "conversion"
+    """Users with at least one event."""
+    COUNT = "count"
+    """Events of a user."""
+    SUM = "sum"
+    """The sum of a column over the events of a user."""
+    RATIO = "ratio"
+    """The sum of one measure over all users, divided by the sum of another."""
+    RETENTION = "retention"
+    """Users with an event in a stretch of time after the first exposure."""
+
+
+class Direction(StrEnum):
+    """Which direction of a metric is better."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class MetricRole(StrEnum):
+    """What a metric is for in an experiment."""
+
+    GOAL = "goal"
+    GUARDRAIL = "guardrail"
+    OBSERVED = "observed"
+    """Neither: the decision does not depend on it."""
+
+
+class MetricStatus(StrEnum):
+    """What is proven about an arm by one metric, against the control."""
+
+    BETTER = "better"
+    WORSE = "worse"
+    NOT_WORSE = "not_worse"
+    """A guardrail: no loss beyond its margin."""
+    UNPROVEN = "unproven"
+    NOT_TESTED = "not_tested"
+    """There are too few data for a test."""

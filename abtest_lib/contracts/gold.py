@@ -5,6 +5,8 @@ from abtest_lib.contracts.table import Column, TableContract
 DAY = Column("day", "date", "the date in the reporting time zone")
 EXPERIMENT = Column("experiment_name", "string", "the experiment")
 VARIANT = Column("variant_id", "string", "the variant")
+METRIC = Column("metric", "string", "the metric, `purchase` or one of the catalogue")
+SEGMENT = Column("segment", "string", "`all`, or `column=value`: the value at first exposure")
 COUNTS_ADD_UP = {"users_not_negative": "users >= 0", "purchases_at_most_users": "purchases BETWEEN 0 AND users"}
 
 LAKE_DAILY = TableContract(
@@ -100,8 +102,48 @@ EXPERIMENT_HEALTH = TableContract(
     sort_by=("experiment_name", "window", "variant_id"),
 )
 
+
+def _sum(name: str, meaning: str, *, nullable: bool = True) -> Column:
+    return Column(name, "double", meaning, nullable=nullable)
+
+
+METRIC_TO_DATE = TableContract(
+    layer="gold",
+    name="metric_to_date",
+    grain="as-of day × experiment × variant × metric × segment",
+    columns=(
+        DAY,
+        EXPERIMENT,
+        VARIANT,
+        METRIC,
+        SEGMENT,
+        Column("period_start", "date", "the first day of the period that the sums cover"),
+        Column("users", "bigint", "users who entered the variant in the period, as in gold/experiment_to_date"),
+        _sum("sum_x", "sum over users of x, a user's value (of a ratio: its numerator)", nullable=False),
+        _sum("sum_xx", "sum of x²", nullable=False),
+        _sum("sum_y", "sum of y, a user's denominator; NULL unless the metric is a ratio, like the next two"),
+        _sum("sum_yy", "sum of y²"),
+        _sum("sum_xy", "sum of x·y"),
+        _sum("sum_c", "sum of c, a user's covariate; NULL unless the metric has one, like the next two"),
+        _sum("sum_cc", "sum of c²"),
+        _sum("sum_xc", "sum of x·c"),
+        _sum("sum_yc", "sum of y·c; NULL unless the metric is a ratio with a covariate"),
+        Column("capped_users", "bigint", "users whose x is cut off at the cap; NULL without a cap", nullable=True),
+        Column(
+            "mature_users",
+            "bigint",
+            "users whose window has closed by the end of the day; NULL without a window",
+            nullable=True,
+        ),
+    ),
+    key=("day", "experiment_name", "variant_id", "metric", "segment"),
+    partition_by=("day",),
+    sort_by=("experiment_name", "metric", "segment", "variant_id"),
+    checks={"users_not_negative": "users >= 0"},
+)
+"""Exists only where a catalogue declares metrics, or an experiment segments."""
+
 WINDOW = Column("window", "string", "`day` or `to_date`")
-METRIC = Column("metric", "string", "`purchase` today")
 ARM_LIFT = (
     Column("lift_lower", "double", "lower end of the lift's 95 % interval, a ratio", nullable=True),
     Column("lift_upper", "double", "upper end of the lift's 95 % interval, a ratio", nullable=True),
@@ -157,7 +199,7 @@ POSTERIORS = TableContract(
 COMPARISONS = TableContract(
     layer="gold",
     name="comparisons",
-    grain="window × day × experiment × metric × variant against control",
+    grain="window × day × experiment × metric × segment × variant against control",
     columns=(
         WINDOW,
         METRIC,
@@ -165,10 +207,15 @@ COMPARISONS = TableContract(
         EXPERIMENT,
         VARIANT,
         Column("control_id", "string", "the arm compared with"),
-        Column("difference", "double", "conversion minus control's, a proportion", nullable=True),
-        Column("difference_lower", "double", "lower end of its simultaneous 95 % score interval", nullable=True),
-        Column("difference_upper", "double", "upper end of its simultaneous 95 % score interval", nullable=True),
-        Column("lift", "double", "conversion over control's minus one, a ratio", nullable=True),
+        Column(
+            "difference",
+            "double",
+            "the arm's value minus the control's, adjusted by the covariate where there is one",
+            nullable=True,
+        ),
+        Column("difference_lower", "double", "lower end of its simultaneous 95 % interval", nullable=True),
+        Column("difference_upper", "double", "upper end of its simultaneous 95 % interval", nullable=True),
+        Column("lift", "double", "the arm's value over the control's minus one, a ratio", nullable=True),
         *ARM_LIFT,
         Column("statistic", "double", "score z statistic", nullable=True),
         Column("p_value", "double", "two-sided, of this pair alone", nullable=True),
@@ -182,8 +229,21 @@ COMPARISONS = TableContract(
         Column("chi_square", "double", "omnibus chi-square over all arms", nullable=True),
         Column("chi_square_dof", "bigint", "its degrees of freedom", nullable=True),
         Column("chi_square_p_value", "double", "its p-value", nullable=True),
+        SEGMENT,
+        Column("role", "string", "`goal`, `guardrail` or `observed`"),
+        Column("status", "string", "`better`, `worse`, `not_worse`, `unproven` or `not_tested`"),
+        Column("margin", "double", "the largest loss a guardrail accepts, in the metric's unit", nullable=True),
+        Column("users", "bigint", "users of the arm"),
+        Column("control_users", "bigint", "users of the control"),
+        Column("value", "double", "the metric of the arm: a proportion, a mean per user, or a ratio", nullable=True),
+        Column("control_value", "double", "the metric of the control", nullable=True),
+        Column("unadjusted_difference", "double", "difference without the covariate", nullable=True),
+        Column("unadjusted_lower", "double", "lower end of its interval", nullable=True),
+        Column("unadjusted_upper", "double", "upper end of its interval", nullable=True),
+        Column("variance_reduction", "double", "share of the variance that the covariate removes", nullable=True),
+        Column("interaction_p_value", "double", "whether the effect differs between segments", nullable=True),
     ),
-    key=("window", "day", "experiment_name", "metric", "variant_id"),
+    key=("window", "day", "experiment_name", "metric", "segment", "variant_id"),
     partition_by=("day",),
     sort_by=("experiment_name", "window", "variant_id"),
 )
@@ -208,6 +268,7 @@ VERDICTS = TableContract(
         Column("information_fraction", "double", "share of the planned users or days that has passed", nullable=True),
         Column("model_version", "string", "version of the rules"),
         Column("explanation", "string", "one sentence for a person"),
+        Column("metric", "string", "the goal that the decision rests on, else the first goal"),
     ),
     key=("day", "experiment_name"),
     partition_by=("day",),

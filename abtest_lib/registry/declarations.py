@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from abtest_lib.metrics import PURCHASE
+
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
@@ -29,6 +31,21 @@ class Allocation:
 
 
 @dataclass(frozen=True, slots=True)
+class Guardrail:
+    """A metric that must not be worse than the control's by more than a margin.
+
+    Attributes:
+        metric: The metric.
+        margin: The largest loss that is accepted, above 0: a ratio of the control's value, or in the metric's unit.
+        is_relative: Whether the margin is a ratio.
+    """
+
+    metric: str
+    margin: float
+    is_relative: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """What the registry declares about one experiment; None or empty where it says nothing.
 
@@ -41,6 +58,9 @@ class Experiment:
         minimum_effect: The smallest relative lift worth acting on, a ratio.
         fallback_variants: Variants that mean "not assigned", in addition to those of the settings.
         allocations: The declared splits, in order of their dates.
+        goals: The metrics of which one must be proven better.
+        guardrails: The metrics that must not be worse.
+        segments: `site` or event columns by which the results are broken down.
     """
 
     name: str
@@ -51,6 +71,9 @@ class Experiment:
     minimum_effect: float | None = None
     fallback_variants: tuple[str, ...] = ()
     allocations: tuple[Allocation, ...] = ()
+    goals: tuple[str, ...] = (PURCHASE,)
+    guardrails: tuple[Guardrail, ...] = ()
+    segments: tuple[str, ...] = ()
 
     @property
     def is_planned(self) -> bool:

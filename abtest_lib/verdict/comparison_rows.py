@@ -5,13 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from abtest_lib.contracts.enums import Window
-from abtest_lib.stats.arrays import Bools, Floats
-from abtest_lib.verdict.compare import Comparisons
+from abtest_lib.contracts.enums import MetricRole, MetricStatus, Window
+from abtest_lib.stats.arrays import Bools, Floats, divide
 from abtest_lib.verdict.judged_days import JudgedDays, as_nullable, select_days
 from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.rows import Columns
-from abtest_lib.verdict.rules import METRIC
+from abtest_lib.verdict.rules import EVERYBODY, METRIC
 
 _PAIR_COLUMNS = (
     "difference",
@@ -48,16 +47,17 @@ def comparison_columns(judgement: Judgement, wanted: Bools | None = None) -> Col
         "information": evidence.information,
     }
     no_looks = {name: np.full(panel.users.shape, np.nan) for name in looks}
-    to_date = _rows(days, Window.TO_DATE, days.to_date, panel.is_seen, looks)
-    of_day = _rows(days, Window.DAY, days.compare(day_users, day_purchases), day_users > 0, no_looks)
+    to_date = _rows(days, Window.TO_DATE, (panel.users, panel.purchases), panel.is_seen, looks)
+    of_day = _rows(days, Window.DAY, (day_users, day_purchases), day_users > 0, no_looks)
     return {name: [*to_date[name], *of_day[name]] for name in to_date}
 
 
 def _rows(
-    days: JudgedDays, window: Window, result: Comparisons, is_shown: Bools, looks: Mapping[str, Floats]
+    days: JudgedDays, window: Window, counts: tuple[Floats, Floats], is_shown: Bools, looks: Mapping[str, Floats]
 ) -> Columns:
     """Make rows for the arms that a window shows, on days that show the control."""
-    panel = days.judgement.panel
+    panel, result = days.judgement.panel, days.compare(*counts)
+    users, purchases = (days.select(values) for values in counts)
     is_row = is_shown & ~panel.is_stray & ~panel.is_control & panel.is_control_known[:, :, None]
     row, arm = np.nonzero(days.select(is_row))
     part = JudgedDays(days.judgement, days.experiment[row], days.day[row])
@@ -73,7 +73,23 @@ def _rows(
         "chi_square": as_nullable(result.chi_square[row]),
         "chi_square_dof": [degrees if degrees > 0 else None for degrees in result.chi_square_dof[row].tolist()],
         "chi_square_p_value": as_nullable(result.chi_square_p_value[row]),
+        "segment": [EVERYBODY] * len(part),
+        "role": [MetricRole.GOAL.value] * len(part),
+        "status": _status(
+            _of_arm(part.select(looks["decision_lower"]), arm), _of_arm(part.select(looks["decision_upper"]), arm)
+        ),
+        "margin": [None] * len(part),
+        "users": users[row, arm].astype(int).tolist(),
+        "control_users": users[row, panel.control[part.experiment]].astype(int).tolist(),
+        "value": as_nullable(divide(purchases, users)[row, arm]),
+        "control_value": as_nullable(divide(purchases, users)[row, panel.control[part.experiment]]),
     }
+
+
+def _status(lower: Floats, upper: Floats) -> list[str]:
+    """Name what the decision intervals prove."""
+    proven = np.select([lower > 0, upper < 0], [MetricStatus.BETTER, MetricStatus.WORSE], MetricStatus.UNPROVEN)
+    return [str(name) for name in np.where(np.isnan(lower), MetricStatus.NOT_TESTED, proven)]
 
 
 def _of_arm(values: Floats, arm: npt.NDArray[np.intp]) -> Floats:

@@ -95,6 +95,7 @@ def verdict_columns(judgement: Judgement, wanted: Bools | None = None) -> Column
         "information_fraction": as_nullable(days.select(judgement.evidence.fraction)),
         "model_version": [RULES_VERSION] * len(days),
         "explanation": [explain(facts, judgement.rules) for facts in gather_facts(days, reasons)],
+        "metric": [METRIC] * len(days),
     }
 
 

@@ -103,7 +103,8 @@ def comparisons() -> Rows:
             "window": "to_date", "metric": "purchase", "day": day, "experiment_name": RANKING, "variant_id": "4916",
             "control_id": "4915", "difference": 0.01, "difference_lower": -0.02, "difference_upper": 0.04,
             "decision_lower": -0.03, "decision_upper": 0.05, "statistic": 0.6, "boundary": boundary, "p_adjusted": 0.55,
-            "chi_square": 0.36, "chi_square_dof": 1.0, "chi_square_p_value": 0.55,
+            "chi_square": 0.36, "chi_square_dof": 1.0, "chi_square_p_value": 0.55, "segment": "all", "role": "goal",
+            "status": "unproven", "users": 202, "control_users": 188, "value": 0.069, "control_value": 0.059,
         }
         for day, boundary in ((DAY_1, 4.3), (DAY_2, 2.9))
     ]  # fmt: skip
@@ -114,7 +115,7 @@ def verdicts() -> Rows:
         return {
             "day": day, "experiment_name": name, "is_valid": decision != "invalid", "reasons": [], "decision": decision,
             "period_start": DAY_1, "srm_status": "ok", "model_version": "v1", "explanation": f"{name} is {decision}.",
-            **more,
+            "metric": "purchase", **more,
         }  # fmt: skip
 
     judged = {"winner": "4916", "control_id": "4915", "srm_p_value": 0.5, "cross_exposed_share": 0.01}

@@ -21,6 +21,8 @@ DESIGN = {
     "cross_exposed_purchases",
     "gold/experiment_health": "day experiment_name participants participants_to_date cross_exposed_users "
     "cross_exposed_users_to_date first_day days_running",
+    "gold/metric_to_date": "day experiment_name variant_id metric segment period_start users sum_x sum_xx sum_y sum_yy "
+    "sum_xy sum_c sum_cc sum_xc sum_yc mature_users",
     "gold/posteriors": "window metric day experiment_name variant_id is_control users purchases conversion_mean "
     "conversion_sd interval_lower interval_upper hdi_lower hdi_upper probability_best probability_beats_control "
     "expected_loss lift_median lift_lower lift_upper engine r_hat ess_bulk ess_tail divergences status reason prior "
@@ -36,7 +38,13 @@ DESIGN = {
 }
 ADDED = {
     "quarantine/events": {"raw_record"},  # a line that does not split has no fields
-    "gold/comparisons": {"p_holm", "p_benjamini_hochberg"},  # "Holm and BH beside it for information"
+    "gold/comparisons": {  # "Holm and BH beside it for information", and what a metric of the catalogue needs
+        *("p_holm", "p_benjamini_hochberg", "segment", "role", "status", "margin", "users", "control_users", "value"),
+        *("control_value", "unadjusted_difference", "unadjusted_lower", "unadjusted_upper", "variance_reduction"),
+        "interaction_p_value",
+    },
+    "gold/metric_to_date": {"capped_users"},  # how many users a cap touches
+    "gold/verdicts": {"metric"},  # which goal decided
     "ops/runs": {"rows_forgotten"},  # read = new + duplicates + quarantined + forgotten
 }
 GRAINS = {
@@ -50,8 +58,9 @@ GRAINS = {
     "gold/funnel_daily": "day × event × experiment × variant",
     "gold/experiment_to_date": "as-of day × experiment × variant",
     "gold/experiment_health": "day × experiment",
+    "gold/metric_to_date": "as-of day × experiment × variant × metric × segment",
     "gold/posteriors": "window × day × experiment × metric × variant",
-    "gold/comparisons": "window × day × experiment × metric × variant against control",
+    "gold/comparisons": "window × day × experiment × metric × segment × variant against control",
     "gold/verdicts": "day × experiment",
     "ops/releases": "published run",
     "ops/runs": "job run",
@@ -67,6 +76,7 @@ KEY_OF_GRAIN = {
     "user": "user_id",
     "window": "window",
     "metric": "metric",
+    "segment": "segment",
 }
 TYPES = r"string|bigint|double|boolean|date|timestamp|array<string>|map<string,bigint>"
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -12,16 +12,17 @@ ENTRY_POINTS = ("jobs", "abtest_cli", "api", "dashboard")
 ALLOWED = {
     "contracts": {"contracts"},
     "answers": {"answers", "contracts"},
-    "registry": {"registry", "contracts"},
+    "metrics": {"metrics", "contracts"},
+    "registry": {"registry", "metrics", "contracts"},
     "stats": {"stats"},
     "bayes": {"bayes", "stats", "contracts"},
-    "verdict": {"verdict", "stats", "registry", "contracts"},
-    "analysis": {"analysis", "answers", "lake", "verdict", "bayes", "stats", "registry", "contracts"},
-    "traffic": {"traffic", "contracts", "registry"},
+    "verdict": {"verdict", "stats", "registry", "metrics", "contracts"},
+    "analysis": {"analysis", "answers", "lake", "verdict", "bayes", "stats", "registry", "metrics", "contracts"},
+    "traffic": {"traffic", "contracts", "registry", "metrics"},
     "spark": {"spark", "contracts"},
     "lake": {"lake", "spark", "contracts"},
     "ingest": {"ingest", "spark", "contracts"},
-    "transforms": {"transforms", "spark", "registry", "contracts", "verdict"},
+    "transforms": {"transforms", "spark", "registry", "metrics", "contracts", "verdict"},
 }
 
 
