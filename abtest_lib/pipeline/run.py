@@ -9,6 +9,7 @@ from typing import Protocol
 
 from abtest_lib.config import Settings
 from abtest_lib.lake.lake import Lake
+from abtest_lib.metrics import Catalogue
 from abtest_lib.pipeline.history import History, StepReport, announce, open_history
 from abtest_lib.registry import Registry, load_registry
 from abtest_lib.spark.frame_cache import FrameCache
@@ -43,6 +44,7 @@ class Run:
         lake: The lake.
         settings: The settings.
         registry: The declared experiments.
+        catalogue: The declared metrics.
         history: The last success of each step, and the reports of this run.
         run_id: The id of the run, the same for all steps.
         started_at: When the run started, UTC; `ingested_at` of its rows.
@@ -60,6 +62,7 @@ class Run:
     full_refresh: bool = False
     progress: Progress = field(default_factory=NoProgress)
     frames: FrameCache = field(default_factory=FrameCache)
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @property
     def latest_event(self) -> datetime | None:
