@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
@@ -100,18 +100,19 @@ class _TextWriter:
         self._file.write(self._compressor.compress(data) if self._compressor is not None else data)
 
 
-def _fields(rows: Rows) -> tuple[list[str | None], ...]:
-    return tuple(getattr(rows, name) for name in FIELDS)
+def _fields(rows: Rows, ends: list[str | None]) -> Iterable[tuple[str | None, ...]]:
+    return zip(*(getattr(rows, name) for name in FIELDS[:-1]), ends, strict=True)
 
 
 def _csv_lines(rows: Rows, corrupted: CorruptedRows) -> list[str]:
-    lines = [
-        f'{event},{item or ""},{moment},{site},"{experiments}",{user}\n'
-        for event, item, moment, site, experiments, user in zip(*_fields(rows), strict=True)
-    ]
+    ends = rows.user_id
     if rows.price is not None and rows.device is not None:
-        ends = zip(lines, rows.price, rows.device, strict=True)
-        lines = [f"{line[:-1]},{price or ''},{device}\n" for line, price, device in ends]
+        columns = zip(rows.user_id, rows.price, rows.device, strict=True)
+        ends = [f"{user},{price or ''},{device}" for user, price, device in columns]
+    lines = [
+        f'{event},{item or ""},{moment},{site},"{experiments}",{end}\n'
+        for event, item, moment, site, experiments, end in _fields(rows, ends)
+    ]
     for index in corrupted.careful:
         fields = [_csv_field(getattr(rows, name)[index]) for name in rows.names]
         width = len(fields) + corrupted.extra.get(index, 0)
@@ -128,16 +129,15 @@ def _csv_field(value: str | None) -> str:
 
 def _json_lines(rows: Rows, corrupted: CorruptedRows) -> list[str]:
     texts = {text: json.dumps(text, ensure_ascii=False) for text in set(rows.experiments)}
+    ends = rows.user_id
+    if rows.price is not None and rows.device is not None:
+        columns = zip(rows.user_id, rows.price, rows.device, strict=True)
+        ends = [f'{user}", {_PRICE % price if price else ""}"device": "{device}' for user, price, device in columns]
     lines = [
         f'{{"event_name": "{event}", {_ITEM % item if item else ""}"timestamp": "{moment}", "site": "{site}", '
-        f'"experiments": {texts[experiments]}, "user_id": "{user}"}}\n'
-        for event, item, moment, site, experiments, user in zip(*_fields(rows), strict=True)
+        f'"experiments": {texts[experiments]}, "user_id": "{end}"}}\n'
+        for event, item, moment, site, experiments, end in _fields(rows, ends)
     ]
-    if rows.price is not None and rows.device is not None:
-        ends = zip(lines, rows.price, rows.device, strict=True)
-        lines = [
-            f'{line[:-2]}, {_PRICE % price if price else ""}"device": "{device}"}}\n' for line, price, device in ends
-        ]
     for index in corrupted.careful:
         # An absent value is left out; broken columns have no meaning here, so such a line is cut short instead.
         values = ((name, getattr(rows, name)[index]) for name in rows.names)
