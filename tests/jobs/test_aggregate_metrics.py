@@ -1,0 +1,139 @@
+"""gold/metric_to_date against a model in plain Python, over batches in any order."""
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from abtest_lib.config import Settings
+from abtest_lib.contracts import EVENTS, EXPERIMENT_TO_DATE, METRIC_TO_DATE
+from abtest_lib.contracts.enums import MetricType
+from abtest_lib.lake.lake import Lake
+from abtest_lib.metrics import Catalogue, Measure, Metric, purchase_metric
+from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
+from abtest_lib.pipeline.aggregate_metrics import AGGREGATE_METRICS
+from abtest_lib.pipeline.build_silver import BUILD_SILVER
+from abtest_lib.pipeline.ingest_bronze import ingest_bronze
+from abtest_lib.pipeline.runner import run_steps
+from tests.oracle.compare import read_records
+from tests.oracle.metric_model import Model, events_of_bronze
+from tests.oracle.world import World
+
+pytestmark = pytest.mark.both_engines
+from abtest_lib.pipeline import runner
+from abtest_lib.registry import Registry, Experiment
+
+OPEN = runner.open_run
+HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
+BASE = datetime(2021, 11, 5, 20, tzinfo=UTC)
+SEARCH, PRODUCT = Measure("event_name = 'SEARCH'"), Measure("event_name = 'PRODUCT'")
+HOUR = timedelta(hours=1)
+OWN = (
+    Metric("searches", MetricType.COUNT, SEARCH, lookback=10 * HOUR),
+    Metric("few_searches", MetricType.COUNT, SEARCH, cap=2.0, window=24 * HOUR, lookback=24 * HOUR),
+    Metric("per_product", MetricType.RATIO, SEARCH, PRODUCT, lookback=6 * HOUR),
+    Metric("looks", MetricType.RATIO, PRODUCT, SEARCH, window=30 * HOUR),
+    Metric("comes_back", MetricType.RETENTION, SEARCH, starts_after=12 * HOUR, window=36 * HOUR),
+    Metric("sees_product", MetricType.CONVERSION, PRODUCT, window=5 * HOUR),
+)
+MAPS = ("{}", "{a=1, b=2}", "{a=2, b=2}", "{a=1, b=10, c=DEFAULT}", "{b=2, c=x}", "{a=DEFAULT, c=DEFAULT}", "{c=y}")
+
+
+def line(rng: random.Random) -> str:
+    name = rng.choice(["SEARCH", "SEARCH", "PRODUCT", "BUY"])
+    time = BASE + HOUR * rng.randrange(90) + timedelta(microseconds=rng.choice([0, 0, 1, -1]))
+    site = rng.choice(["MLA", "MLB", ""])
+    return f'{name},,{time.isoformat(timespec="microseconds")},{site},"{rng.choice(MAPS)}",u{rng.randrange(9)}\n'
+
+
+def is_named(name: str) -> Any:  # noqa: ANN401  a function of a row
+    return lambda row: row["event_name"] == name
+
+
+@pytest.mark.parametrize(("policy", "window"), [("first", "1d"), ("exclude", None), ("include", "1h")])
+@pytest.mark.parametrize("seed", range(2))
+def test_batches_give_the_sums_of_the_model(
+    spark: SparkSession, tmp_path: Path, policy: str, window: str | None, seed: int
+) -> None:
+    rng = random.Random(f"{policy} {seed}")
+    values = {"cross_exposed": policy, "attribution_window": window, "reporting_timezone": "America/New_York"}
+    periods = {"b": [date(2021, 11, 6), date(2021, 11, 8)]}
+    settings = World({**values, "fallback_variants": ["DEFAULT"]}, periods=periods).settings(tmp_path)
+    segments = {"a": ("site",), "c": ("site",)}
+    catalogue = Catalogue({metric.name: metric for metric in (purchase_metric(settings), *OWN)})
+    lines = [line(rng) for _ in range(140)]
+    batches = [lines[:60], lines[60:110], [*lines[110:], *lines[:20]]]
+    lake = str(tmp_path / "lake")
+    for number, batch in enumerate(batches):
+        path = tmp_path / f"{number}.csv"
+        path.write_text(HEADER + "".join(batch), encoding="utf-8")
+        run(spark, lake, settings, catalogue, segments, path)
+        there, wanted = found(spark, lake), expected(spark, lake, settings, catalogue, segments, periods)
+        assert not [*sorted(there - wanted, key=repr)[:3], *sorted(wanted - there, key=repr)[:3]]
+    before = found(spark, lake)
+    run(spark, lake, settings, catalogue, segments, None, full_refresh=True)
+    assert found(spark, lake) == before
+
+
+def run(
+    spark: SparkSession,
+    lake: str,
+    settings: Settings,
+    catalogue: Catalogue,
+    segments: Mapping[str, tuple[str, ...]],
+    path: Path | None,
+    *,
+    full_refresh: bool = False,
+) -> None:
+    first = [] if path is None else [ingest_bronze(str(path))]
+    steps = [*first, BUILD_SILVER, AGGREGATE_GOLD, AGGREGATE_METRICS]
+    orig = OPEN
+
+    def opened(*a, **k):
+        r = orig(*a, **k)
+        reg = {
+            name: replace(r.registry.experiments.get(name, Experiment(name)), segments=segments.get(name, ()))
+            for name in {*r.registry.experiments, *segments}
+        }
+        return replace(r, catalogue=catalogue, registry=Registry(reg))
+
+    runner.open_run = opened
+    run_steps(Lake(spark, lake), settings, steps, full_refresh=full_refresh)
+
+
+def found(spark: SparkSession, lake: str) -> Counter[tuple[object, ...]]:
+    rows = read_records(spark, lake, METRIC_TO_DATE)
+    return Counter(tuple(row[name] for name in METRIC_TO_DATE.column_names) for row in rows)
+
+
+def expected(
+    spark: SparkSession,
+    lake: str,
+    settings: Settings,
+    catalogue: Catalogue,
+    segments: Mapping[str, tuple[str, ...]],
+    periods: Mapping[str, list[date]],
+) -> Counter[tuple[object, ...]]:
+    metrics = list(catalogue.metrics.values())
+    measures = {part for metric in metrics for part in (metric.numerator, metric.denominator) if part is not None}
+    counts = {measure: is_named(measure.events.split("'")[1]) for measure in measures}
+    model = Model(
+        metrics,
+        counts,
+        policy=settings.cross_exposed.value,
+        timezone=settings.reporting_timezone,
+        fallback=settings.fallback_variants,
+        periods=periods,
+        segments=segments,
+    )
+    shown = [
+        (row["day"], row["experiment_name"], row["variant_id"], row["period_start"])
+        for row in read_records(spark, lake, EXPERIMENT_TO_DATE)
+    ]
+    return Counter(model.rows(events_of_bronze(read_records(spark, lake, EVENTS)), shown))
