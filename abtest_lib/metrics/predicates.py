@@ -61,14 +61,15 @@ def read_predicate(text: str, columns: Mapping[str, str]) -> str:
         >>> read_predicate("event_name == 'BUY' and price >= 10", {"event_name": "string", "price": "double"})
         "event_name = 'BUY' AND price >= 10"
     """
-    tree = _parse(text)
     try:
+        tree = _parse(text)
         found = _Checker(columns).type_of(tree)
+        checked = tree.sql(dialect=_DIALECT, comments=False)
     except RecursionError:
         raise ValueError("the predicate is nested too deeply") from None
     if found != CONDITION:
         raise ValueError(f"{_shown(tree)} is {found}: a predicate must be true or false for every event")
-    return tree.sql(dialect=_DIALECT, comments=False)
+    return checked
 
 
 def names_of_events(predicate: str) -> tuple[str, ...]:
@@ -92,12 +93,12 @@ def _parse(text: str) -> exp.Expression:
     try:
         parsed = Dialect.get_or_raise(_DIALECT).parse_into(exp.Condition, text)
     except SqlglotError as problem:
-        raise ValueError(f"'{one_line(text, 80)}' is not an SQL predicate: {_reason(problem)}") from None
-    except RecursionError:
-        raise ValueError("the predicate is nested too deeply") from None
+        raise ValueError(
+            f"'{one_line(text, 80)}' is no SQL predicate such as event_name = 'BUY': {_reason(problem)}"
+        ) from None
     (tree, *others) = parsed
     if not isinstance(tree, exp.Expression) or others:
-        raise ValueError(f"'{one_line(text, 80)}' is not one SQL predicate, such as event_name = 'BUY'")
+        raise ValueError(f"'{one_line(text, 80)}' is not one SQL predicate such as event_name = 'BUY'")
     return tree
 
 
@@ -147,7 +148,7 @@ class _Checker:
         if len(node.parts) > 1 or isinstance(node.this, exp.Star):
             raise ValueError(f"{_shown(node)} is not a column: {hint(name, self._columns)}")
         if name not in self._columns:
-            raise ValueError(f"unknown column '{name}' (a text needs quotes, '…'): {hint(name, self._columns)}")
+            raise ValueError(f"unknown column '{name}': {hint(name, self._columns)}; a text needs quotes: '{name}'")
         return NUMBER if self._columns[name] == "double" else TEXT
 
 

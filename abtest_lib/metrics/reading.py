@@ -196,7 +196,7 @@ class _Reader(NodeReader):
         text = (self.scalar(node, str, "an SQL predicate or the name of an event") or "").strip()
         if text in self._columns:
             raise self.fail(node, f"{owner}: '{text}' is a column: events is a predicate, or the name of an event")
-        if _WORD.fullmatch(text):
+        if _WORD.fullmatch(text) and text.lower() not in ("true", "false"):
             return f"event_name = '{text}'"
         from abtest_lib.metrics.predicates import read_predicate  # noqa: PLC0415  most lakes have no predicate
 
@@ -211,7 +211,7 @@ class _Reader(NodeReader):
             raise self.fail(node, f"{owner}: column '{name}' is a text: only a column of type double can be added up")
         if name not in self._columns:
             numbers = [column for column, kind in self._event_columns.items() if kind == "double"]
-            problem = f"{owner}: unknown column '{one_line(name, 40)}' (event_columns declares columns)"
+            problem = f"{owner}: unknown event column '{one_line(name, 40)}'"
             raise self.fail(node, f"{problem}: {hint(name, numbers)}")
         return name
 

@@ -62,7 +62,7 @@ class ExperimentMetricsReader(NodeReader):
                 raise self.fail(item, f"experiment '{experiment}': column '{column}' is a number: a segment is a text")
             if column not in texts:
                 problem = f"experiment '{experiment}': unknown segment column '{one_line(column, 40)}'"
-                raise self.fail(item, f"{problem} (event_columns declares columns): {hint(column, texts)}")
+                raise self.fail(item, f"{problem}: {hint(column, texts)}")
         return columns
 
     def _names(self, node: yaml.Node | None, owner: str, allowed: str) -> tuple[str, ...]:
