@@ -21,6 +21,7 @@ COLUMNS = {"event_name": "string", "site": "string", "price": "double", "order":
         ("lower(trim(site)) like 'ml_%'", "LOWER(TRIM(site)) LIKE 'ml_%'"),
         ("length(site) = 3 and abs(price) < 1e3", "LENGTH(site) = 3 AND ABS(price) < 1e3"),
         ("coalesce(price, 0) <> 0 and nvl(site, '') != ''", "COALESCE(price, 0) <> 0 AND COALESCE(site, '') <> ''"),
+        ("site not like 'M%'", "site NOT LIKE 'M%'"),
         ("`order` = 'a' -- a comment", "`order` = 'a'"),
         (r"site = 'it\'s'", r"site = 'it\'s'"),
     ],
