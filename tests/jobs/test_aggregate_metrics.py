@@ -2,8 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,8 @@ from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings
 from abtest_lib.contracts import EVENTS, EXPERIMENT_TO_DATE, METRIC_TO_DATE
-from abtest_lib.contracts.enums import MetricType
 from abtest_lib.lake.lake import Lake
-from abtest_lib.metrics import Catalogue, Measure, Metric, purchase_metric
+from abtest_lib.metrics import load_catalogue
 from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
 from abtest_lib.pipeline.aggregate_metrics import AGGREGATE_METRICS
 from abtest_lib.pipeline.build_silver import BUILD_SILVER
@@ -26,22 +23,18 @@ from tests.oracle.metric_model import Model, events_of_bronze
 from tests.oracle.world import World
 
 pytestmark = pytest.mark.both_engines
-from abtest_lib.pipeline import runner
-from abtest_lib.registry import Registry, Experiment
-
-OPEN = runner.open_run
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 BASE = datetime(2021, 11, 5, 20, tzinfo=UTC)
-SEARCH, PRODUCT = Measure("event_name = 'SEARCH'"), Measure("event_name = 'PRODUCT'")
 HOUR = timedelta(hours=1)
-OWN = (
-    Metric("searches", MetricType.COUNT, SEARCH, lookback=10 * HOUR),
-    Metric("few_searches", MetricType.COUNT, SEARCH, cap=2.0, window=24 * HOUR, lookback=24 * HOUR),
-    Metric("per_product", MetricType.RATIO, SEARCH, PRODUCT, lookback=6 * HOUR),
-    Metric("looks", MetricType.RATIO, PRODUCT, SEARCH, window=30 * HOUR),
-    Metric("comes_back", MetricType.RETENTION, SEARCH, starts_after=12 * HOUR, window=36 * HOUR),
-    Metric("sees_product", MetricType.CONVERSION, PRODUCT, window=5 * HOUR),
-)
+CATALOGUE = """
+metrics:
+  searches:     {type: count, events: SEARCH, window: unlimited, covariate: {lookback: 10h}}
+  few_searches: {type: count, events: SEARCH, cap: 2, window: 24h, covariate: {lookback: 24h}}
+  per_product:  {type: ratio, numerator: {count: SEARCH}, denominator: {count: PRODUCT}, covariate: {lookback: 6h}}
+  looks:        {type: ratio, numerator: {count: PRODUCT}, denominator: {count: SEARCH}, window: 30h}
+  comes_back:   {type: retention, events: SEARCH, from: 12h, to: 36h}
+  sees_product: {type: conversion, events: PRODUCT, window: 5h}
+"""
 MAPS = ("{}", "{a=1, b=2}", "{a=2, b=2}", "{a=1, b=10, c=DEFAULT}", "{b=2, c=x}", "{a=DEFAULT, c=DEFAULT}", "{c=y}")
 
 
@@ -52,7 +45,7 @@ def line(rng: random.Random) -> str:
     return f'{name},,{time.isoformat(timespec="microseconds")},{site},"{rng.choice(MAPS)}",u{rng.randrange(9)}\n'
 
 
-def is_named(name: str) -> Any:  # noqa: ANN401  a function of a row
+def is_named(name: str) -> Any:
     return lambda row: row["event_name"] == name
 
 
@@ -61,23 +54,24 @@ def is_named(name: str) -> Any:  # noqa: ANN401  a function of a row
 def test_batches_give_the_sums_of_the_model(
     spark: SparkSession, tmp_path: Path, policy: str, window: str | None, seed: int
 ) -> None:
-    rng = random.Random(f"{policy} {seed}")
+    rng = random.Random(f"{policy} {seed}")  # noqa: S311  no secret
     values = {"cross_exposed": policy, "attribution_window": window, "reporting_timezone": "America/New_York"}
     periods = {"b": [date(2021, 11, 6), date(2021, 11, 8)]}
-    settings = World({**values, "fallback_variants": ["DEFAULT"]}, periods=periods).settings(tmp_path)
-    segments = {"a": ("site",), "c": ("site",)}
-    catalogue = Catalogue({metric.name: metric for metric in (purchase_metric(settings), *OWN)})
+    (tmp_path / "metrics.yaml").write_text(CATALOGUE, encoding="utf-8")
+    values |= {"fallback_variants": ["DEFAULT"], "metrics": tmp_path / "metrics.yaml"}
+    world = World(values, periods=periods, segments={"a": ["site"], "c": ["site"]})
+    settings = world.settings(tmp_path)
     lines = [line(rng) for _ in range(140)]
     batches = [lines[:60], lines[60:110], [*lines[110:], *lines[:20]]]
     lake = str(tmp_path / "lake")
     for number, batch in enumerate(batches):
         path = tmp_path / f"{number}.csv"
         path.write_text(HEADER + "".join(batch), encoding="utf-8")
-        run(spark, lake, settings, catalogue, segments, path)
-        there, wanted = found(spark, lake), expected(spark, lake, settings, catalogue, segments, periods)
+        run(spark, lake, settings, path)
+        there, wanted = found(spark, lake), expected(spark, lake, settings, world)
         assert not [*sorted(there - wanted, key=repr)[:3], *sorted(wanted - there, key=repr)[:3]]
     before = found(spark, lake)
-    run(spark, lake, settings, catalogue, segments, None, full_refresh=True)
+    run(spark, lake, settings, None, full_refresh=True)
     assert found(spark, lake) == before
 
 
@@ -85,25 +79,12 @@ def run(
     spark: SparkSession,
     lake: str,
     settings: Settings,
-    catalogue: Catalogue,
-    segments: Mapping[str, tuple[str, ...]],
     path: Path | None,
     *,
     full_refresh: bool = False,
 ) -> None:
     first = [] if path is None else [ingest_bronze(str(path))]
     steps = [*first, BUILD_SILVER, AGGREGATE_GOLD, AGGREGATE_METRICS]
-    orig = OPEN
-
-    def opened(*a, **k):
-        r = orig(*a, **k)
-        reg = {
-            name: replace(r.registry.experiments.get(name, Experiment(name)), segments=segments.get(name, ()))
-            for name in {*r.registry.experiments, *segments}
-        }
-        return replace(r, catalogue=catalogue, registry=Registry(reg))
-
-    runner.open_run = opened
     run_steps(Lake(spark, lake), settings, steps, full_refresh=full_refresh)
 
 
@@ -112,15 +93,8 @@ def found(spark: SparkSession, lake: str) -> Counter[tuple[object, ...]]:
     return Counter(tuple(row[name] for name in METRIC_TO_DATE.column_names) for row in rows)
 
 
-def expected(
-    spark: SparkSession,
-    lake: str,
-    settings: Settings,
-    catalogue: Catalogue,
-    segments: Mapping[str, tuple[str, ...]],
-    periods: Mapping[str, list[date]],
-) -> Counter[tuple[object, ...]]:
-    metrics = list(catalogue.metrics.values())
+def expected(spark: SparkSession, lake: str, settings: Settings, world: World) -> Counter[tuple[object, ...]]:
+    metrics = list(load_catalogue(settings).metrics.values())
     measures = {part for metric in metrics for part in (metric.numerator, metric.denominator) if part is not None}
     counts = {measure: is_named(measure.events.split("'")[1]) for measure in measures}
     model = Model(
@@ -129,8 +103,8 @@ def expected(
         policy=settings.cross_exposed.value,
         timezone=settings.reporting_timezone,
         fallback=settings.fallback_variants,
-        periods=periods,
-        segments=segments,
+        periods=world.periods,
+        segments=world.segments,
     )
     shown = [
         (row["day"], row["experiment_name"], row["variant_id"], row["period_start"])
