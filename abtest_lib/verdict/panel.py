@@ -5,7 +5,7 @@ The rules work on panels, so that a hundred thousand experiments take a few arra
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TypeVar
@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest_lib.contracts.enums import CrossExposed
+from abtest_lib.metrics import Catalogue
 from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.stats.calendar import first_real_day
 from abtest_lib.verdict.control import ControlChoice, ControlSource
+from abtest_lib.verdict.metric_cells import MetricCells, SegmentRows
 from abtest_lib.verdict.rules import FEWEST_ARMS, most_stray_users
 
 A = TypeVar("A", bound=np.generic)
@@ -34,6 +36,7 @@ class Context:
         fallback_variants: Variants that mean "not assigned" in every experiment.
         policy: How users who saw several arms were counted.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
+        catalogue: The metrics.
     """
 
     registry: Registry
@@ -41,6 +44,7 @@ class Context:
     fallback_variants: tuple[str, ...] = ()
     policy: CrossExposed = CrossExposed.FIRST
     window_days: float = math.inf
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,8 @@ class Panel:
         shares: Expected share of each arm, (E, T, K); 0 where an arm is not expected.
         is_declared: Whether the shares are registered, (E, T); else equal shares of the arms with users are assumed.
         control: Index of the control among the arms, (E,); -1 without one.
+        metrics: The metrics that the catalogue declares, of all users.
+        segments: The metrics of segments.
     """
 
     names: tuple[str, ...]
@@ -100,6 +106,8 @@ class Panel:
     shares: Floats
     is_declared: Bools
     control: Ints
+    metrics: tuple[MetricCells, ...] = ()
+    segments: SegmentRows = field(default_factory=SegmentRows)
 
     @cached_property
     def is_active(self) -> Bools:
