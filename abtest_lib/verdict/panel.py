@@ -1,7 +1,4 @@
-"""Many experiments as padded arrays: experiment × day × arm.
-
-The rules work on panels, so that a hundred thousand experiments take a few array operations.
-"""
+"""Many experiments as padded arrays, experiment × day × arm, so that few operations judge a hundred thousand."""
 
 import math
 from collections.abc import Callable
@@ -36,7 +33,7 @@ class Context:
         fallback_variants: Variants that mean "not assigned" in every experiment.
         policy: How users who saw several arms were counted.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
-        catalogue: The metrics.
+        catalogue: The declared metrics.
     """
 
     registry: Registry
