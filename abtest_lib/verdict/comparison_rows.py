@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from abtest_lib.contracts.enums import Window
 from abtest_lib.stats.arrays import Bools, Floats, divide
-from abtest_lib.verdict.compare_means import compare_arms_by_means
 from abtest_lib.verdict.comparison_names import (
     ADJUSTMENT_COLUMNS,
     CHI_SQUARE_COLUMNS,
@@ -72,7 +71,7 @@ def _metric_rows(days: JudgedDays, finding: Finding, means: Means) -> Columns:
     """Make rows for the arms that have sums of a metric, on days that show the control."""
     panel, result = days.judgement.panel, means.of_days(days.select)
     row, arm = _shown(days, panel.is_seen & ~np.isnan(means.arm.x))
-    found = compare_arms_by_means(result.result, days.select(finding.evidence.is_compared), days.judgement.rules.alpha)
+    found = days.compare_means(finding)
     columns: dict[str, list[Any]] = {
         **{name: as_nullable(getattr(found, name)[row, arm]) for name in (*PAIR_COLUMNS, *ADJUSTMENT_COLUMNS)},
         "users": result.arm.users[row, arm].astype(int).tolist(),

@@ -5,6 +5,7 @@ With one look at the planned end, a goal is proven at |z| ≥ 1.960, one of two 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -285,3 +286,21 @@ def test_users_who_differed_before_their_exposure_withhold() -> None:
     found = verdict_rows(judge_days([arms], declare(goals=["revenue"]), metrics))[0]
     assert (found.decision, found.reasons[0]) == ("inconclusive", "covariate_imbalanced")
     assert "(revenue)" in found.explanation
+
+
+def test_a_surprising_lift_of_a_goal_is_warned_about() -> None:
+    arms = {"A": arm(), "B": arm(revenue=31.0)}
+    assert "too_good_to_be_true" in verdict(arms, goals=["revenue"]).reasons
+    assert "too_good_to_be_true" not in verdict(arms, goals=["visits"]).reasons
+
+
+@pytest.mark.parametrize("name", ["revenue", "refunds"])
+def test_the_minimum_effect_is_that_of_the_goal_that_shipped(name: str) -> None:
+    """A gain of 5 % ± 1.4 %."""
+    better = {"revenue": 21.0, "refunds": 19.0}
+    arms = {"A": arm(), "B": arm(**{name: better[name]})}
+    for minimum, is_below in ((0.08, True), (0.05, False)):
+        item = replace(declare(planned=2 * N, goals=[name]), minimum_effect=minimum)
+        (found,) = verdict_rows(judge_days([arms], item, ALL))
+        assert found.decision == "ship"
+        assert ("below_minimum_effect" in found.reasons) == is_below
