@@ -1,21 +1,40 @@
-"""Differences of means and ratios from sums over users."""
+"""Two means or two ratios compared, from sums over users: estimates and their errors."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import chdtrc
 
 from abtest_lib.stats.arrays import Bools, Floats, divide
 from abtest_lib.stats.intervals import Intervals
+from abtest_lib.stats.moments import Moments, adjusted_squares, adjustment_slope, linearise
 from abtest_lib.stats.sums import Sums
 
+MINIMUM_EFFECTIVE_VALUES = 10.0
+"""No test while (Σx)²/Σx² is smaller than this in an arm."""
+
 _FEWEST_USERS = 2
-_FEWEST_VALUES = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeanDifference:
-    """Arms compared with their controls; NaN where there is no number."""
+    """Arms compared with their controls, arrays of one shape; NaN where there is no number.
+
+    Attributes:
+        value: The arm's mean per user, or its ratio, in the metric's unit.
+        control_value: The control's.
+        difference: The arm's value minus the control's, adjusted by the covariate where there is one.
+        standard_error: Its standard error.
+        unadjusted_difference: The difference without the covariate.
+        unadjusted_error: Its standard error.
+        variance_reduction: Share of the variance of the difference that the covariate removes; 0 without one.
+        pooled_variance: Variance of a user's adjusted linearised value within the arms, in the unit squared.
+        lift: The adjusted value of the arm over the control's, minus one; a ratio.
+        lift_log_error: Standard error of the logarithm of 1 + lift; NaN unless both values are above 0.
+        lift_delta_error: Standard error of the lift by the delta method.
+        relative: μ²/σ², the pooled value squared over the pooled variance: 1/variance of a user's relative value.
+    """
 
     value: Floats
     control_value: Floats
@@ -31,78 +50,162 @@ class MeanDifference:
     relative: Floats
 
 
-def _linearised(sums: Sums, ratio: Floats) -> tuple[Floats, Floats, Floats]:
-    is_ratio = ~np.isnan(sums.y)
-    r, y = np.where(is_ratio, ratio, 0.0), np.nan_to_num(sums.y)
-    squares = sums.xx - 2 * r * np.nan_to_num(sums.xy) + r * r * np.nan_to_num(sums.yy)
-    return sums.x - r * y, squares, sums.xc - r * np.nan_to_num(sums.yc)
+def compare_means(arm: Sums, control: Sums, *, is_proportion: bool = False) -> MeanDifference:
+    """Compare means or ratios, by the normal approximation, adjusted by the covariate where there is one.
 
+    Ratios are linearised with the ratio of each arm. The slope of the covariate comes from the users of both arms
+    together, linearised with their pooled ratio, so that it does not depend on which arm is which.
 
-def _variance(n: Floats, total: Floats, squares: Floats) -> Floats:
-    return np.maximum(divide(squares - divide(total * total, n), n - 1), 0.0)
+    Args:
+        arm: Sums of the arms, of any shape.
+        control: Sums of their controls, same shape.
+        is_proportion: A user's value is 0 or 1; the variance is then that of both arms together, as in the score test.
 
+    Returns:
+        The comparisons; NaN where an arm has fewer than two users, or no user differs from another.
 
-def compare_means(arm: Sums, control: Sums, *, is_proportion: bool = False) -> MeanDifference:  # noqa: ARG001  as means
-    """Compare means or ratios, adjusted by the covariate where there is one."""
-    n, n0, is_ratio = arm.users, control.users, ~np.isnan(arm.y)
-    value, control_value = (divide(s.x, np.where(is_ratio, s.y, s.users)) for s in (arm, control))
-    ratio = divide(arm.x + control.x, np.where(is_ratio, arm.y + control.y, n + n0))
-    (z, zz, zc), (z0, zz0, zc0) = _linearised(arm, ratio), _linearised(control, ratio)
-    scale = np.where(is_ratio, divide(arm.y + control.y, n + n0), 1.0)
-    error = np.sqrt(divide(_variance(n, z, zz), n) + divide(_variance(n0, z0, zz0), n0)) / scale
-    products = zc - divide(z * arm.c, n) + zc0 - divide(z0 * control.c, n0)
-    spread = arm.cc - divide(arm.c**2, n) + control.cc - divide(control.c**2, n0)
-    theta = np.where(spread > 0, np.nan_to_num(divide(products, spread)), 0.0)
-    c, cc, xc, c0, cc0, xc0 = map(np.nan_to_num, (arm.c, arm.cc, zc, control.c, control.cc, zc0))
-    variance = _variance(n, z - theta * c, zz - 2 * theta * xc + theta**2 * cc)
-    variance0 = _variance(n0, z0 - theta * c0, zz0 - 2 * theta * xc0 + theta**2 * cc0)
-    adjusted = np.sqrt(divide(variance, n) + divide(variance0, n0)) / scale
-    is_known = (n >= _FEWEST_USERS) & (n0 >= _FEWEST_USERS) & (adjusted > 0)
-    difference = value - control_value - theta * (divide(c, n) - divide(c0, n0)) / scale
-    pooled = divide(variance * (n - 1) + variance0 * (n0 - 1), n + n0 - 2) / scale**2
+    Examples:
+        >>> none = np.array(np.nan)
+        >>> def sums(users, x, xx):
+        ...     return Sums(np.array(users), np.array(x), np.array(xx), *[none] * 7)
+        >>> result = compare_means(sums(200.0, 6791.09, 583193.7285), sums(200.0, 4591.34, 238815.3418))
+        >>> float(result.difference.round(5)), float(result.standard_error.round(6))
+        (10.99875, 3.494477)
+    """
+    pooled, first, second = linearise(arm + control), linearise(arm), linearise(control)
+    slope = adjustment_slope(pooled)
+    variances = _variances(arm, control, (first, second, pooled), slope, is_proportion=is_proportion)
+    unadjusted = _variances(arm, control, (first, second, pooled), np.zeros_like(slope), is_proportion=is_proportion)
+    adjusted = [one.value - slope * (one.covariate - pooled.covariate) for one in (first, second)]
+    error, plain_error = _error(arm, control, variances), _error(arm, control, unadjusted)
+    is_known = (arm.users >= _FEWEST_USERS) & (control.users >= _FEWEST_USERS) & (error > 0)
+    within = divide(variances[0] * (arm.users - 1) + variances[1] * (control.users - 1), arm.users + control.users - 2)
 
     def known(values: Floats) -> Floats:
         return np.where(is_known, values, np.nan)
 
     return MeanDifference(
-        value,
-        control_value,
-        known(difference),
-        known(adjusted),
-        known(value - control_value),
-        known(error),
-        known(1 - divide(adjusted, error) ** 2),
-        known(pooled),
-        known(divide(difference, control_value)),
-        known(divide(adjusted, control_value)),
-        known(divide(adjusted, control_value)),
-        known(divide(ratio**2, pooled)),
+        value=first.value,
+        control_value=second.value,
+        difference=known(adjusted[0] - adjusted[1]),
+        standard_error=known(error),
+        unadjusted_difference=known(first.value - second.value),
+        unadjusted_error=known(plain_error),
+        variance_reduction=known(1 - divide(error, plain_error) ** 2),
+        pooled_variance=known(within),
+        lift=known(divide(adjusted[0], adjusted[1]) - 1),
+        lift_log_error=known(_log_error(arm, control, adjusted, variances)),
+        lift_delta_error=known(_delta_error(arm, control, adjusted, variances)),
+        relative=known(divide(pooled.value**2, within)),
     )
 
 
-def may_test(arm: Sums, control: Sums) -> Bools:
-    """Check that both arms have users enough with a value."""
-    fewest = np.fmin(divide(arm.x**2, arm.xx), divide(control.x**2, control.xx))
-    return np.asarray(np.nan_to_num(fewest) >= _FEWEST_VALUES)
+def interval(difference: npt.ArrayLike, error: npt.ArrayLike, critical: npt.ArrayLike) -> Intervals:
+    """Return difference ± critical·error; critical is a |z|.
+
+    Examples:
+        >>> ends = interval(1.0, 0.5, 2.0)
+        >>> float(ends.lower), float(ends.upper)
+        (0.0, 2.0)
+    """
+    middle, reach = np.asarray(difference, dtype=np.float64), np.asarray(critical) * np.asarray(error)
+    return Intervals(np.asarray(middle - reach), np.asarray(middle + reach))
 
 
-def interval(difference: Floats, error: Floats, critical: Floats) -> Intervals:
-    """Return difference ± critical · error."""
-    return Intervals(difference - critical * error, difference + critical * error)
+def lift_interval(result: MeanDifference, critical: npt.ArrayLike) -> Intervals:
+    """Return the interval of the lift: on the log scale where both values are above 0, else by the delta method."""
+    delta = lift_delta_interval(result, critical)
+    logs = interval(np.log1p(np.where(result.lift > -1, result.lift, np.nan)), result.lift_log_error, critical)
+    on_log = ~np.isnan(result.lift_log_error)
+    return Intervals(
+        np.where(on_log, np.expm1(logs.lower), delta.lower), np.where(on_log, np.expm1(logs.upper), delta.upper)
+    )
 
 
-def lift_interval(result: MeanDifference, critical: Floats) -> Intervals:
-    """Return the interval of the relative difference, on the log scale."""
-    log = np.log(np.where(result.lift > -1, 1 + result.lift, np.nan))
-    reach = critical * result.lift_log_error
-    return Intervals(np.exp(log - reach) - 1, np.exp(log + reach) - 1)
+def lift_delta_interval(result: MeanDifference, critical: npt.ArrayLike) -> Intervals:
+    """Return the interval of the lift by the delta method, symmetric about it."""
+    return interval(result.lift, result.lift_delta_error, critical)
 
 
-def interaction_p_value(difference: Floats, error: Floats) -> Floats:
-    """Test that differences are equal along the last axis, by Cochran's Q."""
-    weight = np.nan_to_num(divide(np.ones_like(error), error**2))
-    effect = np.nan_to_num(difference)
+def non_inferiority(lower: npt.ArrayLike, margin: npt.ArrayLike) -> Bools:
+    """Check that an effect is proven not to be worse than its margin.
+
+    Args:
+        lower: The worse end of the interval of the effect, positive where the arm is better.
+        margin: The largest loss that is accepted, above 0, in the same unit.
+
+    Examples:
+        >>> non_inferiority([-0.01, -0.03, np.nan], 0.02).tolist()
+        [True, False, False]
+    """
+    return np.asarray(np.asarray(lower, dtype=np.float64) > -np.asarray(margin, dtype=np.float64))
+
+
+def may_test(arm: Sums, control: Sums, minimum: float = MINIMUM_EFFECTIVE_VALUES) -> Bools:
+    """Check that a pair can be tested: the effective number of values, (Σx)²/Σx², reaches the minimum in both arms.
+
+    It counts the users with a value where all values are equal, and fewer where they are skewed.
+
+    Args:
+        arm: Sums of the arms.
+        control: Sums of the controls.
+        minimum: The effective number that is needed.
+
+    Source: the effective sample size of Kish (1965), Survey Sampling; the minimum is measured in
+    benchmarks/calibration/metrics.
+    """
+    numbers = [divide(one.x**2, one.xx) for one in (arm, control)]
+    numbers += [np.where(np.isnan(one.y), np.inf, divide(one.y**2, one.yy)) for one in (arm, control)]
+    return np.asarray(np.min(np.nan_to_num(numbers, posinf=np.inf), axis=0) >= minimum * (1 - 1e-12))
+
+
+def interaction_p_value(difference: npt.ArrayLike, error: npt.ArrayLike) -> Floats:
+    """Test that the differences along the last axis are equal, by Cochran's Q.
+
+    Args:
+        difference: Differences of independent segments, shape (..., segments); NaN entries are left out.
+        error: Their standard errors, same shape.
+
+    Returns:
+        p-values of shape (...); NaN with fewer than two segments.
+
+    Source: Cochran (1954), Biometrics 10, 101-129.
+
+    Examples:
+        >>> round(float(interaction_p_value([1.0, 3.0], [1.0, 1.0])), 6)
+        0.157299
+    """
+    effect, deviation = np.asarray(difference, dtype=np.float64), np.asarray(error, dtype=np.float64)
+    is_known = np.isfinite(effect) & (deviation > 0)
+    weight = np.where(is_known, np.nan_to_num(divide(np.ones_like(deviation), deviation**2)), 0.0)
+    effect = np.where(is_known, effect, 0.0)
     mean = divide((weight * effect).sum(axis=-1), weight.sum(axis=-1))
-    q = (weight * (effect - mean[..., None]) ** 2).sum(axis=-1)
-    degrees = (weight > 0).sum(axis=-1) - 1
-    return np.where(degrees > 0, chdtrc(np.maximum(degrees, 1), q), np.nan)
+    statistic = (weight * (effect - np.nan_to_num(mean)[..., None]) ** 2).sum(axis=-1)
+    degrees = is_known.sum(axis=-1) - 1
+    return np.where(degrees > 0, chdtrc(np.maximum(degrees, 1), statistic), np.nan)
+
+
+def _variances(
+    arm: Sums, control: Sums, moments: tuple[Moments, Moments, Moments], slope: Floats, *, is_proportion: bool
+) -> tuple[Floats, Floats]:
+    """Return the variance of a user's adjusted value in the arm and in the control."""
+    first, second, pooled = (adjusted_squares(one, slope) for one in moments)
+    if is_proportion:
+        both = divide(pooled, arm.users + control.users)
+        return both, both
+    return divide(first, arm.users - 1), divide(second, control.users - 1)
+
+
+def _error(arm: Sums, control: Sums, variances: tuple[Floats, Floats]) -> Floats:
+    return np.sqrt(divide(variances[0], arm.users) + divide(variances[1], control.users))
+
+
+def _log_error(arm: Sums, control: Sums, values: list[Floats], variances: tuple[Floats, Floats]) -> Floats:
+    parts = [divide(v, one.users * m**2) for v, one, m in zip(variances, (arm, control), values, strict=True)]
+    return np.where((values[0] > 0) & (values[1] > 0), np.sqrt(parts[0] + parts[1]), np.nan)
+
+
+def _delta_error(arm: Sums, control: Sums, values: list[Floats], variances: tuple[Floats, Floats]) -> Floats:
+    ratio = divide(values[0], values[1])
+    numerator = divide(variances[0], arm.users) + ratio**2 * divide(variances[1], control.users)
+    return np.sqrt(divide(numerator, values[1] ** 2))

@@ -12,7 +12,6 @@ from abtest_lib.stats.arrays import Bools, Floats, divide
 from abtest_lib.stats.means import MeanDifference
 from abtest_lib.stats.sums import Sums
 from abtest_lib.verdict.evidence import Evidence
-from abtest_lib.verdict.metric_cells import each_sum
 from abtest_lib.verdict.panel import Panel
 from abtest_lib.verdict.roles import Role, margin_of, role_of
 from abtest_lib.verdict.rules import Rules
@@ -35,7 +34,7 @@ class Means:
     def of_days(self, select: Callable[[Floats], Floats]) -> "Means":
         """Return the sums and comparisons of some days."""
         results = {item.name: select(getattr(self.result, item.name)) for item in fields(MeanDifference)}
-        return Means(each_sum(self.arm, select), each_sum(self.control, select), MeanDifference(**results))
+        return Means(self.arm.map(select), self.control.map(select), MeanDifference(**results))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """The sums of metrics in the cells of a panel: experiment × day × arm."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -99,8 +99,3 @@ def segment_rows(rows: MetricRows, places: Places) -> SegmentRows:
     is_arm = places.k[place] >= 0
     entry, place = entry[is_arm], place[is_arm]
     return SegmentRows(rows.take(entry), places.e[place], places.t[place], places.k[place])
-
-
-def each_sum(sums: Sums, change: Callable[[Floats], Floats]) -> Sums:
-    """Apply a function to each of the sums."""
-    return Sums(**{item.name: change(getattr(sums, item.name)) for item in fields(Sums)})

@@ -5,12 +5,13 @@ from dataclasses import fields
 import numpy as np
 
 from abtest_lib.stats.arrays import Floats, divide
+from abtest_lib.stats.information import harmonic_users, look_information, mixture_information
 from abtest_lib.stats.means import compare_means, may_test
 from abtest_lib.stats.sums import Sums
 from abtest_lib.verdict.boundaries import Pairs
 from abtest_lib.verdict.evidence import Evidence, Schedule, find_pairs, schedule_pairs
 from abtest_lib.verdict.finding import Finding, Means, sign_of
-from abtest_lib.verdict.metric_cells import MetricCells, each_sum
+from abtest_lib.verdict.metric_cells import MetricCells
 from abtest_lib.verdict.panel import Panel, accumulate_within
 from abtest_lib.verdict.roles import margin_of, role_of
 from abtest_lib.verdict.rules import Rules
@@ -38,8 +39,8 @@ def metric_finding(panel: Panel, cells: MetricCells, fraction: Floats, rules: Ru
         sign=sign,
         role=role,
         evidence=_intersect(panel, schedule, means),
-        margin=margin_of(panel.declared, metric.name, value_of(means.control)[:, :, :1]),
-        value=value_of(cells.sums),
+        margin=margin_of(panel.declared, metric.name, means.control.mean[:, :, :1]),
+        value=cells.sums.mean,
         difference=result.difference,
         other_difference=result.difference,
         rank=sign * result.difference,
@@ -53,27 +54,24 @@ def metric_finding(panel: Panel, cells: MetricCells, fraction: Floats, rules: Ru
 def compare_with_control(panel: Panel, cells: MetricCells) -> Means:
     """Compare every arm with the control by the sums of a metric."""
     is_compared = find_pairs(panel) & ~np.isnan(cells.sums.x)
-    arm = each_sum(cells.sums, lambda values: np.where(is_compared, values, np.nan))
-    control = each_sum(cells.sums, lambda values: np.broadcast_to(panel.of_control(values), values.shape))
+    arm = cells.sums.map(lambda values: np.where(is_compared, values, np.nan))
+    control = cells.sums.map(lambda values: np.broadcast_to(panel.of_control(values), values.shape))
     return Means(arm, control, compare_means(arm, control, is_proportion=cells.metric.is_proportion))
-
-
-def value_of(sums: Sums) -> Floats:
-    """Return the mean per user, or the ratio."""
-    return divide(sums.x, np.where(np.isnan(sums.y), sums.users, sums.y))
-
-
-def harmonic_users(arm: Sums, control: Sums) -> Floats:
-    """Return n_h with 1/n_h = 1/n_v + 1/n_c; NaN without users."""
-    return divide(arm.users * control.users, arm.users + control.users)
 
 
 def _pairs(panel: Panel, means: Means) -> Pairs:
     result, users = means.result, harmonic_users(means.arm, means.control)
     may = find_pairs(panel) & np.isfinite(result.standard_error) & may_test(means.arm, means.control)
     # Totals can fall, e.g. by refunds: an information once reached is kept.
-    information = accumulate_within(users * result.relative, panel.is_first, np.fmax)
-    return Pairs(find_pairs(panel), may, information, users * result.pooled_variance)
+    information = accumulate_within(mixture_information(result, users), panel.is_first, np.fmax)
+    # The correlation of looks is that of sums of x - R·y: not of ratios, whose denominators go on growing.
+    growth = look_information(result, users) * _denominator(means.arm + means.control) ** 2
+    return Pairs(find_pairs(panel), may, information, growth)
+
+
+def _denominator(sums: Sums) -> Floats:
+    """Return the mean denominator of a ratio; 1 for other metrics."""
+    return np.where(np.isnan(sums.y), 1.0, divide(sums.y, sums.users))
 
 
 def _intersect(panel: Panel, schedule: Schedule, means: Means) -> Evidence:

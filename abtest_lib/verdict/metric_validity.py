@@ -9,7 +9,7 @@ from abtest_lib.stats.means import compare_means, may_test
 from abtest_lib.stats.proportions import two_sided_p_value
 from abtest_lib.stats.sums import Sums
 from abtest_lib.verdict.evidence import find_pairs
-from abtest_lib.verdict.metric_cells import MetricCells, each_sum
+from abtest_lib.verdict.metric_cells import MetricCells
 from abtest_lib.verdict.panel import Panel
 from abtest_lib.verdict.roles import goals_of, guardrails_of
 
@@ -68,7 +68,7 @@ def _balance_by_metric(panel: Panel) -> dict[str, Floats]:
 
 def _balance_p(panel: Panel, cells: MetricCells) -> Floats:
     covariate = _as_value(cells.sums)
-    control = each_sum(covariate, lambda values: np.broadcast_to(panel.of_control(values), values.shape))
+    control = covariate.map(lambda values: np.broadcast_to(panel.of_control(values), values.shape))
     result = compare_means(covariate, control)
     can_test = find_pairs(panel) & may_test(covariate, control) & (result.standard_error > 0)
     statistic = np.divide(

@@ -8,7 +8,7 @@ import numpy as np
 from abtest_lib.stats.arrays import Bools, Floats, Ints
 from abtest_lib.stats.sums import Sums
 from abtest_lib.verdict.judged_days import JudgedDays
-from abtest_lib.verdict.metric_cells import SegmentRows, each_sum
+from abtest_lib.verdict.metric_cells import SegmentRows
 from abtest_lib.verdict.metric_rows import SUM_FIELDS
 from abtest_lib.verdict.panel import Panel
 
@@ -43,7 +43,7 @@ class SegmentGroups:
         def of_control(values: Floats) -> Floats:
             return np.broadcast_to(np.take_along_axis(values, self.control[:, None], axis=1), values.shape)
 
-        return each_sum(self.sums, of_control)
+        return self.sums.map(of_control)
 
     @property
     def is_shown(self) -> Bools:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from abtest_lib.metrics import PURCHASE
@@ -304,3 +305,24 @@ def test_the_minimum_effect_is_that_of_the_goal_that_shipped(name: str) -> None:
         (found,) = verdict_rows(judge_days([arms], item, ALL))
         assert found.decision == "ship"
         assert ("below_minimum_effect" in found.reasons) == is_below
+
+
+def test_the_looks_at_a_ratio_are_those_of_its_numerator_where_all_denominators_are_equal() -> None:
+    """The ratio is smaller, and its denominators grow from 1 to 3; the looks are as alike as those at the numerator."""
+    metrics = [metric("revenue"), metric("per_visit", type_="ratio")]
+    history = []
+    for day, visits in enumerate((1.0, 2.0, 3.0), start=1):
+        users = 4_000 * day
+        pair = {}
+        for name, mean in (("A", 20.0 * visits), ("B", 20.2 * visits)):
+            of_sum, ratio = (entry(one, users, mean, sd=10.0 * visits) for one in ("revenue", "per_visit"))
+            of_y = {"sum_y": users * visits, "sum_yy": users * visits**2, "sum_xy": users * mean * visits}
+            pair[name] = Arm(users, users // 20, [of_sum, ratio | of_y], 0.5)
+        history.append(pair)
+    for planned in (24_000, None):
+        judgement = judge_days(history, declare(planned=planned, goals=["revenue", "per_visit"]), metrics)
+        _, revenue, per_visit = judgement.scorecard.findings
+        assert np.isfinite(revenue.evidence.boundary[0, -1, 1])
+        np.testing.assert_allclose(per_visit.evidence.boundary, revenue.evidence.boundary)
+        assert per_visit.difference[0, -1, 1] == pytest.approx(0.2)
+        assert revenue.difference[0, -1, 1] == pytest.approx(0.6)
