@@ -6,8 +6,7 @@ import numpy as np
 
 from abtest_lib.contracts.enums import MetricStatus, Window
 from abtest_lib.stats.arrays import Bools, Floats
-from abtest_lib.stats.interaction import interaction_p_value
-from abtest_lib.stats.means import MeanDifference, compare_means, may_test
+from abtest_lib.stats.means import MeanDifference, compare_means, interaction_p_value, may_test
 from abtest_lib.stats.multiplicity import holm
 from abtest_lib.verdict.compare import Comparisons, compare_arms
 from abtest_lib.verdict.compare_means import MeanComparisons, compare_arms_by_means
