@@ -20,6 +20,7 @@ from abtest_lib.answers.common import (
     about,
     answer,
 )
+from abtest_lib.answers.metrics import Scorecard
 from abtest_lib.contracts import COMPARISONS, EXPERIMENT_HEALTH, FUNNEL_DAILY, POSTERIORS, VERDICTS
 
 
@@ -41,7 +42,7 @@ class ResultVariant(TypedDict):
 
 
 @answer(VERDICTS)
-class Result(TypedDict):
+class Result(Scorecard):
     """The result of one experiment on one day."""
 
     exp_name: Annotated[str, about("the name as the client wrote it")]
@@ -80,6 +81,7 @@ class Verdict(TypedDict):
     control: Annotated[VariantId | None, about("the arm that the others are compared with")]
     srm_p_value: Share | None
     srm_status: SrmStatus
+    metric: str | None
     cross_exposed_share: Share | None
     information_fraction: float | None
     model_version: str
@@ -171,7 +173,7 @@ class Arm(ArmEstimate):
 
 
 @answer()
-class Experiment(TypedDict):
+class Experiment(Scorecard):
     """One experiment: its days, arms, verdict and declaration."""
 
     name: Annotated[str, about("the experiment")]

@@ -18,7 +18,7 @@ from api.http.encoding import encode_with_points
 from api.http.errors import no_data
 from api.http.fast_result import Found, find, result_reply
 from api.http.responses import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
-from api.routes import arms, serializers
+from api.routes import arms, scorecards, serializers
 from api.routes.density import posterior_variant
 from api.routes.listing import ListQuery, list_experiments
 from api.routes.verdicts import verdict
@@ -140,6 +140,37 @@ async def posterior(
 
 
 @router.get(
+    "/experiment/{experiment_name:text}/metrics",
+    summary="The metrics of one experiment on one day, with its segments",
+    responses=documented(answers.MetricResults, examples.METRIC_RESULTS, s404=no_data_doc()),
+)
+async def metrics(
+    request: Request,
+    experiment_name: Name,
+    day: Day = None,
+    metric: Annotated[str | None, Query(description="only this metric", examples=["purchase"])] = None,
+    segment: Annotated[
+        str | None, Query(description="`all`, a column such as `site`, or one value such as `site=MLA`")
+    ] = None,
+) -> Response:
+    """All numbers are to date. Segments describe; they never decide."""
+    found = await _find(request, experiment_name, day)
+    if found is None:
+        return _nothing(experiment_name, day)
+    snapshot, name, that_day, content = found
+    file = snapshot.days[that_day]
+    segments = [] if file is None else await run_in_threadpool(file.segments, name)
+    results = scorecards.all_metrics(content, segments, service_of(request).catalogue)
+    answer = answers.MetricResults(
+        name=name,
+        day=that_day.isoformat(),
+        metrics=scorecards.choose(results, metric, segment),
+        release=snapshot.release(),
+    )
+    return reply(request, snapshot, answer)
+
+
+@router.get(
     "/experiment/{experiment_name:text}",
     summary="One experiment: days, arms, verdict, declaration",
     responses=documented(answers.Experiment, examples.EXPERIMENT, s404=no_data_doc()),
@@ -158,6 +189,7 @@ async def experiment(request: Request, experiment_name: Name) -> Response:
         verdict=verdict(content),
         registry=_declared(service_of(request).registry.get(name)),
         release=snapshot.release(),
+        **scorecards.scorecard(content, service_of(request).catalogue),
     )
     return reply(request, snapshot, answer)
 
@@ -172,7 +204,9 @@ def _declared(entry: Declared | None) -> dict[str, Any] | None:
         for split in entry.allocations
     ]
     dated = {key: value.isoformat() if isinstance(value, date) else value for key, value in plain.items()}
-    return dated | {"fallback_variants": list(entry.fallback_variants), "allocation": allocation}
+    guardrails = {one.metric: {"margin": one.margin, "is_relative": one.is_relative} for one in entry.guardrails}
+    measured = {"goals": list(entry.goals), "guardrails": guardrails, "segments": list(entry.segments)}
+    return dated | {"fallback_variants": list(entry.fallback_variants), "allocation": allocation} | measured
 
 
 _DECLARED = ("control", "start", "end", "planned_users", "minimum_effect")

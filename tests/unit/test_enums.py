@@ -45,4 +45,4 @@ def test_codes_of_day_files_keep_their_meaning() -> None:
         "participants", "participants_to_date", "decided_on", "period_start", "srm_p_value", "cross_exposed_share",
         "information_fraction",
     )  # fmt: skip
-    assert FORMAT == 1
+    assert FORMAT == 2
