@@ -1,7 +1,7 @@
 """Build what an experiment did to its metrics, from one decoded experiment-day."""
 
-from collections.abc import Collection, Iterable, Iterator
-from itertools import groupby
+from collections.abc import Collection, Iterable
+from typing import Literal
 
 from abtest_lib.analysis.names import suggest
 from abtest_lib.answers import MetricArm, MetricResult, Scorecard
@@ -16,15 +16,24 @@ from api.store.metric_section import EVERYBODY, NUMBERS, OF_PURCHASES, MetricRow
 
 _GOAL, _GUARDRAIL, _OBSERVED = (role.value for role in MetricRole)
 _ROLES = (_GOAL, _GUARDRAIL, _OBSERVED)
+_LISTS: dict[str, Literal["goals", "guardrails", "observed"]] = {
+    _GOAL: "goals",
+    _GUARDRAIL: "guardrails",
+    _OBSERVED: "observed",
+}
 _AT = {name: position for position, name in enumerate(NUMBERS)}
 _MARGIN, _CONTROL_USERS, _CONTROL_VALUE = (_AT[name] for name in ("margin", "control_users", "control_value"))
 
 
 def scorecard(found: ExperimentDay, catalogue: Catalogue) -> Scorecard:
     """Return the metrics of all users by their role."""
-    results = metric_results(found, [*_purchases(found), *found.metrics()], catalogue)
-    goals, guardrails, observed = ([item for item in results if item["role"] == role] for role in _ROLES)
-    return {"goals": goals, "guardrails": guardrails, "observed": observed}
+    card: Scorecard = {"goals": [], "guardrails": [], "observed": []}
+    rows = _purchases(found)
+    if found.metric_data:
+        rows += found.metrics()
+    for item in metric_results(found, rows, catalogue):
+        card[_LISTS[item["role"]]].append(item)
+    return card
 
 
 def all_metrics(found: ExperimentDay, segments: Iterable[MetricRow], catalogue: Catalogue) -> list[MetricResult]:
@@ -56,24 +65,30 @@ def _require(kind: str, name: str | None, known: Collection[str]) -> None:
 
 
 def metric_results(found: ExperimentDay, rows: Iterable[MetricRow], catalogue: Catalogue) -> list[MetricResult]:
-    """Return one result per metric and segment; the rows of each are neighbours."""
-    groups = groupby(rows, key=lambda row: (row.metric, row.segment, row.role))
-    return [_result(found, list(group), catalogue) for _, group in groups]
+    """Return one result per metric and segment, in the order of their first rows."""
+    results: dict[tuple[str, str], MetricResult] = {}
+    for row in rows:
+        key = row.metric, row.segment
+        if key not in results:
+            results[key] = _result(row, catalogue)
+        results[key]["arms"].append(_arm(found, row))
+    return list(results.values())
 
 
-def _result(found: ExperimentDay, rows: list[MetricRow], catalogue: Catalogue) -> MetricResult:
-    first, declared = rows[0], catalogue.get(rows[0].metric)
+def _result(row: MetricRow, catalogue: Catalogue) -> MetricResult:
+    """Return a metric in one segment, without its arms."""
+    declared = catalogue.get(row.metric)
     return {
-        "metric": first.metric,
-        "segment": first.segment,
-        "role": first.role or _GOAL,
+        "metric": row.metric,
+        "segment": row.segment,
+        "role": row.role or _GOAL,
         "type": None if declared is None else declared.type.value,
         "direction": None if declared is None else declared.direction.value,
         "unit": None if declared is None else declared.unit,
-        "margin": first.numbers[_MARGIN],
-        "control_users": count(first.numbers[_CONTROL_USERS]),
-        "control_value": first.numbers[_CONTROL_VALUE],
-        "arms": [_arm(found, row) for row in rows],
+        "margin": row.numbers[_MARGIN],
+        "control_users": count(row.numbers[_CONTROL_USERS]),
+        "control_value": row.numbers[_CONTROL_VALUE],
+        "arms": [],
     }
 
 
@@ -109,20 +124,21 @@ def _arm(found: ExperimentDay, row: MetricRow) -> MetricArm:
 
 _ROLE, _STATUS = "comparison.to_date.role", "comparison.to_date.status"
 _COUNTS = ("to_date.users", "to_date.purchases")
+_COLUMNS = (*_COUNTS, *OF_PURCHASES)
 
 
-def _purchases(found: ExperimentDay) -> Iterator[MetricRow]:
-    """Yield the rows of purchases by all users, which are kept with the arms."""
-    control = control_of(found)
+def _purchases(found: ExperimentDay) -> list[MetricRow]:
+    """Return the rows of purchases by all users, which are kept with the arms."""
+    rows, control = [], control_of(found)
     control_users, control_value = _conversion(found, found.names.index(control)) if control in found.names else _NONE
     for arm in range(len(found.names)):
         role = found.text(arm, _ROLE)
-        if role is None:
-            continue
-        users, value = _conversion(found, arm)
-        margin, _, _, _, _, *others = found.pick(arm, OF_PURCHASES)
-        numbers: Numbers = (margin, users, control_users, value, control_value, *others)
-        yield MetricRow(arm, PURCHASE, EVERYBODY, role, found.text(arm, _STATUS), numbers)
+        if role is not None:
+            users, purchases, margin, _, _, _, _, *others = found.pick(arm, _COLUMNS)
+            value = _share(purchases, users)
+            numbers: Numbers = (margin, users, control_users, value, control_value, *others)
+            rows.append(MetricRow(arm, PURCHASE, EVERYBODY, role, found.text(arm, _STATUS), numbers))
+    return rows
 
 
 _NONE = (None, None)
@@ -131,4 +147,8 @@ _NONE = (None, None)
 def _conversion(found: ExperimentDay, arm: int) -> tuple[float | None, float | None]:
     """Return the users of an arm to date, and the share of them who bought."""
     users, purchases = found.pick(arm, _COUNTS)
-    return users, purchases / users if users and purchases is not None else None
+    return users, _share(purchases, users)
+
+
+def _share(purchases: float | None, users: float | None) -> float | None:
+    return purchases / users if users and purchases is not None else None
