@@ -7,7 +7,7 @@ from abtest_lib.contracts.enums import MetricStatus
 
 _LEAST, _MOST = 0.001, 0.999
 _SMALLEST_P = 0.0001
-_SIGNIFICANT, _MOST_DECIMALS = 4, 8
+_DIGITS, _DIGITS_OF_DIFFERENCE, _MOST_DECIMALS = 4, 3, 8
 STATUS_WORDS: Mapping[str, str] = {
     MetricStatus.BETTER: "proven better",
     MetricStatus.WORSE: "proven worse",
@@ -62,6 +62,30 @@ def metric_value(value: float, *, is_proportion: bool = False, unit: str = "") -
     return plain_number(value) + (f" {unit}" if unit else "")
 
 
+def metric_difference(value: float, *, is_proportion: bool = False, unit: str = "", signed: bool = True) -> str:
+    """Format a difference of values: of proportions in percentage points, of any others in their unit.
+
+    Examples:
+        >>> metric_difference(0.0105, is_proportion=True), metric_difference(2.25, unit="USD")
+        ('+1.05 pp', '+2.25 USD')
+    """
+    sign = "+" if signed else ""
+    if is_proportion:
+        return f"{100 * value:{sign},.2f} pp"
+    return f"{value:{sign},.{_decimals(value, _DIGITS_OF_DIFFERENCE)}f}" + (f" {unit}" if unit else "")
+
+
+def difference_interval(lower: float, upper: float) -> tuple[str, str]:
+    """Format both ends of an interval of differences with the same decimals.
+
+    Examples:
+        >>> difference_interval(-0.2, 0.6), difference_interval(0.5, 4.0)
+        (('-0.200', '+0.600'), ('+0.50', '+4.00'))
+    """
+    decimals = _decimals(max(abs(lower), abs(upper)), _DIGITS_OF_DIFFERENCE)
+    return f"{lower:+,.{decimals}f}", f"{upper:+,.{decimals}f}"
+
+
 def plain_number(value: float) -> str:
     """Format a number with four significant digits, never in scientific notation.
 
@@ -69,7 +93,11 @@ def plain_number(value: float) -> str:
         >>> plain_number(1234567.8), plain_number(-0.000123456), plain_number(0.0)
         ('1,234,568', '-0.0001235', '0')
     """
+    return f"{value:,.{_decimals(value, _DIGITS)}f}"
+
+
+def _decimals(value: float, digits: int) -> int:
+    """Return the decimals that show some significant digits."""
     if value == 0 or not isfinite(value):
-        return f"{value:.0f}"
-    decimals = _SIGNIFICANT - 1 - floor(log10(abs(value)))
-    return f"{value:,.{min(max(decimals, 0), _MOST_DECIMALS)}f}"
+        return 0
+    return min(max(digits - 1 - floor(log10(abs(value))), 0), _MOST_DECIMALS)

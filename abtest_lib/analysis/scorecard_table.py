@@ -11,7 +11,7 @@ from abtest_lib.analysis.display import html_line, html_small_print, html_table
 from abtest_lib.analysis.scorecard import MetricResult
 from abtest_lib.contracts.enums import MetricRole, MetricStatus
 from abtest_lib.errors import one_line
-from abtest_lib.formatting import STATUS_WORDS, metric_value, p_equation, status_mark
+from abtest_lib.formatting import STATUS_WORDS, metric_difference, metric_value, p_equation, status_mark
 
 SEGMENTS_DESCRIBE = "Segments describe; they never decide."
 NOTE = "✓ good, ✗ bad, ! open; a status allows for a look every day, the interval of the lift for one look"
@@ -19,6 +19,7 @@ _TITLES = {MetricRole.GOAL: "Goals", MetricRole.GUARDRAIL: "Guardrails", MetricR
 _STYLES = {"✓": "green", "✗": "bold red", "!": "yellow"}
 _HEADINGS = ("arm", "control", "value", "observed lift, 95 % interval", "status")
 _SEGMENT_HEADINGS = ("metric", "arm", "users", "control", "value", "observed lift, 95 % interval")
+_LONGEST_UNIT = 16
 _NUMBERS = {"users", "control", "value", "observed lift, 95 % interval"}
 
 
@@ -79,14 +80,17 @@ def status_words(item: MetricResult) -> str:
     words = STATUS_WORDS[item.status]
     if item.margin is None or item.status in (MetricStatus.WORSE, MetricStatus.NOT_TESTED):
         return words
-    return f"{words}, margin {_value(item, item.margin)}"
+    margin = metric_difference(
+        item.margin, is_proportion=item.is_proportion, unit=one_line(item.unit, 16), signed=False
+    )
+    return f"{words}, margin {margin}"
 
 
 def _table(first: str, headings: Sequence[str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(first, overflow="fold")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in _NUMBERS else "left", overflow="fold")
+    for heading in (first, *headings):
+        is_name = heading in {first, "metric"}
+        table.add_column(heading, justify="right" if heading in _NUMBERS else "left", overflow="fold", no_wrap=is_name)
     return table
 
 
@@ -106,7 +110,11 @@ def _segment_cells(item: MetricResult) -> list[str]:
 
 
 def _value(item: MetricResult, value: float | None) -> str:
-    return "" if value is None else metric_value(value, is_proportion=item.is_proportion, unit=one_line(item.unit, 16))
+    return (
+        ""
+        if value is None
+        else metric_value(value, is_proportion=item.is_proportion, unit=one_line(item.unit, _LONGEST_UNIT))
+    )
 
 
 def _lift(item: MetricResult) -> str:
