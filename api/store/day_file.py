@@ -212,7 +212,7 @@ class DayFile:
             metrics = self._metrics(entry.metric_start, entry.metric_count, read)
         finally:
             _close(file)
-        rows = self._row.iter_unpack(data)
+        rows = self._row.iter_unpack(data) if self.columns else [()] * entry.arm_count
         arms = [[None if value != value else value for value in row] + [None] for row in rows]  # noqa: PLR0124  NaN
         names, verdict = json.loads(bytes(text))
         return ExperimentDay(
