@@ -35,6 +35,7 @@ def run(
     from abtest_lib.config import load_settings, with_compute
     from abtest_lib.errors import ConfigError
     from abtest_lib.ingest.input_files import local_text_bytes
+    from abtest_lib.metrics import load_catalogue
     from abtest_lib.pipeline.ingest_bronze import reject_overlap
     from abtest_lib.registry import load_registry
     from abtest_lib.storage import check_location
@@ -43,7 +44,7 @@ def run(
     if input_path is None and not full_refresh and not Path(lake).exists() and "://" not in lake:
         raise ConfigError(f"lake {lake} does not exist yet: give --input with the events to start it")
     settings = with_compute(load_settings(profile, config), compute)
-    load_registry(settings.registry)
+    load_registry(settings.registry, load_catalogue(settings))
     if input_path is not None:
         reject_overlap(input_path, lake)
     text_bytes = None if input_path is None else local_text_bytes(input_path)

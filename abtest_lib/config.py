@@ -214,7 +214,7 @@ def with_compute(settings: Settings, compute: str | None) -> Settings:
 def profiles() -> tuple[str, ...]:
     """Return the names of the profiles in the installation."""
     names = (entry.name.removesuffix(".yaml") for entry in files("conf").iterdir() if entry.name.endswith(".yaml"))
-    return tuple(sorted(set(names) - {"base", "experiments"}))
+    return tuple(sorted(set(names) - {"base", "experiments", "metrics"}))
 
 
 def _read_profile(name: str) -> dict[str, Plain]:

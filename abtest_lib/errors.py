@@ -25,6 +25,10 @@ class RegistryError(UsageError):
     """The experiment registry has an unknown key or an impossible entry."""
 
 
+class MetricError(UsageError):
+    """The metric catalogue has an unknown key or an impossible entry."""
+
+
 class InputError(UsageError):
     """The input cannot be read as events."""
 

@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-CONTRACT_VERSION = 1
-"""Increased when a table changes in a way that older code cannot read; a lake stores the version it was built with."""
+CONTRACT_VERSION = 2
+"""Increased when a table changes in a way that older code cannot read; a lake stores the version it was built with.
+
+2: gold/comparisons and gold/posteriors hold several metrics and segments.
+"""
 
 READABLE_BY_DELTA_RS: Mapping[str, str] = MappingProxyType(
     {

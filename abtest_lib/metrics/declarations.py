@@ -70,9 +70,15 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Every metric by name; `purchase` is always the first."""
+    """Every metric by name; `purchase` is always the first.
+
+    Attributes:
+        metrics: The metrics by name.
+        event_columns: The type, `double` or `string`, of the declared event columns by name.
+    """
 
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    event_columns: Mapping[str, str] = field(default_factory=dict)
 
     def get(self, name: str) -> Metric | None:
         """Return a metric; None if there is none of this name."""

@@ -16,6 +16,7 @@ from abtest_lib.contracts import (
     EXPERIMENT_HEALTH,
     EXPERIMENT_TO_DATE,
     LAKE_DAILY,
+    METRIC_TO_DATE,
     POSTERIORS,
     VERDICTS,
     TableContract,
@@ -31,7 +32,7 @@ from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.spark.spark_errors import translate_spark_errors
 from abtest_lib.verdict.panel import Context
 from abtest_lib.verdict.rows import Verdict, absent_verdicts
-from abtest_lib.verdict.rules import METRIC, RULES_VERSION, Rules
+from abtest_lib.verdict.rules import EVERYBODY, METRIC, RULES_VERSION, Rules
 from abtest_lib.verdict.spark_udf import COMPARISON, VERDICT, judge_partition, output_ddl
 
 DECLARED = "declarations"
@@ -40,6 +41,7 @@ DECLARED = "declarations"
 _COUNTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, EXPERIMENT_HEALTH)
 _KEYS = ("day", "experiment_name", "variant_id")
 _DAY_KEYS = ("day", "experiment_name")
+_OF_POSTERIORS = (*_KEYS, "metric", "users", "purchases", "probability_best", "probability_beats_control")
 _ROWS_PER_TASK = 250_000
 _MOST_NAMES = 3
 _NO_DATA = "no_data"
@@ -49,7 +51,7 @@ FirstChange = Mapping[str, date]
 
 
 def _inputs(run: Run) -> Inputs:
-    versions = run.lake.versions(*_COUNTS, LAKE_DAILY, POSTERIORS)
+    versions = run.lake.versions(*_COUNTS, LAKE_DAILY, METRIC_TO_DATE, POSTERIORS)
     missing = [contract.full_name for contract in _COUNTS if contract.full_name not in versions]
     if missing:
         raise LakeError(f"lake {run.lake} has no {missing[0]}: run aggregate_gold first")
@@ -58,7 +60,8 @@ def _inputs(run: Run) -> Inputs:
 
 def _fingerprint(run: Run) -> int:
     settings = (run.settings.control_names, run.settings.fallback_variants, run.settings.cross_exposed.value)
-    return fingerprint((RULES_VERSION, Rules(), settings, sorted(run.registry.experiments.items())))
+    declared = sorted(run.registry.experiments.items()), list(run.catalogue.metrics.values())
+    return fingerprint((RULES_VERSION, Rules(), settings, declared))
 
 
 def _context(run: Run) -> Context:
@@ -66,7 +69,8 @@ def _context(run: Run) -> Context:
     window = settings.attribution_window
     window_days = math.inf if window is None else window / timedelta(days=1)
     policy = settings.cross_exposed
-    return Context(run.registry, settings.control_names, settings.fallback_variants, policy, window_days)
+    names = settings.control_names, settings.fallback_variants
+    return Context(run.registry, *names, policy, window_days, catalogue=run.catalogue)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:
@@ -120,6 +124,8 @@ def _judged(run: Run, since: FirstChange | None) -> DataFrame:
     if run.lake[POSTERIORS].exists:
         posteriors = _to_date_posteriors(run.lake[POSTERIORS].read())
         joined = joined.join(posteriors, [*_KEYS, "users", "purchases"], "left")
+    if run.lake[METRIC_TO_DATE].exists:
+        joined = joined.join(_sums(run), list(_KEYS), "left")
     joined = joined.join(F.broadcast(_day_facts(run)), "day", "left")
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(run.lake[EXPERIMENT_TO_DATE].read().count() / _ROWS_PER_TASK))
@@ -127,10 +133,25 @@ def _judged(run: Run, since: FirstChange | None) -> DataFrame:
     return joined.repartition(tasks, "experiment_name").mapInArrow(judge, output_ddl())
 
 
+def _sums(run: Run) -> DataFrame:
+    """Return day, experiment_name, variant_id and `metrics`: the sums of each metric and segment, with posteriors."""
+    sums = run.lake[METRIC_TO_DATE].read().drop("period_start")
+    probabilities = ("probability_best", "probability_beats_control")
+    if run.lake[POSTERIORS].exists:
+        fitted = run.lake[POSTERIORS].read().where(f"window = 'to_date' AND metric <> '{METRIC}'")
+        fitted = fitted.withColumn("segment", F.lit(EVERYBODY))
+        keys = [*_KEYS, "metric", "segment", "users"]
+        sums = sums.join(fitted.select(*keys, *probabilities), keys, "left")
+    else:
+        sums = sums.withColumns({name: F.lit(None).cast("double") for name in probabilities})
+    each = F.struct(*(name for name in sums.columns if name not in _KEYS))
+    return sums.groupBy(*_KEYS).agg(F.collect_list(each).alias("metrics"))
+
+
 def _to_date_posteriors(posteriors: DataFrame) -> DataFrame:
     """Select posteriors with the counts they were computed from, so that a join drops those of other counts."""
     to_date = posteriors.where((F.col("window") == "to_date") & (F.col("metric") == METRIC))
-    return to_date.select(*_KEYS, "users", "purchases", "probability_best", "probability_beats_control")
+    return to_date.select(*(name for name in _OF_POSTERIORS if name != "metric"))
 
 
 def _day_facts(run: Run, version: int | None = None) -> DataFrame:
@@ -151,7 +172,7 @@ def _changed_since(run: Run, since: Since) -> FirstChange | None:
     try:
         changes = [
             _differences(run, contract, since.consumed.get(contract.full_name), since.now.get(contract.full_name))
-            for contract in (*_COUNTS, POSTERIORS)
+            for contract in (*_COUNTS, METRIC_TO_DATE, POSTERIORS)
         ]
         changes.append(_days_with_changed_facts(run, since))
         frames = [frame for frame in changes if frame is not None]
@@ -181,7 +202,7 @@ def _differences(run: Run, contract: TableContract, before: int | None, after: i
 
 def _digests(rows: DataFrame, contract: TableContract) -> DataFrame:
     """Return day, experiment_name and digest, a number that changes with the rows of the day."""
-    used = _to_date_posteriors(rows) if contract is POSTERIORS else rows
+    used = rows.where("window = 'to_date'").select(*_OF_POSTERIORS) if contract is POSTERIORS else rows
     columns = [name for name in used.columns if name not in _DAY_KEYS]
     return used.groupBy(*_DAY_KEYS).agg(F.expr(f"bit_xor(xxhash64({', '.join(columns)}))").alias("digest"))
 

@@ -14,6 +14,7 @@ STEP_TITLES = {
     "ingest_bronze": "validate, deduplicate, quarantine",
     "build_silver": "exposures, purchases, participants",
     "aggregate_gold": "counts by day and to date",
+    "aggregate_metrics": "sums of the metrics to date",
     "fit_bayes": "posterior of every arm",
     "decide": "comparisons and verdicts",
     "publish_release": "publish for readers",

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from abtest_lib.config import Settings
 from abtest_lib.lake.lake import Lake
+from abtest_lib.metrics import Catalogue, load_catalogue
 from abtest_lib.pipeline.history import History, StepReport, announce, open_history
 from abtest_lib.registry import Registry, load_registry
 from abtest_lib.spark.frame_cache import FrameCache
@@ -49,6 +50,7 @@ class Run:
         full_refresh: Whether everything after bronze is rebuilt.
         progress: Shows the progress.
         frames: Frames that several steps use; they are released when the run ends.
+        catalogue: The declared metrics.
     """
 
     lake: Lake
@@ -60,6 +62,7 @@ class Run:
     full_refresh: bool = False
     progress: Progress = field(default_factory=NoProgress)
     frames: FrameCache = field(default_factory=FrameCache)
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     @property
     def latest_event(self) -> datetime | None:
@@ -109,11 +112,21 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
 
     Raises:
         ConfigError: The lake was built with other settings, or by a newer version.
-        RegistryError: The registry is wrong.
+        MetricError: The metric catalogue is wrong.
+        RegistryError: The registry is wrong, or names a metric that the catalogue does not have.
     """
-    registry = load_registry(settings.registry)
+    catalogue = load_catalogue(settings)
+    registry = load_registry(settings.registry, catalogue)
     history = open_history(lake, settings, full_refresh=full_refresh)
-    return Run(lake, settings, registry, history, full_refresh=full_refresh, progress=progress or NoProgress())
+    return Run(
+        lake,
+        settings,
+        registry,
+        history,
+        full_refresh=full_refresh,
+        progress=progress or NoProgress(),
+        catalogue=catalogue,
+    )
 
 
 def fingerprint(declared: object) -> int:

@@ -11,6 +11,7 @@ from abtest_lib.contracts import EVENTS
 from abtest_lib.ingest.input_files import PACKED_RATIO
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.aggregate_gold import AGGREGATE_GOLD
+from abtest_lib.pipeline.aggregate_metrics import AGGREGATE_METRICS
 from abtest_lib.pipeline.build_silver import BUILD_SILVER
 from abtest_lib.pipeline.decide import DECIDE
 from abtest_lib.pipeline.fit_bayes import FIT_BAYES, warm_up
@@ -54,7 +55,7 @@ def run_pipeline(
 def all_steps(input_path: str | None) -> list[Step]:
     """Return the steps of the pipeline in order; without an input the first is left out."""
     first = [] if input_path is None else [ingest_bronze(input_path)]
-    return [*first, BUILD_SILVER, AGGREGATE_GOLD, FIT_BAYES, DECIDE, PUBLISH_RELEASE]
+    return [*first, BUILD_SILVER, AGGREGATE_GOLD, AGGREGATE_METRICS, FIT_BAYES, DECIDE, PUBLISH_RELEASE]
 
 
 def run_steps(
@@ -93,7 +94,7 @@ def run_steps(
 def _perform_all(run: Run, steps: Sequence[Step]) -> list[StepReport]:
     done: list[StepReport] = []
     is_prepared = FIT_BAYES not in steps
-    for step in steps:
+    for step in (step for step in steps if step.is_needed(run)):
         done.append(_perform(run, step))
         if done[-1].rows_written and not is_prepared:
             warm_up(run)

@@ -51,8 +51,17 @@ class Step(Protocol):
     def name(self) -> str:
         """The name of the step in ops/runs."""
 
+    @property
+    def is_needed(self) -> Callable[[Run], bool]:
+        """Whether a run has something for the step; without it the step is left out."""
+
     def perform(self, run: Run) -> Outcome:
         """Do the work."""
+
+
+def always(_: Run) -> bool:
+    """Return True: the step is part of every run."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +71,12 @@ class SimpleStep:
     Attributes:
         name: Its name in ops/runs.
         work: Does the work.
+        is_needed: Whether a run has something for the step.
     """
 
     name: str
     work: Callable[[Run], Outcome]
+    is_needed: Callable[[Run], bool] = always
 
     def perform(self, run: Run) -> Outcome:
         """Do the work."""
@@ -108,6 +119,7 @@ class IncrementalStep:
         rebuild: Builds the tables from the start.
         extend: Brings the tables up to date; returns None if that is impossible, so that they are rebuilt.
         notices: Returns sentences for a person about what was written.
+        is_needed: Whether a run has something for the step.
     """
 
     name: str
@@ -117,6 +129,7 @@ class IncrementalStep:
     rebuild: Callable[[Run], Sequence[Commit]]
     extend: Callable[[Run, Since], Sequence[Commit] | None]
     notices: Callable[[Run], tuple[str, ...]] = _no_notices
+    is_needed: Callable[[Run], bool] = always
 
     def perform(self, run: Run) -> Outcome:
         """Rebuild, extend, or leave the tables alone."""

@@ -10,7 +10,9 @@ from typing import TypeVar
 import yaml
 
 from abtest_lib.errors import RegistryError
+from abtest_lib.metrics import Catalogue
 from abtest_lib.registry.declarations import Allocation, Experiment, Registry
+from abtest_lib.registry.metrics_reading import ExperimentMetricsReader
 from abtest_lib.user_files import read_user_file
 from abtest_lib.yaml_reader import NodeReader, compose, is_null
 
@@ -24,17 +26,21 @@ _EXPERIMENT_KEYS = (
     "minimum_effect",
     "fallback_variants",
     "allocation",
+    "goals",
+    "guardrails",
+    "segments",
 )
 _ALLOCATION_KEYS = ("from", "arms")
 
 T = TypeVar("T")
 
 
-def load_registry(path: Path | None = None) -> Registry:
+def load_registry(path: Path | None = None, catalogue: Catalogue | None = None) -> Registry:
     """Read the experiment registry.
 
     Args:
         path: A YAML file; None means the registry that the installation ships.
+        catalogue: The metrics and event columns that an experiment may name; None leaves its names unchecked.
 
     Returns:
         The declared experiments.
@@ -47,16 +53,18 @@ def load_registry(path: Path | None = None) -> Registry:
         True
     """
     if path is None:
-        return parse_registry((files("conf") / "experiments.yaml").read_text(encoding="utf-8"), "conf/experiments.yaml")
-    return parse_registry(read_user_file(path, "the experiment registry", RegistryError), str(path))
+        shipped = (files("conf") / "experiments.yaml").read_text(encoding="utf-8")
+        return parse_registry(shipped, "conf/experiments.yaml", catalogue)
+    return parse_registry(read_user_file(path, "the experiment registry", RegistryError), str(path), catalogue)
 
 
-def parse_registry(text: str, place: str = "the registry") -> Registry:
+def parse_registry(text: str, place: str = "the registry", catalogue: Catalogue | None = None) -> Registry:
     """Read a registry from its text.
 
     Args:
         text: YAML.
         place: What errors call the file.
+        catalogue: As in `load_registry`.
 
     Returns:
         The declared experiments.
@@ -69,11 +77,15 @@ def parse_registry(text: str, place: str = "the registry") -> Registry:
         >>> parse_registry(split).get("search/a").allocations[0].shares
         {'A': 0.5, 'B': 0.5}
     """
-    return _Reader(place, RegistryError).registry(compose(text, place, RegistryError))
+    return _Reader(place, catalogue).registry(compose(text, place, RegistryError))
 
 
 class _Reader(NodeReader):
     """Make declarations from nodes."""
+
+    def __init__(self, place: str, catalogue: Catalogue | None) -> None:
+        super().__init__(place, RegistryError)
+        self._metrics = ExperimentMetricsReader(place, catalogue)
 
     def registry(self, root: yaml.Node | None) -> Registry:
         if root is None or is_null(root):
@@ -87,6 +99,7 @@ class _Reader(NodeReader):
 
     def _experiment(self, name: str, node: yaml.Node) -> Experiment:
         given = self.keys(node, _EXPERIMENT_KEYS, f"experiment '{name}'") if not is_null(node) else {}
+        goals = self._metrics.goals(given.get("goals"), name)
         start = self.scalar(given.get("start"), _as_date, "a date such as 2021-08-01")
         experiment = Experiment(
             name=name,
@@ -97,6 +110,9 @@ class _Reader(NodeReader):
             minimum_effect=self.scalar(given.get("minimum_effect"), _as_effect, "a ratio above zero, 0.02 for 2 %"),
             fallback_variants=tuple(self._names(given.get("fallback_variants"), "fallback_variants")),
             allocations=tuple(self._allocations(given.get("allocation"), start)),
+            goals=goals,
+            guardrails=self._metrics.guardrails(given.get("guardrails"), name, goals),
+            segments=self._metrics.segments(given.get("segments"), name),
         )
         self._check_dates(experiment, given)
         self._check_arms(experiment, given)

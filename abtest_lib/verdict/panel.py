@@ -5,7 +5,7 @@ The rules work on panels, so that a hundred thousand experiments take a few arra
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import TypeVar
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from abtest_lib.contracts.enums import CrossExposed
+from abtest_lib.metrics import Catalogue
 from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.stats.calendar import first_real_day
@@ -34,6 +35,7 @@ class Context:
         fallback_variants: Variants that mean "not assigned" in every experiment.
         policy: How users who saw several arms were counted.
         window_days: How long after the first exposure a purchase counts; infinite without a limit.
+        catalogue: The declared metrics.
     """
 
     registry: Registry
@@ -41,6 +43,7 @@ class Context:
     fallback_variants: tuple[str, ...] = ()
     policy: CrossExposed = CrossExposed.FIRST
     window_days: float = math.inf
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
 
 @dataclass(frozen=True, eq=False)

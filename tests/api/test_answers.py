@@ -202,7 +202,7 @@ def test_health_and_version(client: TestClient) -> None:
     ready = get(client, answers.Ready, "/health/ready")
     assert (ready.problems, ready.lake_readable, ready.warming) == ([], True, False)
     assert ready.versions["gold/verdicts"] == 0
-    assert get(client, answers.Version, "/version").contract_version == 1
+    assert get(client, answers.Version, "/version").contract_version == 2
 
 
 def test_metrics(client: TestClient) -> None:

@@ -21,6 +21,7 @@ class World:
     periods: dict[str, list[date]] = field(default_factory=dict)
     own_fallback: dict[str, list[str]] = field(default_factory=dict)
     ends: dict[str, date] = field(default_factory=dict)
+    segments: dict[str, list[str]] = field(default_factory=dict)
 
     def settings(self, folder: Path) -> Settings:
         """For the pipeline; the registry is written into the folder."""
@@ -34,6 +35,8 @@ class World:
             shares = [{"1": 0.9, "2": 0.1}, {"1": 0.5, "2": 0.5}]
             allocation = [{"from": start, "arms": shares[turn % 2]} for turn, start in enumerate(starts)]
             entries.setdefault(name, {}).update(start=starts[0], allocation=allocation)
+        for name, columns in self.segments.items():
+            entries.setdefault(name, {}).update(segments=columns)
         for name, end in self.ends.items():
             entries.setdefault(name, {}).update(end=end)
         return entries

@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import load_settings
-from abtest_lib.contracts import EVENTS, QUARANTINE, RUNS
+from abtest_lib.contracts import CONTRACT_VERSION, EVENTS, QUARANTINE, RUNS
 from abtest_lib.errors import AbtestError, ConfigError, InputError, one_line
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.history import StepReport
@@ -397,7 +397,7 @@ def test_input_and_lake_must_not_overlap(ingest: Ingest, lake: str, tmp_path: Pa
 def test_a_lake_of_a_newer_version_is_left_alone(ingest: Ingest, lake: str, tmp_path: Path) -> None:
     ingest(write(tmp_path / "events.csv", GOOD))
     log = Path(RUNS.path(lake)) / "_delta_log" / f"{0:020d}.json"
-    note = log.read_text().replace(r"\"contract_version\": \"1\"", r"\"contract_version\": \"999\"")
+    note = log.read_text().replace(rf"\"contract_version\": \"{CONTRACT_VERSION}\"", r"\"contract_version\": \"999\"")
     assert "999" in note
     log.write_text(note)
     with pytest.raises(ConfigError, match="newer version"):
