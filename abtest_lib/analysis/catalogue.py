@@ -2,7 +2,7 @@
 
 from abtest_lib.config import load_settings
 from abtest_lib.errors import AbtestError
-from abtest_lib.metrics import PURCHASE, Catalogue, purchase_metric
+from abtest_lib.metrics import Catalogue, load_catalogue
 
 
 def readable_catalogue() -> Catalogue:
@@ -11,6 +11,6 @@ def readable_catalogue() -> Catalogue:
     A lake holds the names of metrics. Their units and descriptions are shown where the catalogue is at hand.
     """
     try:
-        return Catalogue({PURCHASE: purchase_metric(load_settings())})
+        return load_catalogue(load_settings())
     except AbtestError:
         return Catalogue()

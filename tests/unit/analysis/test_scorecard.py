@@ -9,6 +9,7 @@ from metric_lakes import REVENUE, SEARCHES, build_metric_lake, build_older_lake,
 from abtest_lib import open_lake
 from abtest_lib.analysis import lake_results
 from abtest_lib.analysis.arms import Interval
+from abtest_lib.analysis.catalogue import readable_catalogue
 from abtest_lib.analysis.result import ExperimentResult
 from abtest_lib.analysis.scorecard import make_metrics
 from abtest_lib.analysis.scorecard_table import SEGMENTS_DESCRIBE, status_words
@@ -101,3 +102,13 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     found = make_metrics(comparisons(), posteriors(), NOBODY)
     assert len(found) == 8
     assert make_metrics(comparisons()[::-1], posteriors()[::-1], NOBODY) == found
+
+
+def test_a_catalogue_that_cannot_be_read_leaves_the_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "metrics.yaml"
+    monkeypatch.setenv("ABTEST_METRICS", str(file))
+    assert readable_catalogue() == Catalogue()
+    file.write_text("metrics: {orders: {type: count, events: BUY, unit: orders}}", encoding="utf-8")
+    orders = readable_catalogue().get("orders")
+    assert orders is not None
+    assert (orders.type, orders.unit) == (MetricType.COUNT, "orders")
