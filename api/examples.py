@@ -185,6 +185,7 @@ EXPERIMENTS: answers.ExperimentList = {
             "decision": Decision.SHIP,
             "decision_before": Decision.INCONCLUSIVE,
             "is_valid": True,
+            "metric": "revenue_per_user",
             "winner": 4916,
             "challenger": 4916,
             "lift": ESTIMATE["lift"],

@@ -79,6 +79,7 @@ SORTS = {
 }
 LIFT_SCALE = "The scale of lifts runs from {low} to {high}; the line in the middle means no difference."
 WAS = "was {decision}"
+RESTS_ON = "rests on {metric}"
 NO_MATCH_TITLE = "No experiment matches"
 NO_MATCH = "Remove a filter, or search for another part of the name."
 EMPTY_TITLE = "No experiments yet"

@@ -214,7 +214,7 @@ def status(code: str | None, details: Sequence[str] = ()) -> SafeHtml:
 def named(name: str, below: str) -> SafeHtml:
     """Write a name, which may be broken after its underscores, with a small line below it."""
     breakable = escape(name).replace("_", "_<wbr>")
-    return SafeHtml(f"<span>{breakable}<small>{escape(below)}</small></span>")
+    return SafeHtml(f"<span>{breakable} <small>{escape(below)}</small></span>")
 
 
 def lift_bar(lift: answers.Lift | None, reach: float, side: str | None = None) -> SafeHtml:

@@ -1,6 +1,7 @@
 """The scorecard of an experiment and its segments as tables, for the page and for the report."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from abtest_lib import answers
 from abtest_lib.contracts.enums import MetricRole, MetricStatus
@@ -41,6 +42,13 @@ def segments_table(results: Results) -> str:
     rows = [_segment_row(item, arm, reach) for item in results for arm in item["arms"]]
     note = [*_interactions(results), labels.LIFT_SCALE.format(low=low, high=high)]
     return markup.table(columns.SEGMENTS, rows, " ".join(note))
+
+
+def csv_rows(results: Results) -> Iterator[dict[str, Any]]:
+    """Yield one row for each metric, segment and arm, with the numbers as the API gave them."""
+    for item in results:
+        about = {key: value for key, value in item.items() if key != "arms"}
+        yield from ({**about, **arm} for arm in item["arms"])
 
 
 def lift_of(arm: answers.MetricArm) -> answers.Lift | None:

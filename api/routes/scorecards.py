@@ -42,6 +42,15 @@ def all_metrics(found: ExperimentDay, segments: Iterable[MetricRow], catalogue: 
     return sorted(results, key=lambda item: (_ROLES.index(item["role"]), item["segment"] != EVERYBODY))
 
 
+def one_metric(
+    found: ExperimentDay, segments: Iterable[MetricRow], chosen: tuple[str, str], catalogue: Catalogue
+) -> MetricResult | None:
+    """Return one metric in one segment; None where the day has no result of it."""
+    every = segments if chosen[1] != EVERYBODY else [*_purchases(found), *found.metrics()]
+    rows = (row for row in every if (row.metric, row.segment) == chosen)
+    return next(iter(metric_results(found, rows, catalogue)), None)
+
+
 def choose(results: list[MetricResult], metric: str | None, segment: str | None) -> list[MetricResult]:
     """Return the results of a metric, or of a segment, or of the segments by a column.
 
@@ -50,8 +59,8 @@ def choose(results: list[MetricResult], metric: str | None, segment: str | None)
     """
     metrics = {item["metric"] for item in results}
     segments = {name for item in results for name in (item["segment"], item["segment"].partition("=")[0])}
-    _require("metric", metric, metrics)
-    _require("segment", segment, segments)
+    require("metric", metric, metrics)
+    require("segment", segment, segments)
     return [
         item
         for item in results
@@ -59,7 +68,12 @@ def choose(results: list[MetricResult], metric: str | None, segment: str | None)
     ]
 
 
-def _require(kind: str, name: str | None, known: Collection[str]) -> None:
+def require(kind: str, name: str | None, known: Collection[str]) -> None:
+    """Check that a name is known; None is no name.
+
+    Raises:
+        UsageError: It is not; the message names the nearest ones.
+    """
     if name is not None and name not in known:
         raise UsageError(f"{kind} '{one_line(name, 80)}': there are no results of it{suggest(name, sorted(known))}")
 

@@ -22,7 +22,7 @@ def show(api: Client, name: str, day: str, verdict: answers.Verdict | None) -> N
     if of_everybody:
         page.section(labels.SCORECARD_TITLE)
         st.html(scorecard.scorecard_table(of_everybody))
-        page.download("metrics", [{"metric": item["metric"], **arm} for item in results for arm in item["arms"]])
+        page.download("metrics", list(scorecard.csv_rows(results)))
     if segments:
         page.section(labels.SEGMENTS_TITLE, labels.SEGMENTS_NOTE)
         decisive = None if verdict is None else verdict["metric"]

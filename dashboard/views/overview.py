@@ -4,6 +4,7 @@ import streamlit as st
 
 from abtest_lib import answers
 from abtest_lib.contracts.enums import Decision
+from abtest_lib.metrics import PURCHASE
 from dashboard import columns, formatting, labels, markup, page, rows
 from dashboard.client import Client
 from dashboard.lift_scale import lift_reach
@@ -107,13 +108,15 @@ def _row(line: answers.ExperimentSummary, reach: float) -> dict[str, markup.Cell
 
 
 def _decision_cell(line: answers.ExperimentSummary) -> markup.SafeHtml:
-    """Write the decision, the decision of the day before if it was another, and why an experiment is not valid."""
+    """Write the decision, its metric if it is not conversion, the decision before, and why it is not valid."""
     before = line["decision_before"]
     is_changed = before is not None and before != line["decision"]
     was = f"<small>{labels.WAS.format(decision=formatting.decision_name(before))}</small>" if is_changed else ""
     reasons = line["reasons"][:1] if line["decision"] == Decision.INVALID else []
     why = "".join(f"<small>{markup.cell_html(sentence)}</small>" for sentence in rows.reason_sentences(reasons))
-    return markup.SafeHtml(f"<span>{markup.badge(line['decision']).html}{was}{why}</span>")
+    metric = line["metric"] or PURCHASE
+    on = "" if metric == PURCHASE else f"<small>{markup.cell_html(labels.RESTS_ON.format(metric=metric))}</small>"
+    return markup.SafeHtml(f"<span>{markup.badge(line['decision']).html}{on}{was}{why}</span>")
 
 
 def _changes(api: Client, total: int) -> None:

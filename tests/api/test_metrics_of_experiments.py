@@ -127,6 +127,20 @@ def test_a_segment_has_its_numbers(measured: TestClient) -> None:
     assert (arm.users, arm.value, arm.interaction_p_value, arm.probability_best) == (82, 12.5, 0.04, None)
 
 
+def test_a_history_follows_a_metric_when_asked(measured: TestClient) -> None:
+    def values(**params: object) -> list[float | None]:
+        points = get(measured, answers.History, f"{PATH}/history", metric=REVENUE, **params).points
+        return [None if point.metric is None else point.metric.arms[0].users for point in points]
+
+    assert values() == [None, 202]
+    assert values(segment="site=MLB", window="day") == [None, 82]
+    assert values(segment="site=no") == [None, None]
+    purchases = get(measured, answers.History, f"{PATH}/history", metric="purchase").points
+    assert [point.metric.arms[0].value for point in purchases] == [6 / 110, 14 / 202]
+    assert not any("metric" in point for point in measured.get(f"{PATH}/history").json()["points"])
+    assert measured.get(f"{PATH}/history", params={"metric": "no"}).status_code == 422
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

@@ -215,7 +215,7 @@ def test_pipeline_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None
     page = look.open("pipeline")
     shown = {row[columns.TABLES["table"]]: row for row in cells(page, columns.TABLES["rows"])}
     tables = site.api.tables()
-    assert len(shown) == len(tables) == 15
+    assert len(shown) == len(tables) == 16
     for table in tables:
         assert shown[f"{table['layer']}/{table['table']}"][columns.TABLES["rows"]] == formatting.count(table["rows"])
     assert metrics(page)[labels.REJECTED] == formatting.count(site.api.quality()["quarantine"]["rows"]) == "2"
