@@ -12,7 +12,7 @@ from abtest_lib.analysis.lake_results import open_lake
 from abtest_lib.contracts import ALL_TABLES
 from abtest_lib.lake.reader import count_rows, open_table
 from abtest_lib.pipeline.history import StepReport
-from abtest_lib.transforms.rules import RULES
+from abtest_lib.transforms.rules import rule_named
 
 _MOST_VERDICTS = 40
 _MOST = 0.5
@@ -40,13 +40,17 @@ def print_summary(lake: str, reports: Sequence[StepReport], seconds: float) -> N
 
 def _alarm(ingest: StepReport) -> str:
     """Return a message that most rows were rejected, why, and what to do."""
-    meanings = {rule.name: rule.meaning for rule in RULES}
     rule = next(iter(ingest.quarantined_by_rule), "")
     example = ingest.examples.get(rule)
-    said = f"{ingest.rows_quarantined:,} of {ingest.rows_read:,} rows were rejected: {meanings.get(rule, rule)}"
+    said = f"{ingest.rows_quarantined:,} of {ingest.rows_read:,} rows were rejected: {_meaning(rule) or rule}"
     shown = f", such as {escape(example)}" if example else ""
     todo = "Fix the export and run it again; the rejected rows are kept in quarantine/events."
     return f"[bold red]{said}{shown}.[/] {todo}"
+
+
+def _meaning(name: str) -> str:
+    rule = rule_named(name)
+    return "" if rule is None else rule.meaning
 
 
 def _events(report: StepReport) -> Table:
@@ -62,10 +66,9 @@ def _events(report: StepReport) -> Table:
         if name == "forgotten" and not rows:
             continue
         table.add_row(name, f"{rows:,}", f"[dim]{rows / read:.1%}[/]" if name != "read" else "")
-    meanings = {rule.name: rule.meaning for rule in RULES}
     for rule, rows in report.quarantined_by_rule.items():
         example = report.examples.get(rule)
-        meaning = meanings.get(rule, "") + (f", e.g. {escape(example)}" if example else "")
+        meaning = _meaning(rule) + (f", e.g. {escape(example)}" if example else "")
         table.add_row(f"  [dim]{rule}[/]", f"[dim]{rows:,}[/]", f"[dim]{meaning}[/]")
     return table
 

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 from abtest_lib.contracts.enums import Compute, CrossExposed, Engine
 from abtest_lib.contracts.table import CONTRACT_VERSION
 from abtest_lib.errors import ConfigError, one_line
+from abtest_lib.event_columns import check_column_names, check_event_columns
 from abtest_lib.user_files import check_utf8, read_user_file
 from abtest_lib.yaml_reader import Plain, read_texts
 
@@ -83,11 +84,11 @@ class Settings(BaseSettings):
     submit_conf: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     delta_jars: DeltaJars = DeltaJars.FETCH
 
-    @field_validator("reporting_timezone")
+    @field_validator("reporting_timezone", "timestamp_timezone")
     @classmethod
-    def _known_time_zone(cls, value: str) -> str:
+    def _known_time_zone(cls, value: str | None) -> str | None:
         try:
-            ZoneInfo(value)
+            ZoneInfo(value or "UTC")
         except (KeyError, ValueError, OSError):
             raise ValueError("not an IANA time zone such as America/Bogota or UTC") from None
         return value
@@ -113,6 +114,16 @@ class Settings(BaseSettings):
     @classmethod
     def _mapping(cls, value: object, info: ValidationInfo) -> object:
         return read_texts(value, f"setting {info.field_name}", ConfigError) if isinstance(value, str) else value
+
+    @field_validator("event_columns")
+    @classmethod
+    def _columns(cls, value: dict[str, str]) -> dict[str, str]:
+        return check_event_columns(value)
+
+    @field_validator("column_names")
+    @classmethod
+    def _names(cls, value: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        return check_column_names(value, info.data.get("event_columns", {}))
 
     @field_validator("shuffle_partitions", mode="before")
     @classmethod
@@ -141,6 +152,7 @@ class Settings(BaseSettings):
             "cross_exposed": self.cross_exposed.value,
             "fallback_variants": json.dumps(sorted(set(self.fallback_variants)), ensure_ascii=False),
             "normalize_ids": str(self.normalize_ids).lower(),
+            "event_columns": json.dumps(dict(sorted(self.event_columns.items()))),
             "contract_version": str(CONTRACT_VERSION),
         }
 
@@ -155,6 +167,7 @@ class Settings(BaseSettings):
                 "cross_exposed": CrossExposed(own["cross_exposed"]),
                 "fallback_variants": tuple(json.loads(own["fallback_variants"])),
                 "normalize_ids": own["normalize_ids"] == "true",
+                "event_columns": json.loads(own["event_columns"]),
             }
         )
 

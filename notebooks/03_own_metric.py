@@ -2,30 +2,58 @@
 # MAGIC %md
 # MAGIC # A metric of one's own
 # MAGIC
-# MAGIC The pipeline judges purchases. Any yes-or-no question about a person can be judged in the same way: count the
-# MAGIC people of each arm and those who did it, and hand these counts to the same statistics. Here: who looked at a
-# MAGIC product page after the first exposure? (`NOTEBOOK_LAKE` says which lake; `NOTEBOOK_EVENT` another event.)
+# MAGIC A metric is a line of YAML: who looked at a product page after the first exposure, and how many searches does an
+# MAGIC order take? `NOTEBOOK_LAKE` names the lake; the run brings its tables up to date with the new catalogue.
 
 # COMMAND ----------
 
 import os
+from pathlib import Path
+from tempfile import mkdtemp
 
-import numpy as np
 from pyspark.sql import functions as F
 
-from abtest_lib.bayes.fit import fit_groups
-from abtest_lib.bayes.fit_config import FitConfig
-from abtest_lib.bayes.groups import Arm, Group
-from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.config import load_settings
-from abtest_lib.contracts import EVENTS, PARTICIPANTS
+from abtest_lib.contracts import COMPARISONS, METRIC_TO_DATE
+from abtest_lib.lake.lake import Lake
+from abtest_lib.pipeline.runner import run_pipeline
 from abtest_lib.spark.session import build_session
-from abtest_lib.verdict.compare import compare_arms
-from abtest_lib.verdict.control import arm_order
 
 lake = os.environ["NOTEBOOK_LAKE"]
-event = os.environ.get("NOTEBOOK_EVENT", "PRODUCT")
-spark = build_session(load_settings(), "abtest own metric")
+catalogue = Path(mkdtemp(prefix="abtest-")) / "metrics.yaml"
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## The catalogue
+# MAGIC `docs/metrics.md` explains types, windows, caps and covariates.
+
+# COMMAND ----------
+
+catalogue.write_text("""
+metrics:
+  product_viewers: {type: conversion, events: PRODUCT}
+  searches_per_order: {type: ratio, numerator: {count: SEARCH}, denominator: {count: BUY}, direction: down}
+""")
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## The run
+# MAGIC The other settings must be those of the lake; a run with others says so.
+
+# COMMAND ----------
+
+settings = load_settings(overrides={"metrics": catalogue, "fallback_variants": ["DEFAULT"], "engine": "exact"})
+spark = build_session(settings, "abtest own metric")
+reports = run_pipeline(Lake(spark, lake), settings, None)
+
+# COMMAND ----------
+
+# MAGIC %md
+# MAGIC ## Sums in gold, and what the statistics make of them
+
+# COMMAND ----------
 
 
 def read(contract):
@@ -33,61 +61,21 @@ def read(contract):
     return spark.read.format("delta").load(contract.path(lake))
 
 
-# COMMAND ----------
+last = read(METRIC_TO_DATE).agg(F.max("day")).first()[0]
+is_all = (F.col("day") == last) & (F.col("segment") == "all")
+sums = read(METRIC_TO_DATE).where(is_all).orderBy("experiment_name", "metric", "variant_id")
+sums.select("experiment_name", "metric", "variant_id", "users", "sum_x", "sum_xx", "sum_y").show(9)
 
-# MAGIC %md
-# MAGIC ## The counts: all that Spark has to do
-# MAGIC People who saw several arms are left out. A person counts once per experiment, and the event must not be older
-# MAGIC than the exposure, or the arm cannot have caused it.
-
-# COMMAND ----------
-
-did = read(EVENTS).where(F.col("event_name") == event).groupBy("user_id").agg(F.max("timestamp").alias("last_done"))
-is_converted = F.col("last_done") >= F.col("first_exposed_at")
-counts = (
-    read(PARTICIPANTS)
-    .where(F.col("cross_exposed_at").isNull() & (F.col("variant_id") != "DEFAULT"))
-    .join(did, "user_id", how="left")
-    .groupBy("experiment_name", "variant_id")
-    .agg(F.count("*").alias("users"), F.count(F.when(is_converted, True)).alias("converted"))
-    .collect()
-)
+is_to_date = is_all & (F.col("window") == "to_date")
+compared = read(COMPARISONS).where(is_to_date).orderBy("experiment_name", "metric", "variant_id").collect()
+for row in compared:
+    lift = "no lift" if row.lift is None else f"{row.lift:+.1%}"
+    print(f"{row.experiment_name}, {row.metric}: {row.variant_id} against {row.control_id} {lift}, {row.status}")
 
 # COMMAND ----------
 
 # MAGIC %md
-# MAGIC ## The same statistics on other counts
-
-# COMMAND ----------
-
-by_experiment = {}
-for row in counts:
-    by_experiment.setdefault(row.experiment_name, []).append(row)
-ordered = {
-    name: sorted(rows, key=lambda row: arm_order(row.variant_id))
-    for name, rows in sorted(by_experiment.items())
-    if len(rows) > 1
-}
-groups = [
-    Group(
-        "to_date", "2021-08-01", name, f"did {event}",
-        tuple(Arm(row.variant_id, row.users, row.converted) for row in rows), control_id=rows[0].variant_id,
-    )
-    for name, rows in ordered.items()
-]  # fmt: skip
-for posterior in fit_groups(groups, FitConfig("exact", prior_by_name("exponential"), seed=1)):
-    rows = ordered[posterior.group.experiment_name]
-    users, converted = (np.array([[getattr(row, key) for row in rows]], dtype=float) for key in ("users", "converted"))
-    compared = compare_arms(users, converted, np.array([0]))
-    print(f"{posterior.group.experiment_name} ({posterior.status}), control {rows[0].variant_id}")
-    for place, arm in enumerate(posterior.arms):
-        counted, z = rows[place], compared.statistic[0, place]
-        mean = "" if arm.numbers is None else f", believed {arm.numbers.conversion_mean:.2%}"
-        print(f"  {counted.variant_id}: {counted.converted:,} of {counted.users:,}{mean}, z = {z:.2f}")
-
-# COMMAND ----------
-
-# MAGIC %md
-# MAGIC One look at many experiments and metrics finds something sooner or later. To *decide* on a metric, make it the
-# MAGIC lake's `conversion_event` (`abtest run` with `ABTEST_CONVERSION_EVENT`): then boundaries, validity and verdict
-# MAGIC apply to it.
+# MAGIC Nothing is decided by these metrics: their role is `observed`. In the registry an experiment names its goals and
+# MAGIC guardrails, and then the verdict depends on them:
+# MAGIC
+# MAGIC `search/new-ranking: {goals: [product_viewers], guardrails: {searches_per_order: {margin: 2%}}}`

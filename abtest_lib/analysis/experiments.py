@@ -11,6 +11,7 @@ from rich.text import Text
 
 from abtest_lib.analysis.arms import Comparison, make_comparison
 from abtest_lib.analysis.display import Displayed, html_table, plain_table
+from abtest_lib.analysis.scorecard import of_purchases
 from abtest_lib.contracts import COMPARISONS, EXPERIMENT_TO_DATE, VERDICTS
 from abtest_lib.contracts.enums import Decision, Window
 from abtest_lib.errors import one_line
@@ -132,7 +133,7 @@ def best_comparisons(comparisons: Sequence[Row]) -> dict[str, tuple[str, Compari
     Returns:
         Experiment to the arm and its comparison with the control.
     """
-    shown = [row for row in comparisons if row["window"] == Window.TO_DATE and row["lift"] is not None]
+    shown = [row for row in of_purchases(comparisons) if row["window"] == Window.TO_DATE and row["lift"] is not None]
     # The last one wins: the largest lift, and of equal ones the first in order.
     shown.sort(key=lambda row: arm_order(row["variant_id"]), reverse=True)
     shown.sort(key=lambda row: row["lift"])

@@ -1,6 +1,6 @@
 """The tables of the lake: columns, grain, keys, partitioning and Delta properties, in one place."""
 
-from abtest_lib.contracts.bronze import EVENTS, QUARANTINE, RAW_FIELDS
+from abtest_lib.contracts.bronze import EVENTS, QUARANTINE, RAW_FIELDS, events_with
 from abtest_lib.contracts.gold import (
     COMPARISONS,
     EXPERIMENT_DAILY,
@@ -54,4 +54,5 @@ __all__ = [
     "VERDICTS",
     "Column",
     "TableContract",
+    "events_with",
 ]

@@ -1,5 +1,8 @@
 """Bronze and quarantine: every distinct raw row, accepted or rejected."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from abtest_lib.contracts.table import READABLE_BY_DELTA_RS, STATISTICS, Column, TableContract
 
 RAW_FIELDS = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
@@ -27,6 +30,19 @@ EVENTS = TableContract(
     properties={**READABLE_BY_DELTA_RS, STATISTICS: "timestamp,ingested_at"},
 )
 
+
+def events_with(columns: Mapping[str, str]) -> TableContract:
+    """Return the contract of bronze/events in a lake whose events have further columns.
+
+    Args:
+        columns: The setting `event_columns`: name to `double` or `string`.
+    """
+    declared = (
+        Column(name, kind, "a column that the setting declares", nullable=True) for name, kind in columns.items()
+    )
+    return replace(EVENTS, columns=(*EVENTS.columns, *declared))
+
+
 QUARANTINE = TableContract(
     layer="quarantine",
     name="events",
@@ -43,6 +59,12 @@ QUARANTINE = TableContract(
         Column("failed_rules", "array<string>", "the name of every rule that the row broke"),
         Column("source_file", "string", "the file that the row came from", nullable=True),
         Column("quarantined_at", "timestamp", "when the run that rejected the row started, UTC"),
+        Column(
+            "event_columns",
+            "map<string,string>",
+            "the columns that the setting event_columns declares, as they came; NULL if it declares none",
+            nullable=True,
+        ),
     ),
     key=("row_id",),
     checks={"failed_rules_named": "size(failed_rules) > 0"},

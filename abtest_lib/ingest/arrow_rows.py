@@ -5,33 +5,36 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.storage import local_folder
 
-SCHEMA = pa.schema([(name, pa.string()) for name in (*RAW_FIELDS, "raw_record", "source_file")])
 _LEGAL_IN_PATHS = "/_-!.~'()*,;:$&+=@"
 _LAST_CONTROL = "\u00a0"
 
 
-def rows_of_fields(columns: Mapping[str, pa.ChunkedArray], source_file: str) -> pa.Table:
-    """Make rows that were split into fields."""
-    first = columns[RAW_FIELDS[0]]
-    nothing = pa.nulls(len(first), pa.string())
-    arrays = [*(columns[name] for name in RAW_FIELDS), nothing, _repeated(source_file, len(first))]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+def row_schema(fields: Iterable[str]) -> pa.Schema:
+    """Return the schema of raw rows."""
+    return pa.schema([(name, pa.string()) for name in (*fields, "raw_record", "source_file")])
 
 
-def rows_of_events(events: Sequence[Mapping[str, str | None]], source_file: str) -> pa.Table:
-    """Make rows of events, each a mapping of the six fields."""
-    columns = {name: pa.array([event.get(name) for event in events], pa.string()) for name in RAW_FIELDS}
-    return rows_of_fields(columns, source_file)
+def rows_of_fields(columns: Mapping[str, pa.ChunkedArray], source_file: str, fields: Sequence[str]) -> pa.Table:
+    """Make rows that were split into fields; a field without a column is NULL."""
+    number = len(next(iter(columns.values())))
+    nothing = pa.nulls(number, pa.string())
+    arrays = [*(columns.get(name, nothing) for name in fields), nothing, _repeated(source_file, number)]
+    return pa.Table.from_arrays(arrays, schema=row_schema(fields))
 
 
-def rows_of_lines(lines: Iterable[str], source_file: str) -> pa.Table:
+def rows_of_events(events: Sequence[Mapping[str, str | None]], source_file: str, fields: Sequence[str]) -> pa.Table:
+    """Make rows of events, each a mapping of the fields."""
+    columns = {name: pa.array([event.get(name) for event in events], pa.string()) for name in fields}
+    return rows_of_fields(columns, source_file, fields)
+
+
+def rows_of_lines(lines: Iterable[str], source_file: str, fields: Sequence[str]) -> pa.Table:
     """Make rows of lines that could not be split."""
     texts = pa.array(list(lines), pa.string())
-    nothing = [pa.nulls(len(texts), pa.string()) for _ in RAW_FIELDS]
-    return pa.Table.from_arrays([*nothing, texts, _repeated(source_file, len(texts))], schema=SCHEMA)
+    nothing = [pa.nulls(len(texts), pa.string()) for _ in fields]
+    return pa.Table.from_arrays([*nothing, texts, _repeated(source_file, len(texts))], schema=row_schema(fields))
 
 
 def source_file_of(name: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from difflib import SequenceMatcher
 
 from abtest_lib.contracts import RAW_FIELDS
+from abtest_lib.ingest.wanted_columns import SIX_FIELDS, WantedColumns
 
 _LIKE = {
     "event_name": "event event_type eventtype action event_action name type",
@@ -17,11 +18,12 @@ _LIKE = {
 _ALIKE = 0.75
 
 
-def hints(header: Collection[str]) -> str:
+def hints(header: Collection[str], wanted: WantedColumns = SIX_FIELDS) -> str:
     """Describe the columns that look like missing ones.
 
     Args:
         header: The columns of a file.
+        wanted: The columns that should be there.
 
     Returns:
         A clause for a message; empty if no column looks like one.
@@ -30,18 +32,18 @@ def hints(header: Collection[str]) -> str:
         >>> hints(["event_name", "item_id", "ts", "site", "experiments", "Visitor"])
         'ts looks like timestamp, Visitor like user_id: rename them'
     """
-    others = [column for column in header if column not in RAW_FIELDS and column.strip()]
+    others = [column for column in header if column not in wanted.sources and column.strip()]
     found: list[tuple[str, str]] = []
-    for wanted in (field for field in RAW_FIELDS if field not in header):
+    for name in (field for field in RAW_FIELDS if wanted.source(field) not in header):
         taken = {column for column, _ in found}
-        best = max((column for column in others if column not in taken), key=lambda c: _likeness(c, wanted), default="")
-        if best and _likeness(best, wanted) >= _ALIKE:
-            found.append((best, wanted))
+        best = max((column for column in others if column not in taken), key=lambda c: _likeness(c, name), default="")
+        if best and _likeness(best, name) >= _ALIKE:
+            found.append((best, name))
     if not found:
         return ""
-    (column, wanted), *rest = found
-    clauses = [f"{column} looks like {wanted}", *(f"{other} like {field}" for other, field in rest)]
-    return f"{', '.join(clauses)}: rename {'it' if len(found) == 1 else 'them'}"
+    (column, field), *rest = found
+    clauses = [f"{column} looks like {field}", *(f"{other} like {name}" for other, name in rest)]
+    return f"{', '.join(clauses)}: rename {'it' if len(found) == 1 else 'them'}, or set column_names"
 
 
 def _likeness(column: str, wanted: str) -> float:

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.ingest.arrow_rows import rows_of_events, rows_of_fields, rows_of_lines
 from abtest_lib.ingest.text_blocks import blocks_of_lines
 
@@ -22,18 +21,19 @@ _THREADS = max(1, min(4, os.cpu_count() or 1))
 _AS_IS = csv.ParseOptions(quote_char='"', double_quote=True, newlines_in_values=False)
 
 
-def rows_of_csv(name: str, header: Sequence[str], source_file: str) -> Iterator[pa.Table]:
+def rows_of_csv(name: str, header: Sequence[str], source_file: str, fields: Sequence[str]) -> Iterator[pa.Table]:
     """Read the rows of a file of CSV.
 
     Args:
         name: The file.
-        header: Its columns.
+        header: Its columns, the wanted ones by the names of their fields.
         source_file: The value of source_file in its rows.
+        fields: The fields of a row.
 
     Yields:
         Rows in the order of the file, except for lines that cannot be split or are oddly quoted, which come later.
     """
-    split = partial(_rows_of_block, header=header, source_file=source_file)
+    split = partial(_rows_of_block, header=header, source_file=source_file, fields=fields)
     pending: deque[Future[list[pa.Table]]] = deque()
     with ThreadPoolExecutor(_THREADS) as threads:
         # The next block is read and unpacked while others are split.
@@ -54,47 +54,50 @@ def _without_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
             yield from blocks
 
 
-def _rows_of_block(block: bytes, header: Sequence[str], source_file: str) -> list[pa.Table]:
+def _rows_of_block(block: bytes, header: Sequence[str], source_file: str, fields: Sequence[str]) -> list[pa.Table]:
     lines = pa.array(block.split(b"\n"), pa.binary()).cast(pa.string())
-    return list(_rows_of_lines(lines, pc.match_substring_regex(lines, _IS_BLANK), header, source_file))
+    return list(_rows_of_lines(lines, header, source_file, fields))
 
 
-def _rows_of_lines(lines: pa.Array, is_blank: pa.Array, header: Sequence[str], source_file: str) -> Iterator[pa.Table]:
+def _rows_of_lines(
+    lines: pa.Array, header: Sequence[str], source_file: str, fields: Sequence[str]
+) -> Iterator[pa.Table]:
+    is_blank = pc.match_substring_regex(lines, _IS_BLANK)
     # A crash can leave lines of null bytes in a log; other blank lines contain no event.
     nulls = lines.filter(pc.and_(is_blank, pc.match_substring(lines, "\0")))
     if len(nulls):
-        yield rows_of_lines(nulls.to_pylist(), source_file)
+        yield rows_of_lines(nulls.to_pylist(), source_file, fields)
     lines = lines.filter(pc.invert(is_blank))
     is_plain = pc.match_substring_regex(lines, rf"^{_FIELD}(?:,{_FIELD}){{{len(header) - 1}}}$")
     plain = lines.filter(is_plain)
     if len(plain):
-        yield _split_plain(plain, header, source_file)
+        yield _split_plain(plain, header, source_file, fields)
     odd = [(line, split_line(line)) for line in lines.filter(pc.invert(is_plain)).to_pylist()]
-    fields = [dict(zip(header, values, strict=True)) for _, values in odd if len(values) == len(header)]
-    if fields:
-        yield rows_of_events(fields, source_file)
+    events = [dict(zip(header, values, strict=True)) for _, values in odd if len(values) == len(header)]
+    if events:
+        yield rows_of_events(events, source_file, fields)
     broken = [line for line, values in odd if len(values) != len(header)]
     if broken:
-        yield rows_of_lines(broken, source_file)
+        yield rows_of_lines(broken, source_file, fields)
 
 
-def _split_plain(lines: pa.Array, header: Sequence[str], source_file: str) -> pa.Table:
-    names = [name if name in RAW_FIELDS else f"_column_{place}" for place, name in enumerate(header)]
+def _split_plain(lines: pa.Array, header: Sequence[str], source_file: str, fields: Sequence[str]) -> pa.Table:
+    wanted = [name for name in fields if name in header]
     text = b"\n".join(lines.cast(pa.binary()).to_pylist())
     table = csv.read_csv(
         pa.BufferReader(text),
-        csv.ReadOptions(column_names=names, block_size=len(text) + 1, use_threads=False),
+        csv.ReadOptions(column_names=list(header), block_size=len(text) + 1, use_threads=False),
         _AS_IS,
         csv.ConvertOptions(
-            column_types=dict.fromkeys(RAW_FIELDS, pa.string()),
-            include_columns=list(RAW_FIELDS),
+            column_types=dict.fromkeys(wanted, pa.string()),
+            include_columns=wanted,
             # An empty field and "" are not the same.
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
     )
-    return rows_of_fields({name: table.column(name) for name in RAW_FIELDS}, source_file)
+    return rows_of_fields({name: table.column(name) for name in wanted}, source_file, fields)
 
 
 def split_line(line: str) -> list[str | None]:

@@ -5,10 +5,10 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.ingest.json_shapes import is_document
 from abtest_lib.ingest.numbers import plain_number
 from abtest_lib.ingest.raw_fields import FILE_PATH, RawEvents, literal_paths, pairs_as_text, six_fields
+from abtest_lib.ingest.wanted_columns import WantedColumns
 from abtest_lib.storage import is_s3, local_folder
 
 _STRICT = {"allowSingleQuotes": "false"}
@@ -19,7 +19,7 @@ _BACKSLASH, _QUOTE = "\u0001", "\u0002"
 """Placeholders for an escaped backslash and an escaped quote; valid JSON contains neither character."""
 
 
-def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
+def read_json(spark: SparkSession, names: tuple[str, ...], wanted: WantedColumns) -> RawEvents:
     """Read files of JSON.
 
     Raises:
@@ -33,7 +33,7 @@ def read_json(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     if documents:
         whole = _texts(spark.read.text(literal_paths(documents), wholetext=True))
         parts.append(whole.withColumn("line", _as_array(F.col("line"))))
-    return RawEvents(_events(reduce(DataFrame.unionByName, parts)))
+    return RawEvents(_events(reduce(DataFrame.unionByName, parts), wanted))
 
 
 def _can_be_opened(name: str) -> bool:
@@ -53,9 +53,9 @@ def _as_array(document: Column) -> Column:
     return F.when(document.rlike(r"^\s*\["), document).otherwise(F.concat(F.lit("["), joined, F.lit("]")))
 
 
-def _events(lines: DataFrame) -> DataFrame:
-    columns = ", ".join(f"`{name}` string" for name in RAW_FIELDS)
-    marked = ", ".join(f"`{name}|` string" for name in RAW_FIELDS)
+def _events(lines: DataFrame, wanted: WantedColumns) -> DataFrame:
+    columns = ", ".join(f"`{name}` string" for name in map(_quoted, wanted.sources))
+    marked = ", ".join(f"`{name}|` string" for name in map(_quoted, wanted.sources))
     # An object is read as an array of one. The parser stops after a line's first value and ignores the rest.
     parsed = F.when(~_is_glued(F.col("line")), F.from_json("line", f"array<struct<{columns}>>", _STRICT))
     # The parser gives a number as text and rounds it, and 7001.0 looks like "7001.0".
@@ -66,13 +66,22 @@ def _events(lines: DataFrame) -> DataFrame:
         parsed, F.coalesce(exact, none), lambda event, marks: F.struct(event.alias("event"), marks.alias("marks"))
     )
     frame = lines.select("*", F.explode_outer(both).alias("both")).select("*", "both.*")
-    fields: dict[str, Column | None] = {name: _number_or_text(F.col("event")[name], name) for name in RAW_FIELDS}
-    fields["experiments"] = _experiments(F.col("event")["experiments"], F.col("marks")["experiments|"])
+    fields: dict[str, Column | None] = {name: _number_or_text(wanted.source(name)) for name in wanted.fields}
+    source = wanted.source("experiments")
+    fields["experiments"] = _experiments(_field("event", source), _field("marks", f"{source}|"))
     return six_fields(frame, fields, F.when(F.col("event").isNull(), F.col("line")), "source_file")
 
 
-def _number_or_text(text: Column, name: str) -> Column:
-    return _unmark_number(F.col("marks")[f"{name}|"], text)
+def _number_or_text(name: str) -> Column:
+    return _unmark_number(_field("marks", f"{name}|"), _field("event", name))
+
+
+def _field(struct: str, name: str) -> Column:
+    return F.col(struct).getField(name)
+
+
+def _quoted(name: str) -> str:
+    return name.replace("`", "``")
 
 
 def _experiments(text: Column, marked: Column) -> Column:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.ingest.arrow_rows import rows_of_events, rows_of_lines
 from abtest_lib.ingest.json_shapes import document_text, is_document
 from abtest_lib.ingest.numbers import plain_number_text
 from abtest_lib.ingest.pairs import pairs_text
 from abtest_lib.ingest.text_blocks import blocks_of_lines
+from abtest_lib.ingest.wanted_columns import SIX_FIELDS, WantedColumns
 
 Event = Mapping[str, str | None]
 
@@ -32,12 +32,13 @@ class _Number(str):
 _DECODER = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
 
 
-def rows_of_json(name: str, source_file: str) -> Iterator[pa.Table]:
+def rows_of_json(name: str, source_file: str, wanted: WantedColumns) -> Iterator[pa.Table]:
     """Read the rows of a file of JSON.
 
     Args:
         name: The file.
         source_file: The value of source_file in its rows.
+        wanted: The columns to read.
 
     Yields:
         Rows; a line that is neither a JSON object nor an array of objects is kept whole.
@@ -46,30 +47,31 @@ def rows_of_json(name: str, source_file: str) -> Iterator[pa.Table]:
         InputError: A document over several lines is broken or too large.
     """
     if is_document(name):
-        yield rows_of_events([event(value) for value in _values(document_text(name))], source_file)
+        events = [event(value, wanted) for value in _values(document_text(name))]
+        yield rows_of_events(events, source_file, wanted.fields)
         return
     for block in blocks_of_lines(name):
         lines = block.decode().split("\n")
         for start in range(0, len(lines), _LINES_AT_ONCE):
-            yield from _rows_of_lines(lines[start : start + _LINES_AT_ONCE], source_file)
+            yield from _rows_of_lines(lines[start : start + _LINES_AT_ONCE], source_file, wanted)
 
 
-def _rows_of_lines(lines: Sequence[str], source_file: str) -> Iterator[pa.Table]:
+def _rows_of_lines(lines: Sequence[str], source_file: str, wanted: WantedColumns) -> Iterator[pa.Table]:
     events: list[Event] = []
     broken: list[str] = []
     for line in lines:
         if _NO_EVENT.fullmatch(line):
             continue
-        found = _events_of_line(line)
+        found = _events_of_line(line, wanted)
         events += (item for item in found if item is not None)
         broken += [line] * found.count(None)
     if events:
-        yield rows_of_events(events, source_file)
+        yield rows_of_events(events, source_file, wanted.fields)
     if broken:
-        yield rows_of_lines(broken, source_file)
+        yield rows_of_lines(broken, source_file, wanted.fields)
 
 
-def _events_of_line(line: str) -> list[Event | None]:
+def _events_of_line(line: str, wanted: WantedColumns) -> list[Event | None]:
     """Return the events of a line; None for each value that is not an object."""
     start = len(line) - len(line.lstrip())
     try:
@@ -79,7 +81,7 @@ def _events_of_line(line: str) -> list[Event | None]:
     if not _AFTER_VALUE.fullmatch(line, end):
         return [None]
     values = value if isinstance(value, list) else [value]
-    return [event(item) if isinstance(item, tuple) else None for item in values]
+    return [event(item, wanted) if isinstance(item, tuple) else None for item in values]
 
 
 def _values(document: str) -> Iterator[tuple[Any, ...]]:
@@ -95,16 +97,16 @@ def _skip(text: str, place: int) -> int:
     return len(text) - len(text[place:].lstrip()) if text[place : place + 1].isspace() else place
 
 
-def event(pairs: tuple[tuple[str, Any], ...]) -> Event:
-    """Turn a JSON object into the six fields as text.
+def event(pairs: tuple[tuple[str, Any], ...], wanted: WantedColumns = SIX_FIELDS) -> Event:
+    """Turn a JSON object into the fields as text.
 
     Examples:
         >>> event((("user_id", _Number("7.0")), ("experiments", (("b", "2"), ("a", "1")))))["experiments"]
         '{a=1, b=2}'
     """
     values = dict(pairs)
-    fields = {name: _text(values.get(name)) for name in RAW_FIELDS}
-    fields["experiments"] = _experiments(values.get("experiments"))
+    fields = {name: _text(values.get(wanted.source(name))) for name in wanted.fields}
+    fields["experiments"] = _experiments(values.get(wanted.source("experiments")))
     return fields
 
 

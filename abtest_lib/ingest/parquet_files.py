@@ -7,7 +7,6 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.ingest.numbers import plain_number
 from abtest_lib.ingest.parquet_types import (
     FORM,
@@ -18,14 +17,15 @@ from abtest_lib.ingest.parquet_types import (
     read_footer,
     spark_schema,
 )
-from abtest_lib.ingest.raw_fields import RawEvents, ignored_columns, literal_paths, pairs_as_text, six_fields
+from abtest_lib.ingest.raw_fields import RawEvents, column_notices, literal_paths, pairs_as_text, six_fields
+from abtest_lib.ingest.wanted_columns import WantedColumns
 
 _WITHOUT_OFFSET = "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"
 _PARTS_OF_UUID = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
 _PAIR_SIZE = 2
 
 
-def read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
+def read_parquet(spark: SparkSession, names: tuple[str, ...], wanted: WantedColumns) -> RawEvents:
     """Read files of Parquet, those with the same schema in one go: a column may be text in one and a number in another.
 
     Raises:
@@ -34,26 +34,27 @@ def read_parquet(spark: SparkSession, names: tuple[str, ...]) -> RawEvents:
     groups: dict[str, tuple[T.StructType, list[str]]] = {}
     ignored: dict[str, list[str]] = {}
     for name in names:
-        schema, columns = _schema(spark, name)
+        schema, columns = _schema(spark, name, wanted)
         groups.setdefault(schema.json(), (schema, []))[1].append(name)
-        ignored.setdefault(str(columns), ignored_columns(columns, name))
-    parts = [_read_files(spark, schema, files) for schema, files in groups.values()]
+        ignored.setdefault(str(columns), column_notices(columns, name, wanted))
+    parts = [_read_files(spark, schema, files, wanted) for schema, files in groups.values()]
     return RawEvents(reduce(DataFrame.unionByName, parts), [*chain.from_iterable(ignored.values())])
 
 
-def _schema(spark: SparkSession, name: str) -> tuple[T.StructType, list[str]]:
-    """Return the schema to read the six columns of a file with, and the names of all its columns."""
+def _schema(spark: SparkSession, name: str, wanted: WantedColumns) -> tuple[T.StructType, list[str]]:
+    """Return the schema to read the wanted columns of a file with, and the names of all its columns."""
     footer = read_footer(name)
     if footer is not None:
-        return spark_schema(footer, name), list(footer.schema_arrow.names)
+        return spark_schema(footer, name, wanted), list(footer.schema_arrow.names)
     inferred = spark.read.parquet(*literal_paths([name])).schema
-    check_columns(inferred.names, name)
-    return T.StructType([inferred[field] for field in RAW_FIELDS]), inferred.names
+    check_columns(inferred.names, name, wanted)
+    return T.StructType([inferred[wanted.source(field)] for field in wanted.present(inferred.names)]), inferred.names
 
 
-def _read_files(spark: SparkSession, schema: T.StructType, names: list[str]) -> DataFrame:
+def _read_files(spark: SparkSession, schema: T.StructType, names: list[str], wanted: WantedColumns) -> DataFrame:
     frame = spark.read.schema(schema).parquet(*literal_paths(names))
-    fields: dict[str, Column | None] = {item.name: _as_text(item) for item in schema.fields}
+    texts = {item.name: _as_text(item) for item in schema.fields}
+    fields: dict[str, Column | None] = {name: texts.get(wanted.source(name), F.lit(None)) for name in wanted.fields}
     return six_fields(frame, fields, F.lit(None).cast("string"))
 
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, one_line
 from abtest_lib.ingest.arrow_rows import rows_of_fields
 from abtest_lib.ingest.numbers import plain_number_text
 from abtest_lib.ingest.pairs import pairs_text
 from abtest_lib.ingest.parquet_types import FORM, UUID, spark_schema
+from abtest_lib.ingest.wanted_columns import WantedColumns
 from abtest_lib.storage import local_folder, open_object
 
 _SECONDS = "%Y-%m-%dT%H:%M:%S"
@@ -22,23 +22,24 @@ _SAID = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _PAIR_SIZE = 2
 
 
-def columns_of_parquet(name: str) -> tuple[str, ...]:
+def columns_of_parquet(name: str, wanted: WantedColumns) -> tuple[str, ...]:
     """Read the names of all the columns of a file.
 
     Raises:
         InputError: The file is damaged, or lacks one of the six columns.
     """
     with _open(name) as parquet:
-        spark_schema(parquet, name)
+        spark_schema(parquet, name, wanted)
         return tuple(parquet.schema_arrow.names)
 
 
-def rows_of_parquet(name: str, source_file: str) -> Iterator[pa.Table]:
+def rows_of_parquet(name: str, source_file: str, wanted: WantedColumns) -> Iterator[pa.Table]:
     """Read the rows of a file of Parquet.
 
     Args:
         name: The file, on this machine or in an object store.
         source_file: The value of source_file in its rows.
+        wanted: The columns to read.
 
     Yields:
         Rows.
@@ -47,15 +48,17 @@ def rows_of_parquet(name: str, source_file: str) -> Iterator[pa.Table]:
         InputError: The file is damaged, or has a column of a type that has no text.
     """
     with _open(name) as parquet:
-        forms = {field.name: (field.metadata or {}).get(FORM) for field in spark_schema(parquet, name).fields}
+        forms = {field.name: (field.metadata or {}).get(FORM) for field in spark_schema(parquet, name, wanted).fields}
         leaves = map(parquet.schema.column, range(len(parquet.schema)))
         instants = {leaf.path for leaf in leaves if leaf.physical_type == "INT96"}
-        for batch in parquet.iter_batches(columns=list(RAW_FIELDS)):
+        for batch in parquet.iter_batches(columns=list(forms)):
             columns = {}
-            for field in RAW_FIELDS:
-                column = batch.column(field)
-                columns[field] = _uuids(column) if forms[field] == UUID else _as_text(column, is_utc=field in instants)
-            yield rows_of_fields(columns, source_file)
+            for field in wanted.present(tuple(forms)):
+                source = wanted.source(field)
+                column = batch.column(source)
+                is_uuid = forms[source] == UUID
+                columns[field] = _uuids(column) if is_uuid else _as_text(column, is_utc=source in instants)
+            yield rows_of_fields(columns, source_file, wanted.fields)
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import types as T
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import InputError, LakeError, one_line
 from abtest_lib.ingest.column_hints import hints
+from abtest_lib.ingest.wanted_columns import WantedColumns
 from abtest_lib.storage import is_s3, local_folder, object_store, with_retries
 
 FORM = "form"
@@ -60,31 +60,35 @@ def read_footer(name: str) -> pq.ParquetFile | None:
         raise InputError(f"input file {name} is not Parquet, or damaged: {one_line(error, 120)}") from None
 
 
-def spark_schema(footer: pq.ParquetFile, name: str) -> T.StructType:
-    """Return the schema with which Spark reads the six columns of a file.
+def spark_schema(footer: pq.ParquetFile, name: str, wanted: WantedColumns) -> T.StructType:
+    """Return the schema with which Spark reads the wanted columns of a file, under their names in the file.
 
     Args:
         footer: The result of `read_footer`.
         name: The file, for messages.
+        wanted: The columns; an event column may be missing.
 
     Raises:
         InputError: A column is missing, there twice, or of a type that has no text.
     """
-    check_columns(footer.schema_arrow.names, name)
+    columns = footer.schema_arrow.names
+    check_columns(columns, name, wanted)
     leaves = {footer.schema.column(place).path: footer.schema.column(place) for place in range(len(footer.schema))}
-    return T.StructType([_field(footer, field, leaves.get(field), name) for field in RAW_FIELDS])
+    return T.StructType(
+        [_field(footer, field, leaves.get(field), name) for field in map(wanted.source, wanted.present(columns))]
+    )
 
 
-def check_columns(columns: Sequence[str], name: str) -> None:
+def check_columns(columns: Sequence[str], name: str, wanted: WantedColumns) -> None:
     """Reject a file that does not have each of the six columns once.
 
     Raises:
         InputError: A column is missing or there twice.
     """
-    for field in RAW_FIELDS:
+    for field in wanted.sources:
         times = columns.count(field)
-        if times == 0:
-            hint = hints(columns)
+        if times == 0 and field in wanted.required:
+            hint = hints(columns, wanted)
             has = one_line(f"it has {', '.join(columns)}{f'; {hint}' if hint else ''}")
             raise InputError(f"input file {name} lacks column {field}: {has}")
         if times > 1:

@@ -12,11 +12,12 @@ from abtest_lib.ingest.input_files import Source, find_local_source, list_object
 from abtest_lib.ingest.json_files import read_json
 from abtest_lib.ingest.parquet_files import read_parquet
 from abtest_lib.ingest.raw_fields import RawEvents
+from abtest_lib.ingest.wanted_columns import SIX_FIELDS, WantedColumns
 from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.spark.scratch import scratch_of
 from abtest_lib.spark.spark_errors import translate_spark_errors
 
-_READERS: Mapping[str, Callable[[SparkSession, tuple[str, ...]], RawEvents]] = {
+_READERS: Mapping[str, Callable[[SparkSession, tuple[str, ...], WantedColumns], RawEvents]] = {
     "csv": read_csv,
     "json": read_json,
     "parquet": read_parquet,
@@ -40,19 +41,24 @@ def find_source(spark: SparkSession, path: str) -> Source:
     return find_local_source(path) or understand_files(path, listing(path))
 
 
-def read_raw_events(spark: SparkSession, source: Source) -> RawEvents:
-    """Read the six raw fields of every row as text.
+def read_raw_events(spark: SparkSession, source: Source, wanted: WantedColumns = SIX_FIELDS) -> RawEvents:
+    """Read the raw fields of every row as text.
+
+    Args:
+        spark: The session.
+        source: The input files.
+        wanted: The columns to read.
 
     Raises:
         InputError: A column is missing, or a file cannot be read.
     """
     scratch = scratch_of(spark)
     if scratch is not None:
-        read = read_by_arrow(spark, scratch, source)
+        read = read_by_arrow(spark, scratch, source, wanted)
         read.notices[:0] = source.notices
         return _not_empty(read, source)
     with translate_spark_errors(f"reading {source.path}"):
-        parts = [_READERS[kind](spark, names) for kind, names in source.files.items()]
+        parts = [_READERS[kind](spark, names, wanted) for kind, names in source.files.items()]
     frame = reduce(DataFrame.unionByName, (part.frame for part in parts))
     notices = [*source.notices, *(notice for part in parts for notice in part.notices)]
     return _not_empty(RawEvents(frame, notices, any(part.has_content for part in parts)), source)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import one_line
+from abtest_lib.ingest.wanted_columns import WantedColumns
 
 FILE_PATH = "_metadata.file_path"
 _MOST_SHOWN = 5
@@ -46,14 +46,26 @@ def six_fields(
     return frame.select(*columns, raw_record.alias("raw_record"), F.col(source_file).alias("source_file"))
 
 
-def ignored_columns(columns: Iterable[str], name: str) -> list[str]:
+def ignored_columns(columns: Iterable[str], name: str, wanted: WantedColumns) -> list[str]:
     """Return a sentence about the ignored columns of a file; none if there are none."""
-    extra = [one_line(column, 40) or "without a name" for column in columns if column not in RAW_FIELDS]
+    extra = [one_line(column, 40) or "without a name" for column in columns if column not in wanted.sources]
     if not extra:
         return []
     more = f" and {len(extra) - _MOST_SHOWN:,} more" if len(extra) > _MOST_SHOWN else ""
     shown = ", ".join(extra[:_MOST_SHOWN])
-    return [f"ignored column {shown}{more} of {one_line(name)}: not one of the six event fields"]
+    return [f"ignored column {shown}{more} of {one_line(name)}: {_not_wanted(wanted)}"]
+
+
+def column_notices(columns: Iterable[str], name: str, wanted: WantedColumns) -> list[str]:
+    """Return sentences about the ignored and the missing columns of a file."""
+    columns = tuple(columns)
+    return [*ignored_columns(columns, name, wanted), *wanted.missing_notices(columns, one_line(name))]
+
+
+def _not_wanted(wanted: WantedColumns) -> str:
+    if not wanted.event_columns:
+        return "not one of the six event fields"
+    return "neither one of the six event fields nor declared in event_columns"
 
 
 def literal_paths(names: Iterable[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """A lake: its location, its tables, and the session that computes with them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from abtest_lib.config import Settings
-from abtest_lib.contracts import EVENTS, TableContract
+from abtest_lib.contracts import EVENTS, TableContract, events_with
 from abtest_lib.contracts.enums import Compute
 from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
@@ -25,9 +25,16 @@ class Lake:
         session: The Spark session that reads and writes them.
         path: The location: an absolute folder or a URL such as s3a://bucket/prefix.
         choice: The engine and why it was chosen; None if the session existed before.
+        event_columns: The columns of bronze/events beyond the contract's: name to `double` or `string`.
     """
 
-    def __init__(self, session: SparkSession, path: str | Path, choice: Choice | None = None) -> None:
+    def __init__(
+        self,
+        session: SparkSession,
+        path: str | Path,
+        choice: Choice | None = None,
+        event_columns: Mapping[str, str] | None = None,
+    ) -> None:
         """Use a location as a person writes it; nothing is read or created yet.
 
         Raises:
@@ -36,6 +43,7 @@ class Lake:
         self.session = session
         self.choice = choice
         self.path = lake_location(str(path))
+        self.event_columns = dict(event_columns or {})
         self._is_leased = False
 
     def __str__(self) -> str:
@@ -49,7 +57,15 @@ class Lake:
 
     def __getitem__(self, contract: TableContract) -> Table:
         """Return the table of a contract, whether it exists yet or not."""
+        if contract is EVENTS and self.event_columns:
+            contract = events_with(self.event_columns)
         return Table(self.session, contract, self.path)
+
+    def with_event_columns(self, columns: Mapping[str, str]) -> "Lake":
+        """Return the same lake, whose events have these further columns."""
+        same = Lake(self.session, self.path, self.choice, columns)
+        same._is_leased = self._is_leased
+        return same
 
     def versions(self, *contracts: TableContract) -> dict[str, int]:
         """Map table names to current Delta versions; tables that do not exist are absent."""

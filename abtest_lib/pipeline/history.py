@@ -17,7 +17,7 @@ from abtest_lib.transforms.forgotten import Forgotten
 
 SUCCEEDED, FAILED, STARTED = "succeeded", "failed", "started"
 _STEPS = "steps"
-_BEFORE_IT_EXISTED = {"normalize_ids": "false"}
+_BEFORE_IT_EXISTED = {"normalize_ids": "false", "event_columns": "{}"}
 """The values of settings that lakes of older versions do not store."""
 
 FULL_REFRESH = "full_refresh"

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import EVENTS, QUARANTINE, TableContract
 from abtest_lib.errors import ConservationError, InputError, one_line
 from abtest_lib.ingest.raw_events import find_source, read_raw_events
+from abtest_lib.ingest.wanted_columns import WantedColumns
 from abtest_lib.pipeline.events import note_of_arrival
 from abtest_lib.pipeline.history import forgotten_people
 from abtest_lib.pipeline.rejected_examples import rejected_examples
@@ -22,6 +23,7 @@ from abtest_lib.spark.row_counter import RowCounter
 from abtest_lib.spark.session import fit_shuffles
 from abtest_lib.spark.small_frames import literal_rows
 from abtest_lib.storage import delta_rs_location, local_folder
+from abtest_lib.transforms.event_format import EventFormat
 from abtest_lib.transforms.forgotten import mark_forgotten
 from abtest_lib.transforms.raw import (
     add_row_id,
@@ -92,9 +94,9 @@ def _ingest(run: Run, path: str) -> Outcome:
     reject_overlap(path, run.lake.path)
     source = find_source(run.lake.session, path)
     fit_shuffles(run.lake.session, run.settings, source.text_bytes)
-    raw = read_raw_events(run.lake.session, source)
+    raw = read_raw_events(run.lake.session, source, WantedColumns.of(run.settings))
     frame = join_spellings(raw.frame) if run.settings.normalize_ids else raw.frame
-    checked = add_time_and_row_checks(repartition_by_user(frame), run.latest_event)
+    checked = add_time_and_row_checks(repartition_by_user(frame), _format(run))
     rows = mark_forgotten(checked, forgotten_people(run.lake))
     # Rows are read twice, and parsing text costs more than persisting the result. Hashes are cheaper to compute again.
     with persisted(rows) as rows, persisted(count_by_map(rows.where("NOT is_forgotten"))) as map_counts:
@@ -123,6 +125,14 @@ def _ingest(run: Run, path: str) -> Outcome:
         notices=(*notices, *nothing),
         ends_run=is_empty,
     )
+
+
+def _format(run: Run) -> EventFormat:
+    return EventFormat.of(run.settings, run.latest_event)
+
+
+def _bronze_shape(run: Run) -> Callable[[DataFrame], DataFrame]:
+    return partial(as_bronze, ingested_at=run.started_at, columns=run.settings.event_columns)
 
 
 def reject_overlap(path: str, lake: str) -> None:
@@ -178,8 +188,8 @@ def _write_bronze(run: Run, rows: DataFrame, summary: InputSummary) -> tuple[Row
     accepted = F.col("is_valid") & ~F.col("is_forgotten")
     read = RowCounter(all=F.count(F.lit(1)), valid=F.count_if(accepted), forgotten=F.count_if("is_forgotten"))
     valid = read.on(rows).where(accepted).drop("is_valid", "is_forgotten", "is_sound")
-    known, shape = partial(_known_rows, run, summary.dates), partial(as_bronze, ingested_at=run.started_at)
-    numbered = number_copies(add_row_id(valid), "user_id", "event_time")
+    known, shape = partial(_known_rows, run, summary.dates), _bronze_shape(run)
+    numbered = number_copies(add_row_id(valid, run.settings.event_columns), "user_id", "event_time")
     counts = _write_new(run, numbered, known, EVENTS, shape, note_of_arrival(run.started_at))
     seen = read.counts()
     return RowCounts(seen["valid"], counts.copies, counts.known, counts.written), seen["all"], seen["forgotten"]
@@ -200,8 +210,14 @@ def _write_quarantine(run: Run, rows: DataFrame, rejected: int) -> RowCounts:
     if rejected == 0:
         return RowCounts(0, 0, 0, 0)
     invalid = rows.where("NOT is_valid AND NOT is_forgotten").drop("is_valid", "is_forgotten", "is_sound")
-    shape = partial(as_quarantine, quarantined_at=run.started_at, latest=run.latest_event)
-    counts = _write_new(run, number_copies(add_row_id(invalid)), partial(_known_rejects, run), QUARANTINE, shape)
+    shape = partial(as_quarantine, quarantined_at=run.started_at, form=_format(run))
+    counts = _write_new(
+        run,
+        number_copies(add_row_id(invalid, run.settings.event_columns)),
+        partial(_known_rejects, run),
+        QUARANTINE,
+        shape,
+    )
     return RowCounts(rejected, counts.copies, counts.known, counts.written)
 
 

@@ -1,6 +1,7 @@
 """An example of a rejected row for each rule, with its file and line."""
 
 import gzip
+import json
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
 from abtest_lib.errors import one_line
-from abtest_lib.transforms.rules import RULES
+from abtest_lib.transforms.rules import rule_named
 
 _LONGEST = 60
 _MOST_LINES = 1_000_000
@@ -26,18 +27,28 @@ def rejected_examples(rejected: DataFrame) -> Mapping[str, str]:
     Returns:
         Rule to the offending value, its file and, where the file can be read here, its line.
     """
-    row = F.struct("source_file", "raw_record", *RAW_FIELDS)
+    # Arrays of maps have no order: the columns travel as JSON.
+    columns = F.to_json("event_columns").alias("event_columns")
+    row = F.struct("source_file", "raw_record", *RAW_FIELDS, columns)
     broken = rejected.select(F.explode("failed_rules").alias("rule"), row.alias("row"))
     found = broken.groupBy("rule").agg(F.min("row").alias("row")).collect()
     return {item["rule"]: _example(item["rule"], item["row"]) for item in found}
 
 
 def _example(rule: str, row: Row) -> str:
-    field = next((item.field for item in RULES if item.name == rule), "")
-    value = row["raw_record"] if row["raw_record"] is not None or not field else row[field]
+    known = rule_named(rule)
+    field = "" if known is None else known.field
+    value = row["raw_record"] if row["raw_record"] is not None or not field else _value(row, field)
     shown = "missing" if value is None else f"«{one_line(_printable(value), _LONGEST)}»"
     name = f"{field} " if field and row["raw_record"] is None else ""
     return f"{name}{shown} in {_place(row, value)}"
+
+
+def _value(row: Row, field: str) -> str | None:
+    if field in RAW_FIELDS:
+        return str(row[field]) if row[field] is not None else None
+    value: str | None = json.loads(row["event_columns"] or "{}").get(field)
+    return value
 
 
 def _place(row: Row, value: str | None) -> str:

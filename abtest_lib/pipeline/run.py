@@ -119,7 +119,7 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
     registry = load_registry(settings.registry, catalogue)
     history = open_history(lake, settings, full_refresh=full_refresh)
     return Run(
-        lake,
+        lake.with_event_columns(settings.event_columns),
         settings,
         registry,
         history,

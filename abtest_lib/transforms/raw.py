@@ -1,13 +1,14 @@
 """Raw rows: identity, time, validity, duplicates."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import RAW_FIELDS
-from abtest_lib.transforms.rules import EVENT_RULES, EVENT_TIME, LONGEST_FIELD, MALFORMED_ROW, MAP_RULES, Rule
+from abtest_lib.transforms.event_format import EventFormat
+from abtest_lib.transforms.rules import LONGEST_FIELD, MALFORMED_ROW, MAP_RULES, Rule
 from abtest_lib.transforms.spellings import is_odd
 
 
@@ -16,33 +17,39 @@ def repartition_by_user(raw: DataFrame) -> DataFrame:
     return raw.repartition("user_id")
 
 
-def add_time_and_row_checks(raw: DataFrame, latest: datetime | None = None) -> DataFrame:
+def add_time_and_row_checks(raw: DataFrame, form: EventFormat) -> DataFrame:
     """Add the instant of every raw row, and whether the row breaks no rule over one row.
 
     Args:
-        raw: The six raw fields as text, raw_record and source_file.
-        latest: The latest instant that an event may have; None sets no limit.
+        raw: The raw fields as text, raw_record and source_file.
+        form: How rows are read and checked.
 
     Returns:
         The same rows with event_time (the instant, NULL where there is none) and is_sound (the row breaks no rule over
         one row).
     """
-    timed = raw.withColumn("event_time", F.expr(EVENT_TIME))
-    return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(EVENT_RULES, latest))
+    timed = raw.withColumn("event_time", F.expr(form.event_time))
+    return timed.withColumn("is_sound", F.col("raw_record").isNull() & ~_breaks_any(form.rules, form.latest))
 
 
-def add_row_id(rows: DataFrame) -> DataFrame:
+def add_row_id(rows: DataFrame, columns: Iterable[str] = ()) -> DataFrame:
     """Add `row_id` to every raw row.
 
     Args:
-        rows: Rows with the six raw fields and raw_record.
+        rows: Rows with the raw fields and raw_record.
+        columns: The columns beyond the six fields. One without a value leaves the identity as it would be without the
+            column.
 
     Returns:
-        The same rows with row_id (SHA-256 in hexadecimal; equal for rows equal in all six fields, and for lines that
+        The same rows with row_id (SHA-256 in hexadecimal; equal for rows equal in all fields, and for lines that
         could not be split equal for equal lines).
     """
     whole_line = F.concat(F.lit("line:"), F.col("raw_record"))
-    fields = F.concat(*(_length_prefixed(name) for name in RAW_FIELDS))
+    others = (
+        F.when(F.col(name).isNull(), "").otherwise(F.concat(F.lit(f"{name}="), _length_prefixed(name)))
+        for name in sorted(columns)
+    )
+    fields = F.concat(*(_length_prefixed(name) for name in RAW_FIELDS), *others)
     return rows.withColumn("row_id", F.sha2(F.coalesce(whole_line, fields), 256))
 
 
@@ -80,11 +87,11 @@ def add_validity(rows: DataFrame, map_counts: DataFrame) -> DataFrame:
     return joined.withColumn("is_valid", F.col("is_sound") & F.col("map_faults").isNull())
 
 
-def failed_rules(latest: datetime | None = None) -> Column:
+def failed_rules(form: EventFormat) -> Column:
     """Return the names of the rules that a checked row breaks; a line that did not split breaks only that rule."""
     only_malformed = F.array(F.lit(MALFORMED_ROW.name))
     in_map = F.coalesce("map_faults", F.array().cast("array<string>"))
-    every = F.array_union(_faults(EVENT_RULES, latest), in_map)
+    every = F.array_union(_faults(form.rules, form.latest), in_map)
     return F.when(F.expr(MALFORMED_ROW.broken), only_malformed).otherwise(every)
 
 
@@ -103,8 +110,14 @@ def number_copies(rows: DataFrame, *alike: str) -> DataFrame:
     return rows.withColumn("copy", F.row_number().over(by_row))
 
 
-def as_bronze(rows: DataFrame, ingested_at: datetime) -> DataFrame:
-    """Select the columns of bronze/events from valid rows with row_id."""
+def as_bronze(rows: DataFrame, ingested_at: datetime, columns: Mapping[str, str]) -> DataFrame:
+    """Select the columns of bronze/events from valid rows with row_id.
+
+    Args:
+        rows: The rows.
+        ingested_at: When the run started.
+        columns: The columns beyond the six fields, and their types.
+    """
     return rows.select(
         "row_id",
         "event_name",
@@ -116,18 +129,23 @@ def as_bronze(rows: DataFrame, ingested_at: datetime) -> DataFrame:
         F.to_date("event_time").alias("event_date"),
         "source_file",
         F.lit(ingested_at).alias("ingested_at"),
+        *(F.expr(f"try_cast(`{name}` AS {kind})").alias(name) for name, kind in columns.items()),
     )
 
 
-def as_quarantine(rows: DataFrame, quarantined_at: datetime, latest: datetime | None = None) -> DataFrame:
+def as_quarantine(rows: DataFrame, quarantined_at: datetime, form: EventFormat) -> DataFrame:
     """Select the columns of quarantine/events from rejected rows with row_id."""
+    texts = [part for name in form.columns for part in (F.lit(name), F.col(name))]
+    others = F.create_map(*texts) if texts else F.lit(None)
+    is_split = F.col("raw_record").isNull()
     return rows.select(
         "row_id",
         *RAW_FIELDS,
         "raw_record",
-        failed_rules(latest).alias("failed_rules"),
+        failed_rules(form).alias("failed_rules"),
         "source_file",
         F.lit(quarantined_at).alias("quarantined_at"),
+        F.when(is_split, others).cast("map<string,string>").alias("event_columns"),
     )
 
 

@@ -1,5 +1,6 @@
 """The rules that make a raw row a valid event, as data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,35 +9,8 @@ LONGEST_FIELD = 100_000
 
 EARLIEST, LATEST = "2000-01-01", "2100-01-01"
 
-_OFFSET = r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)"
-_INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,6})?(Z|[+-][0-9]{2}:?[0-9]{2})\\z"
-"""The form of nearly all events, which every engine casts unchanged."""
-_FRACTION = "([.,][0-9]{1,6}0*)?"
-_EXTENDED = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt][0-9]{{2}}(:[0-9]{{2}}(:[0-9]{{2}}{_FRACTION})?)?"
-_BASIC = rf"[0-9]{{8}}[Tt][0-9]{{2}}([0-9]{{2}}([0-9]{{2}}{_FRACTION})?)?"
-_ANY_INSTANT = rf"^({_EXTENDED}|{_BASIC}){_OFFSET}\\z"
-_SIX_NUMBERS = (
-    r"^([0-9]{4})-?([0-9]{2})-?([0-9]{2})[Tt]([0-9]{2}):?([0-9]{2})?:?([0-9]{2})?"
-    r"[.,]?([0-9]{1,6})?0*([Zz]|[+-][0-9]{2}):?([0-9]{2})?\\z"
-)
-
-
-def _part(place: int) -> str:
-    return f"regexp_extract(timestamp, '{_SIX_NUMBERS}', {place})"
-
-
-# The time of day may end with the hour or the minute, and an offset with the hour.
-_TIME_OF_DAY = (
-    f"{_part(4)}, ':', rpad({_part(5)}, 2, '0'), ':', rpad({_part(6)}, 2, '0'), '.', rpad({_part(7)}, 6, '0')"
-)
-_ZONE = f"if({_part(8)} IN ('Z', 'z'), 'Z', concat({_part(8)}, ':', rpad({_part(9)}, 2, '0')))"
-_REWRITTEN = f"concat({_part(1)}, '-', {_part(2)}, '-', {_part(3)}, 'T', {_TIME_OF_DAY}, {_ZONE})"
-_IS_SHORT = "octet_length(timestamp) < 40"
-EVENT_TIME = (
-    f"CASE WHEN {_IS_SHORT} AND timestamp RLIKE '{_INSTANT}' THEN try_cast(timestamp AS timestamp) "
-    f"WHEN {_IS_SHORT} AND timestamp RLIKE '{_ANY_INSTANT}' THEN try_cast({_REWRITTEN} AS timestamp) END"
-)
-"""SQL for the instant of a raw row; NULL where the text is not ISO 8601 with an offset."""
+LARGEST_NUMBER = 1e9
+"""The largest value, either way, of a column of numbers: the squares of sums over users stay exact."""
 
 _SPACE = r" \\t\\n\\x0B\\f\\r"
 """White space inside a character class: to some engines `\\s` is Unicode's, to others ASCII's."""
@@ -49,6 +23,9 @@ _NAMES = f"transform({_PAIRS}, pair -> regexp_replace(pair, '=[^=]*$', ''))"
 _ALL_PAIRS = rf"forall({_PAIRS}, pair -> pair RLIKE '^{_NAME}={_VARIANT}\\z')"
 _IS_MAP = f"experiments LIKE '{{%}}' AND (experiments = '{{}}' OR {_ALL_PAIRS})"
 
+
+_NUMBER = rf"^[{_SPACE}]*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?[{_SPACE}]*\\z"
+_OF_NUMBERS = "_malformed"
 
 _NO_LIMIT = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -94,11 +71,15 @@ def _blank(field: str) -> str:
     return rf"(NOT coalesce({field} >= '!' OR {field} RLIKE '[^{_SPACE}]', false))"
 
 
-def _in_row_and_map(name: str, condition: str, meaning: str) -> tuple["Rule", "Rule"]:
-    """Return a rule over a row and the same rule over a map, which takes longer to search than all other fields."""
+def _in_row(name: str, condition: str, meaning: str, columns: tuple[str, ...]) -> "Rule":
+    """Return a rule over the fields of a row but the map, which takes longer to search than all the others."""
     in_long_map = f"{_TOO_LONG_MAP} AND {condition.format('experiments')}"
-    in_row = f"{_any(_OTHERS, condition)} OR coalesce({in_long_map}, false)"
-    return Rule(name, in_row, meaning), Rule(name, f"{_SHORT} AND {condition.format('experiments')}", meaning)
+    return Rule(name, f"{_any((*_OTHERS, *columns), condition)} OR coalesce({in_long_map}, false)", meaning)
+
+
+def _in_map(name: str, condition: str, meaning: str) -> "Rule":
+    """Return the same rule over a map."""
+    return Rule(name, f"{_SHORT} AND {condition.format('experiments')}", meaning)
 
 
 _TOO_LONG_MAP = _is_too_long("experiments")
@@ -110,24 +91,18 @@ MALFORMED_ROW = Rule(
     "the line does not split into the header's columns, or is not a JSON object",
 )
 
-_BAD_ENCODING = _in_row_and_map("bad_encoding", "contains({}, '\ufffd')", "a field is not valid UTF-8")
-_NULL_BYTE = _in_row_and_map("null_byte", "contains({}, char(0))", "a field holds a null byte")
+_BAD_ENCODING = "bad_encoding", "contains({}, '\ufffd')", "a field is not valid UTF-8"
+_NULL_BYTE = "null_byte", "contains({}, char(0))", "a field holds a null byte"
 
-EVENT_RULES = (
-    Rule(
-        "field_too_long",
-        " OR ".join(f"coalesce({_is_too_long(field)}, false)" for field in (*_OTHERS, "experiments")),
-        f"a field is over {LONGEST_FIELD:,} characters",
-    ),
-    _BAD_ENCODING[0],
-    _NULL_BYTE[0],
+_OF_ONE_FIELD = (
     Rule("event_name_missing", _blank("event_name"), "the event has no name", "event_name"),
     Rule("user_id_missing", _blank("user_id"), "the event has no user", "user_id"),
     Rule("timestamp_missing", _blank("timestamp"), "the event has no time", "timestamp"),
     Rule(
         "timestamp_malformed",
         f"NOT {_blank('timestamp')} AND event_time IS NULL",
-        "the time is not like 2024-03-03T12:00:00.123456Z or 20240303T1200+0100: ISO 8601 with an offset",
+        "the time is not like 2024-03-03T12:00:00.123456Z or 20240303T1200+0100: ISO 8601 with an offset "
+        "(or what the settings timestamp_timezone and timestamp_format say)",
         "timestamp",
     ),
     Rule(
@@ -144,11 +119,10 @@ EVENT_RULES = (
     ),
     Rule("experiments_missing", _blank("experiments"), "there is no map of experiments, not even {}", "experiments"),
 )
-"""Rules over one row."""
 
 MAP_RULES = (
-    _BAD_ENCODING[1],
-    _NULL_BYTE[1],
+    _in_map(*_BAD_ENCODING),
+    _in_map(*_NULL_BYTE),
     Rule(
         "experiments_malformed",
         f"NOT {_blank('experiments')} AND {_SHORT} AND NOT ({_IS_MAP})",
@@ -164,4 +138,36 @@ MAP_RULES = (
 )
 """Expensive rules over `experiments` alone: each distinct text is checked once."""
 
-RULES = (MALFORMED_ROW, *EVENT_RULES, *MAP_RULES)
+
+def event_rules(columns: Mapping[str, str]) -> tuple[Rule, ...]:
+    """Return the rules over one row.
+
+    Args:
+        columns: Columns beyond the six fields, and their types.
+    """
+    names = tuple(f"`{name}`" for name in columns)
+    long = " OR ".join(f"coalesce({_is_too_long(field)}, false)" for field in (*_OTHERS, *names, "experiments"))
+    return (
+        Rule("field_too_long", long, f"a field is over {LONGEST_FIELD:,} characters"),
+        _in_row(*_BAD_ENCODING, names),
+        _in_row(*_NULL_BYTE, names),
+        *_OF_ONE_FIELD,
+        *(number_rule(name) for name, kind in columns.items() if kind == "double"),
+    )
+
+
+def number_rule(column: str) -> Rule:
+    """Return the rule over a column of numbers; an empty field is no number, and no damage."""
+    short, number = f"octet_length(`{column}`) < 400", f"`{column}` RLIKE '{_NUMBER}'"
+    size = f"abs(try_cast(`{column}` AS double)) <= {LARGEST_NUMBER:.0f}"
+    is_sound = f"coalesce(if({short} AND {number}, {size}, false), false)"
+    meaning = f"{column} is not a number between -{LARGEST_NUMBER:,.0f} and {LARGEST_NUMBER:,.0f}"
+    return Rule(f"{column}{_OF_NUMBERS}", f"NOT {_blank(f'`{column}`')} AND NOT {is_sound}", meaning, column)
+
+
+def rule_named(name: str) -> Rule | None:
+    """Return the rule with a name from quarantine; None if there is no such rule."""
+    known = {rule.name: rule for rule in (MALFORMED_ROW, *event_rules({}), *MAP_RULES)}
+    if name in known:
+        return known[name]
+    return number_rule(name.removesuffix(_OF_NUMBERS)) if name.endswith(_OF_NUMBERS) else None

@@ -52,8 +52,8 @@ def spark_conf(settings: Settings, deployment: Deployment) -> dict[str, str]:
         "spark.executor.memoryOverhead": f"{EXECUTOR_OVERHEAD_GB}g",
         "spark.dynamicAllocation.maxExecutors": str(_size(settings, deployment).executors),
     }
-    if deployment.registry is not None:
-        conf["spark.files"] = aws_path(deployment.registry)
+    if deployment.declarations:
+        conf["spark.files"] = ",".join(aws_path(location) for location in deployment.declarations.values())
     return conf | settings.spark_conf | settings.submit_conf
 
 
@@ -152,11 +152,9 @@ def _size(settings: Settings, deployment: Deployment) -> Size:
 
 
 def _driver_variables(deployment: Deployment) -> dict[str, str]:
-    """The lease's client wants the region; `spark.files` puts the registry into the driver's working directory."""
-    region = {"AWS_REGION": deployment.region}
-    if deployment.registry is None:
-        return region
-    return region | {"ABTEST_REGISTRY": PurePosixPath(deployment.registry).name}
+    """The lease's client wants the region; `spark.files` puts declarations into the driver's working directory."""
+    declared = {name: PurePosixPath(location).name for name, location in deployment.declarations.items()}
+    return {"AWS_REGION": deployment.region} | declared
 
 
 def aws_path(location: str) -> str:

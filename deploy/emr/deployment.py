@@ -27,6 +27,7 @@ class Deployment(BaseModel):
         code: Where the wheel, the archive and the entry points are uploaded to.
         logs: Where EMR writes logs.
         registry: The experiment registry; None takes the one in the wheel.
+        metrics: The metric catalogue; None takes the one in the wheel.
         application_id: The EMR Serverless application.
         cluster_id: The running EMR cluster, for the step.
         job_role: The name of the role that the job runs as.
@@ -46,6 +47,7 @@ class Deployment(BaseModel):
     code: S3Path
     logs: S3Path
     registry: S3Path | None = None
+    metrics: S3Path | None = None
     application_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-z]+$")]
     cluster_id: Annotated[str, StringConstraints(pattern=r"^j-[A-Z0-9]+$")]
     job_role: Annotated[str, StringConstraints(pattern=r"^[\w+=,.@-]+$")]
@@ -53,6 +55,12 @@ class Deployment(BaseModel):
     events_a_day: Annotated[int, Field(ge=1)]
     experiments: Annotated[int, Field(ge=1)] = 1_000
     minutes: Annotated[float, Field(gt=0)] = 60
+
+    @property
+    def declarations(self) -> dict[str, str]:
+        """The files with declarations, by the environment variable that names each."""
+        files = {"ABTEST_REGISTRY": self.registry, "ABTEST_METRICS": self.metrics}
+        return {variable: location for variable, location in files.items() if location is not None}
 
     @property
     def role_arn(self) -> str:

@@ -12,7 +12,7 @@ _SERVICES = ("emr-serverless.amazonaws.com", "ec2.amazonaws.com")
 
 def job_policy(deployment: Deployment) -> dict[str, Any]:
     """For the job's role: reads events and code, writes the lake and its own logs."""
-    read = [deployment.input, deployment.code, *([deployment.registry] if deployment.registry else [])]
+    read = [deployment.input, deployment.code, *deployment.declarations.values()]
     return _policy(
         _objects("ReadEventsAndCode", _READ, read),
         _objects("WriteLake", _WRITE, [deployment.lake]),

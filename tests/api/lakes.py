@@ -20,6 +20,7 @@ ARROW_TYPES = {
     "timestamp": pa.timestamp("us", tz="UTC"),
     "array<string>": pa.list_(pa.string()),
     "map<string,bigint>": pa.map_(pa.string(), pa.int64()),
+    "map<string,string>": pa.map_(pa.string(), pa.string()),
 }
 DAY_1, DAY_2 = date(2021, 8, 1), date(2021, 8, 2)
 RANKING, WEIRD, LONELY = "search/ranking", 'päron|"x"\\ 100% #1?', "lonely"

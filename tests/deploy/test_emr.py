@@ -131,6 +131,14 @@ def test_a_registry_reaches_the_driver(settings: Settings, deployment: Deploymen
     assert "spark.files" not in conf_of(render(settings, "emr", deployment))
 
 
+def test_registry_and_catalogue_reach_the_driver(settings: Settings, deployment: Deployment) -> None:
+    files = {"registry": "s3a://example-abtest/conf/ours.yaml", "metrics": "s3a://example-abtest/conf/metrics.yaml"}
+    conf = conf_of(render(settings, "emr", deployment.model_copy(update=files)))
+    assert conf["spark.files"] == "s3://example-abtest/conf/ours.yaml,s3://example-abtest/conf/metrics.yaml"
+    assert conf["spark.emr-serverless.driverEnv.ABTEST_REGISTRY"] == "ours.yaml"
+    assert conf["spark.emr-serverless.driverEnv.ABTEST_METRICS"] == "metrics.yaml"
+
+
 def test_a_profile_with_a_spark_of_its_own_is_refused(deployment: Deployment) -> None:
     with pytest.raises(ConfigError, match=r"spark_master = 'local\[\*\]'"):
         render(Settings(spark_master="local[*]"), "local", deployment)

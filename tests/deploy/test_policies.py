@@ -113,8 +113,9 @@ def test_only_emr_takes_on_the_role(deployment: Deployment) -> None:
     assert trusted["emr-serverless.amazonaws.com"] == {"StringEquals": {"aws:SourceAccount": deployment.account}}
 
 
-def test_a_single_file_is_granted_alone(deployment: Deployment) -> None:
-    declared = deployment.model_copy(update={"registry": "s3a://example-conf/abtest/ours.yaml"})
+@pytest.mark.parametrize("key", ["registry", "metrics"])
+def test_a_single_file_is_granted_alone(deployment: Deployment, key: str) -> None:
+    declared = deployment.model_copy(update={key: "s3a://example-conf/abtest/ours.yaml"})
     policy = policies.job_policy(declared)
     assert is_allowed(policy, "s3:GetObject", "arn:aws:s3:::example-conf/abtest/ours.yaml")
     assert not is_allowed(policy, "s3:GetObject", "arn:aws:s3:::example-conf/abtest/theirs.yaml")

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 USERS = "800"
+EXPERIMENT = "search/new-ranking"
 
 
 pytestmark = pytest.mark.spark_only  # on Databricks and EMR notebooks find a session of Spark
@@ -61,25 +62,32 @@ def test_a_metric_of_ones_own_counts_the_people_that_plain_python_counts(
     spark: SparkSession, tour: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTEBOOK_LAKE", tour["lake"])
+    monkeypatch.setenv("ABTEST_REGISTRY", str(tour["events"].registry))
     found = runpy.run_path(str(NOTEBOOKS / "03_own_metric.py"))
     events, people = (
         spark.read.format("delta").load(f"{tour['lake']}/{table}").collect()
         for table in ("bronze/events", "silver/participants")
     )
-    seen = {(row["user_id"], row["timestamp"]) for row in events if row["event_name"] == "PRODUCT"}
     last: dict[str, Any] = {}
-    for user, moment in seen:
-        last[user] = max(last.get(user, moment), moment)
-    ((name, rows), *_) = found["ordered"].items()
+    for event in events:
+        if event["event_name"] == "PRODUCT":
+            last[event["user_id"]] = max(last.get(event["user_id"], event["timestamp"]), event["timestamp"])
+    entered: dict[str, Any] = {}
+    for one in people:
+        if one["experiment_name"] == EXPERIMENT and one["variant_id"] != "DEFAULT":
+            first = entered.setdefault(one["user_id"], one)
+            entered[one["user_id"]] = min(first, one, key=lambda row: row["first_exposed_at"])
+    rows = [
+        row for row in found["sums"].collect() if (row.experiment_name, row.metric) == (EXPERIMENT, "product_viewers")
+    ]
     for row in rows:
-        arm = [
-            one
-            for one in people
-            if (one["experiment_name"], one["variant_id"]) == (name, row.variant_id) and one["cross_exposed_at"] is None
-        ]
-        did = [one for one in arm if one["user_id"] in last and last[one["user_id"]] >= one["first_exposed_at"]]
-        assert (row.users, row.converted) == (len(arm), len(did))
-        assert len(arm) > 0
+        arm = [one for one in entered.values() if one["variant_id"] == row.variant_id]
+        viewers = [one for one in arm if one["user_id"] in last and last[one["user_id"]] >= one["first_exposed_at"]]
+        assert (row.users, row.sum_x, row.sum_xx) == (len(arm), len(viewers), len(viewers))
+        assert 0 < len(viewers) < len(arm)
+    assert len(rows) == 2
+    metrics = {row.metric for row in found["compared"] if row.experiment_name == EXPERIMENT}
+    assert metrics == {"purchase", "product_viewers", "searches_per_order"}
 
 
 @pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("0*.py")), ids=lambda path: path.stem)

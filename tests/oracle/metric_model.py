@@ -1,5 +1,6 @@
 """gold/metric_to_date by brute force: plain Python over sets and dictionaries, one user and one day at a time."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -192,7 +193,8 @@ def _amount(measure: Measure, event: ModelEvent, counts: Mapping[Measure, Any]) 
 
 
 def _exact(value: float) -> Fraction:
-    return Fraction(round(value * 1_000_000), 1_000_000)
+    half_up = math.floor(abs(value) * 1e6 + 0.5)
+    return Fraction(half_up if value >= 0 else -half_up, 1_000_000)
 
 
 def _sum(values: Iterable[Fraction]) -> float:

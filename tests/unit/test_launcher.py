@@ -150,7 +150,7 @@ def test_the_exit_code_comes_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nope"], "no job nope: the jobs are aggregate_gold build_silver"),
+        (["nope"], "no job nope: the jobs are aggregate_gold aggregate_metrics build_silver"),
         (["decide", "--profile"], "--profile needs a value"),
         (["decide", "--profile", "nope"], "unknown profile 'nope': the profiles are"),
         (["decide", "--profile", "standalone"], "does not say where Spark runs: give --master"),

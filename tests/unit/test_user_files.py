@@ -11,15 +11,17 @@ from abtest_cli.forget import _listed
 from abtest_lib.config import load_settings
 from abtest_lib.errors import UsageError
 from abtest_lib.lake.lake import open_lake
+from abtest_lib.metrics import load_catalogue
 from abtest_lib.registry import load_registry
 from abtest_lib.storage import check_lake, lake_location
-from abtest_lib.traffic.truth import read_effects
+from abtest_lib.traffic.effects import read_effects
 from abtest_lib.user_files import read_user_file
 from deploy.emr.deployment import load_deployment
 
 READERS: list[Callable[[Path], object]] = [
     lambda path: load_settings(config=path),
     load_registry,
+    lambda path: load_catalogue(load_settings(overrides={"metrics": path})),
     _listed,
     read_effects,
     load_deployment,
@@ -62,7 +64,7 @@ def test_a_name_that_is_not_utf8_is_said(reader: Callable[[Path], object], tmp_p
         reader(path)
 
 
-@pytest.mark.parametrize("reader", READERS[:2])
+@pytest.mark.parametrize("reader", READERS[:3])
 def test_nesting_without_end_is_one_line(reader: Callable[[Path], object], tmp_path: Path) -> None:
     (tmp_path / "deep.yaml").write_text("[" * 5_000)
     with pytest.raises(UsageError, match=r"deep\.yaml line 1: not YAML: nested deeper"):

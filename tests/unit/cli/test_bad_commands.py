@@ -31,6 +31,39 @@ def test_an_input_of_another_format_leaves_no_lake(tmp_path: Path) -> None:
     assert not (tmp_path / "lake").exists()
 
 
+@pytest.mark.parametrize(
+    ("metrics", "registry", "message"),
+    [
+        (
+            "metrics: {revenue: {type: sum, events: BUY, value: prise}}",
+            "experiments: {}",
+            "metrics.yaml line 1: metric 'revenue': unknown event column 'prise': the nearest: price",
+        ),
+        (
+            "metrics: {revenue: {type: sum, events: BUY, value: price}}",
+            "experiments: {search/a: {goals: [revenu]}}",
+            (
+                "registry.yaml line 1: experiment 'search/a' uses metric 'revenu', which the catalogue does not have: "
+                "the nearest: revenue"
+            ),
+        ),
+    ],
+)
+def test_a_wrong_catalogue_ends_a_run_before_it_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metrics: str, registry: str, message: str
+) -> None:
+    for name, text in (("metrics", metrics), ("registry", registry)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+        monkeypatch.setenv(f"ABTEST_{name.upper()}", str(tmp_path / f"{name}.yaml"))
+    monkeypatch.setenv("ABTEST_EVENT_COLUMNS", "{price: double}")
+    monkeypatch.setitem(sys.modules, "abtest_cli.boot", None)
+    (tmp_path / "events.csv").write_text("event_name\n")
+    error = refused("run", "--input", str(tmp_path / "events.csv"), "--lake", str(tmp_path / "lake"))
+    assert str(error) == f"{tmp_path}/{message}"
+    assert error.exit_code == 2
+    assert not (tmp_path / "lake").exists()
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 @pytest.mark.parametrize("command", [("serve", "--lake", "."), ("dashboard",)])
 def test_a_port_that_is_taken_is_one_line(command: tuple[str, ...], host: str) -> None:

@@ -2,7 +2,10 @@
 
 import re
 from datetime import datetime, timedelta
+from math import erfc, exp, log, sqrt
 from pathlib import Path
+
+import pytest
 
 from abtest_lib.config import load_settings
 from abtest_lib.metrics import Catalogue, Metric, parse_catalogue, purchase_metric
@@ -57,3 +60,66 @@ def test_the_user_of_the_page_has_the_values_of_the_page() -> None:
     second_week = declared["second_week"]
     assert events(second_week, "SEARCH") == [None]
     assert "`revenue_per_user`: x = min(500, 300 + 260) = 500 and c = 40." in PAGE
+
+
+ARMS = re.compile(r"^\| (?:A|A \(control\)|B) \| (.*) \|$", flags=re.MULTILINE)
+USERS, NORMAL = 200, 1.959964
+
+
+def covariance(x: float, y: float, xy: float) -> float:
+    return (xy - x * y / USERS) / (USERS - 1)
+
+
+def p_value(z: float) -> float:
+    return erfc(abs(z) / sqrt(2))
+
+
+def test_the_statistics_of_the_page_follow_from_its_sums() -> None:
+    a, b, *_ = [[float(cell.replace(",", "")) for cell in row.split(" | ")] for row in ARMS.findall(PAGE)]
+    means = [arm[0] / USERS for arm in (a, b)]
+    variances = [covariance(arm[0], arm[0], arm[1]) for arm in (a, b)]
+    difference, error = means[1] - means[0], sqrt(sum(variances) / USERS)
+    assert [*means, *variances] == pytest.approx([22.957, 33.955, 670.4, 1771.9], abs=0.06)
+    assert (difference, error, difference / error) == pytest.approx((10.999, 3.4945, 3.147), abs=6e-4)
+    assert p_value(difference / error) == pytest.approx(0.0016, abs=5e-5)
+    ends = (difference - NORMAL * error, difference + NORMAL * error)
+    assert ends == pytest.approx((4.15, 17.85), abs=0.005)
+    log_error = sqrt(sum(v / USERS / m**2 for v, m in zip(variances, means, strict=True)))
+    assert log_error == pytest.approx(0.1185, abs=5e-5)
+    lifts = [exp(log(means[1] / means[0]) + sign * NORMAL * log_error) - 1 for sign in (0, -1, 1)]
+    assert lifts == pytest.approx([0.479, 0.173, 0.866], abs=6e-4)
+
+
+def test_the_covariate_of_the_page_follows_from_its_sums() -> None:
+    a, b, *_ = [[float(cell.replace(",", "")) for cell in row.split(" | ")] for row in ARMS.findall(PAGE)]
+    x, _, c, cc, xc = (one + other for one, other in zip(a, b, strict=True))
+    theta = (xc - x * c / (2 * USERS)) / (cc - c * c / (2 * USERS))
+    before, after = (b[2] - a[2]) / USERS, (b[0] - a[0]) / USERS
+    assert (theta, before) == pytest.approx((0.08254, -1.014), abs=5e-4)
+    adjusted = [
+        covariance(arm[0], arm[0], arm[1])
+        + theta**2 * covariance(arm[2], arm[2], arm[3])
+        - 2 * theta * covariance(arm[0], arm[2], arm[4])
+        for arm in (a, b)
+    ]
+    raw = [covariance(arm[0], arm[0], arm[1]) for arm in (a, b)]
+    assert after - theta * before == pytest.approx(11.082, abs=5e-4)
+    assert p_value((after - theta * before) / sqrt(sum(adjusted) / USERS)) == pytest.approx(0.00149, abs=5e-6)
+    assert 1 - sum(adjusted) / sum(raw) == pytest.approx(0.003, abs=5e-4)
+
+
+def test_the_ratio_of_the_page_follows_from_its_sums() -> None:
+    *_, a, b = [[float(cell.replace(",", "")) for cell in row.split(" | ")] for row in ARMS.findall(PAGE)]
+    ratios = [arm[0] / arm[2] for arm in (a, b)]
+    errors = [
+        (
+            covariance(arm[0], arm[0], arm[1])
+            - 2 * ratio * covariance(arm[0], arm[2], arm[4])
+            + ratio**2 * covariance(arm[2], arm[2], arm[3])
+        )
+        / (USERS * (arm[2] / USERS) ** 2)
+        for arm, ratio in zip((a, b), ratios, strict=True)
+    ]
+    difference, error = ratios[1] - ratios[0], sqrt(sum(errors))
+    assert (*ratios, difference, error) == pytest.approx((0.1630, 0.2003, 0.0373, 0.0199), abs=5.1e-5)
+    assert p_value(difference / error) == pytest.approx(0.060, abs=5e-4)

@@ -7,11 +7,21 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from abtest_lib.config import load_settings
 from abtest_lib.contracts.enums import Direction, MetricType
 from abtest_lib.errors import MetricError
-from abtest_lib.metrics import Catalogue, Measure, Metric, load_catalogue, parse_catalogue, purchase_metric
+from abtest_lib.metrics import (
+    Catalogue,
+    Measure,
+    Metric,
+    load_catalogue,
+    parse_catalogue,
+    purchase_metric,
+    unknown_events,
+)
 
 COLUMNS = {"price": "double", "device": "string"}
 CATALOGUE = """\
@@ -243,6 +253,29 @@ def test_a_mistake_in_the_file_is_one_line(text: str, message: str) -> None:
         parse(text)
     assert str(caught.value).startswith(f"team.yaml {message}")
     assert "\n" not in str(caught.value)
+
+
+KEYS = ["type", "events", "value", "from", "to", "cap", "window", "numerator"]
+WRITTEN = ["count", "sum", "ratio", "retention", "BUY", "price", "7d", "up", "1", "{count: BUY}", "~", "[]", "{}"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(WRITTEN) | st.text(max_size=8)))
+def test_any_declaration_is_a_metric_or_one_line(declared: dict[str, str]) -> None:
+    text = ", ".join(f"{key}: {value}" for key, value in declared.items())
+    try:
+        parse(f"metrics:\n  m: {{{text}}}\n")
+    except MetricError as problem:
+        assert "\n" not in str(problem)  # noqa: PT017
+        assert str(problem).startswith("team.yaml")  # noqa: PT017
+
+
+def test_events_that_a_lake_does_not_have_are_named() -> None:
+    found = list(unknown_events(parse(CATALOGUE), {"BUY", "SEARCHES"}))
+    assert found == [
+        "metric 'searches_per_order' counts events 'SEARCH', and there are none yet: the nearest: SEARCHES",
+        "metric 'checkout' counts events 'CHECKOUT_1', and there are none yet: there are BUY, SEARCHES",
+    ]
+    assert not list(unknown_events(parse(CATALOGUE), {"BUY", "SEARCH", "CHECKOUT_1"}))
 
 
 def test_more_than_200_metrics_are_refused() -> None:
