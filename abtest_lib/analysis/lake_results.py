@@ -41,7 +41,7 @@ class LakeResults:
         Raises:
             LakeError: A table cannot be read.
         """
-        return list_experiments(self._tables)
+        return list_experiments(self._tables, readable_catalogue())
 
     def result(self, experiment: str, day: date | str | None = None, window: str = Window.TO_DATE) -> ExperimentResult:
         """Return the result of one experiment.

@@ -14,7 +14,10 @@ from abtest_lib.errors import one_line
 from abtest_lib.formatting import STATUS_WORDS, metric_difference, metric_value, p_equation, status_mark
 
 SEGMENTS_DESCRIBE = "Segments describe; they never decide."
-NOTE = "✓ good, ✗ bad, ! open; a status allows for a look every day, the interval of the lift for one look"
+NOTE = (
+    "✓ good, ✗ bad, ! open; a status allows for a look every day, the interval of the lift for one look; a lift is "
+    "adjusted where its metric has a covariate"
+)
 _TITLES = {MetricRole.GOAL: "Goals", MetricRole.GUARDRAIL: "Guardrails", MetricRole.OBSERVED: "Observed"}
 _STYLES = {"✓": "green", "✗": "bold red", "!": "yellow"}
 _HEADINGS = ("arm", "control", "value", "observed lift, 95 % interval", "status")
