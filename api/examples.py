@@ -3,7 +3,16 @@
 from abtest_lib import __version__, answers
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.contracts import CONTRACT_VERSION
-from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
+from abtest_lib.contracts.enums import (
+    Decision,
+    Direction,
+    MetricRole,
+    MetricStatus,
+    MetricType,
+    Role,
+    SrmStatus,
+    Window,
+)
 from abtest_lib.verdict.rules import RULES_VERSION
 
 RELEASE: answers.Release = {
@@ -32,10 +41,106 @@ VERDICT: answers.Verdict = {
     "control": 4915,
     "srm_p_value": 0.61,
     "srm_status": SrmStatus.OK,
+    "metric": "revenue_per_user",
     "cross_exposed_share": 0.004,
     "information_fraction": 1.0,
     "model_version": RULES_VERSION,
     "explanation": "4916 converts better than 4915 and may be shipped.",
+}
+REVENUE: answers.MetricResult = {
+    "metric": "revenue_per_user",
+    "segment": "all",
+    "role": MetricRole.GOAL,
+    "type": MetricType.SUM,
+    "direction": Direction.UP,
+    "unit": "USD",
+    "margin": None,
+    "control_users": 20080,
+    "control_value": 2.31,
+    "arms": [
+        {
+            "id": 4916,
+            "status": MetricStatus.BETTER,
+            "users": 20110,
+            "value": 2.52,
+            "difference": 0.209,
+            "difference_interval": {"lower": 0.066, "upper": 0.352},
+            "decision_interval": {"lower": 0.061, "upper": 0.357},
+            "boundary": 2.03,
+            "observed_lift": 0.0905,
+            "observed_lift_interval": {"lower": 0.028, "upper": 0.157},
+            "p_adjusted": 0.0042,
+            "p_holm": 0.0042,
+            "unadjusted_difference": 0.214,
+            "unadjusted_interval": {"lower": 0.013, "upper": 0.415},
+            "variance_reduction": 0.49,
+            "interaction_p_value": None,
+            "probability_best": 0.998,
+            "probability_beats_control": 0.998,
+            "expected_loss": 0.0001,
+            "capped_users": 3,
+            "mature_users": None,
+        }
+    ],
+}
+SEARCHES: answers.MetricResult = {
+    **REVENUE,
+    "metric": "searches_per_order",
+    "role": MetricRole.GUARDRAIL,
+    "type": MetricType.RATIO,
+    "direction": Direction.DOWN,
+    "unit": "searches",
+    "margin": 0.18,
+    "control_value": 9.02,
+    "arms": [
+        {
+            **REVENUE["arms"][0],
+            "status": MetricStatus.NOT_WORSE,
+            "value": 9.04,
+            "difference": 0.02,
+            "difference_interval": {"lower": -0.1, "upper": 0.14},
+            "decision_interval": {"lower": -0.11, "upper": 0.15},
+            "observed_lift": 0.0022,
+            "observed_lift_interval": {"lower": -0.011, "upper": 0.0156},
+            "p_adjusted": 0.74,
+            "p_holm": 0.74,
+            "unadjusted_difference": None,
+            "unadjusted_interval": None,
+            "variance_reduction": None,
+            "probability_best": 0.37,
+            "probability_beats_control": 0.37,
+            "expected_loss": 0.035,
+            "capped_users": None,
+        }
+    ],
+}
+SCORECARD: answers.Scorecard = {"goals": [REVENUE], "guardrails": [SEARCHES], "observed": []}
+METRIC_RESULTS: answers.MetricResults = {
+    "name": "search/ranking",
+    "day": "2021-08-02",
+    "metrics": [REVENUE, SEARCHES],
+    "release": RELEASE,
+}
+CATALOGUE: answers.MetricList = {
+    "metrics": [
+        {
+            "name": "purchase",
+            "type": MetricType.CONVERSION,
+            "direction": Direction.UP,
+            "unit": "",
+            "description": "Users with at least one BUY",
+            "in_release": True,
+        },
+        {
+            "name": "revenue_per_user",
+            "type": MetricType.SUM,
+            "direction": Direction.UP,
+            "unit": "USD",
+            "description": "Revenue in the two weeks after the first exposure",
+            "in_release": True,
+        },
+    ],
+    "release": RELEASE,
 }
 RESULT: answers.ResultAnswer = {
     "results": {
@@ -65,6 +170,7 @@ RESULT: answers.ResultAnswer = {
         "control": 4915,
         "table_version": 12,
         "release": RELEASE,
+        **SCORECARD,
     }
 }
 EXPERIMENTS: answers.ExperimentList = {
@@ -79,6 +185,7 @@ EXPERIMENTS: answers.ExperimentList = {
             "decision": Decision.SHIP,
             "decision_before": Decision.INCONCLUSIVE,
             "is_valid": True,
+            "metric": "revenue_per_user",
             "winner": 4916,
             "challenger": 4916,
             "lift": ESTIMATE["lift"],
@@ -96,6 +203,7 @@ EXPERIMENT: answers.Experiment = {
     "verdict": VERDICT,
     "registry": {"control": "4915", "planned_users": 40000},
     "release": RELEASE,
+    **SCORECARD,
 }
 HISTORY: answers.History = {
     "name": "search/ranking",

@@ -21,12 +21,12 @@ from api.http.fast_result import FastResultMiddleware
 from api.http.logs import configure_logs
 from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
-from api.routes import analysis, experiments, lake, plan
+from api.routes import analysis, catalogue, experiments, lake, plan
 from api.settings import ApiSettings, load_api_settings
 from api.store.service import Service
 
 _DESCRIPTION = "Verdicts of A/B tests, from one release of the gold tables at a time."
-_ROUTERS = (experiments.router, lake.router, plan.router, analysis.router)
+_ROUTERS = (experiments.router, catalogue.router, lake.router, plan.router, analysis.router)
 _GZIP_FROM = 1_000  # bytes
 
 

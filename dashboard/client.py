@@ -191,6 +191,10 @@ class Client:
         query: Params = {"day": day, "window": window, "points": _DENSITY_POINTS}
         return cast("answers.Posterior", self.get(experiment_path(name, "posterior"), query))
 
+    def metrics(self, name: str, day: str | None = None) -> list[answers.MetricResult]:
+        """Return the metrics of one experiment on one day, of all users and of segments."""
+        return cast("list[answers.MetricResult]", self.get(experiment_path(name, "metrics"), {"day": day})["metrics"])
+
     def funnel(self, name: str, day: str | None = None) -> answers.Funnel:
         """Return the funnel of one experiment on one day."""
         return cast("answers.Funnel", self.get(experiment_path(name, "funnel"), {"day": day}))

@@ -40,6 +40,25 @@ OVERVIEW = _columns(
     last="Last day",
     numeric="people days",
 )
+SCORECARD = _columns(
+    metric="Metric",
+    arm="Arm",
+    control="Control",
+    value="Value",
+    lift="Observed lift, 95\u00a0% interval",
+    decision="Decision interval",
+    status="Status",
+    numeric="control value decision",
+)
+SEGMENTS = _columns(
+    segment="Segment",
+    arm="Arm",
+    users="People",
+    control="Control",
+    value="Value",
+    lift="Observed lift, 95\u00a0% interval",
+    numeric="users control value",
+)
 ARMS = _columns(
     arm="Arm",
     role="Role",

@@ -123,6 +123,16 @@ def lift(estimate: answers.Lift | None) -> str:
     return f"{median} ({100 * lower:+,.1f}{labels.TO}{100 * upper:+,.1f})"
 
 
+def scale(reach: float) -> tuple[str, str]:
+    r"""Format both ends of a scale of lifts.
+
+    Examples:
+        >>> scale(0.5)
+        ('-50\xa0%', '+50\xa0%')
+    """
+    return percent(-reach, 0, signed=True), percent(reach, 0, signed=True)
+
+
 def observed_lift(value: float | None, interval: answers.Interval | None) -> str:
     r"""Format an observed lift with its interval.
 
@@ -215,9 +225,10 @@ def arm_name(variant: answers.VariantId, role: str | None) -> str:
         Role.FALLBACK: labels.FALLBACK_MARK,
         Role.LEFT_OUT: labels.LEFT_OUT_MARK,
     }
-    return marks.get(role, "{arm}").format(arm=_shorten(str(variant)))
+    return marks.get(role, "{arm}").format(arm=shorten(str(variant)))
 
 
-def _shorten(text: str, limit: int = 40) -> str:
+def shorten(text: str, limit: int = 40) -> str:
+    """Return a text on one line, cut at a limit."""
     folded = " ".join(text.split())
     return folded if len(folded) <= limit else folded[: limit - 1] + "…"

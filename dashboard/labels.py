@@ -1,6 +1,7 @@
 """Every text that a reader sees; `columns` has the headings of tables. A translation replaces these two modules."""
 
-from abtest_lib.contracts.enums import Decision, Role, SrmStatus, Window
+from abtest_lib.contracts.enums import Decision, MetricRole, Role, SrmStatus, Window
+from abtest_lib.formatting import STATUS_WORDS
 
 APP = "A/B tests"
 DASH = "–"
@@ -34,6 +35,12 @@ SRM_STATUSES: dict[str, str] = {
     SrmStatus.MISMATCH: "mismatch",
     SrmStatus.NOT_TESTED: "not tested",
 }
+METRIC_ROLES: dict[str, str] = {
+    MetricRole.GOAL: "goal",
+    MetricRole.GUARDRAIL: "guardrail",
+    MetricRole.OBSERVED: "observed",
+}
+STATUSES = STATUS_WORDS
 
 # Messages
 DOWN_TITLE = "The API does not answer"
@@ -72,6 +79,7 @@ SORTS = {
 }
 LIFT_SCALE = "The scale of lifts runs from {low} to {high}; the line in the middle means no difference."
 WAS = "was {decision}"
+RESTS_ON = "rests on {metric}"
 NO_MATCH_TITLE = "No experiment matches"
 NO_MATCH = "Remove a filter, or search for another part of the name."
 EMPTY_TITLE = "No experiments yet"
@@ -92,6 +100,18 @@ EXPERIMENT_LABEL = "Experiment"
 INVALID_TITLE = "Not valid: do not use these numbers"
 PEOPLE_TO_DATE, PEOPLE_DAY, ARMS, DAYS_RUNNING = "People to date", "People that day", "Arms", "Days with data"
 REASONS = "Why"
+SCORECARD_TITLE = "Scorecard, to date"
+SCORECARD_NOTE = (
+    "✓ good, ✗ bad, ! open. Lifts are drawn from {low} to {high} with the interval of one look; a status rests on the "
+    "decision interval of the difference, which allows for a look every day."
+)
+MARGIN = "margin {value}"
+ADJUSTED = "adjusted by the covariate; without it {value}"
+CAPPED = "{users} people capped"
+SEGMENTS_TITLE = "Segments, to date"
+SEGMENTS_NOTE = "Segments describe; they never decide."
+INTERACTION = "Does the effect on {arm} differ by {column}? {p}."
+METRIC = "Metric"
 ARMS_TITLE = "Arms"
 ARMS_NOTE = (
     "Intervals are credible intervals of the model. Expected loss is the conversion lost on average by choosing "

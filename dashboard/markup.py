@@ -9,7 +9,8 @@ from html import escape
 from urllib.parse import urlencode
 
 from abtest_lib import answers
-from abtest_lib.contracts.enums import Decision
+from abtest_lib.contracts.enums import Decision, MetricStatus
+from abtest_lib.formatting import status_mark
 from dashboard import formatting, labels
 from dashboard.columns import Columns
 
@@ -22,6 +23,11 @@ _BADGES: dict[str, tuple[str, str]] = {
 }
 """Colour of text and border of each decision's badge."""
 
+_BADGE_OF_STATUS: dict[str, str] = {
+    MetricStatus.BETTER: Decision.SHIP,
+    MetricStatus.NOT_WORSE: Decision.SHIP,
+    MetricStatus.WORSE: Decision.INVALID,
+}
 _TABLES = """
 .ab-table {width: 100%; border-collapse: collapse; font-size: .92rem; margin: 0 0 .4rem}
 .ab-table caption {text-align: left; padding: .2rem 0 .4rem; opacity: .85; caption-side: bottom; font-size: .85rem}
@@ -195,11 +201,34 @@ def experiment_link(name: str) -> SafeHtml:
     return SafeHtml(f"<a href='{address}' target='_self'>{escape(name)}</a>")
 
 
-def lift_bar(lift: answers.Lift | None, reach: float) -> SafeHtml:
-    """Draw a lift and its interval on a scale from -reach to reach, with the numbers at its right."""
-    if lift is None or lift["lower"] is None or lift["upper"] is None:
+def status(code: str | None, details: Sequence[str] = ()) -> SafeHtml:
+    """Write what is proven by a metric as a coloured label with its mark, and details below it."""
+    if code is None:
         return SafeHtml(labels.DASH)
-    side = "up" if lift["lower"] > 0 else "down" if lift["upper"] < 0 else ""
+    words = escape(f"{status_mark(code)} {labels.STATUSES.get(code, code)}")
+    badge_of = _BADGE_OF_STATUS.get(code, Decision.INCONCLUSIVE)
+    more = "".join(f"<small>{escape(text)}</small>" for text in details)
+    return SafeHtml(f"<span><span class='ab-badge ab-{badge_of}'>{words}</span>{more}</span>")
+
+
+def named(name: str, below: str) -> SafeHtml:
+    """Write a name, which may be broken after its underscores, with a small line below it."""
+    breakable = escape(name).replace("_", "_<wbr>")
+    return SafeHtml(f"<span>{breakable} <small>{escape(below)}</small></span>")
+
+
+def lift_bar(lift: answers.Lift | None, reach: float, side: str | None = None) -> SafeHtml:
+    """Draw a lift and its interval on a scale from -reach to reach, with the numbers at its right.
+
+    Args:
+        lift: The lift.
+        reach: The end of the scale.
+        side: `up` for good, `down` for bad, empty for open; None follows the sign of the interval.
+    """
+    if lift is None or lift["lower"] is None or lift["upper"] is None:
+        return SafeHtml(formatting.lift(lift))
+    sign = "up" if lift["lower"] > 0 else "down" if lift["upper"] < 0 else ""
+    side = sign if side is None else side
     low, median, high = (_percent_of_scale(value, reach) for value in (lift["lower"], lift["median"], lift["upper"]))
     bar = f"<i style='left:{low:.1f}%;width:{high - low:.1f}%'></i><b style='left:{median:.1f}%'></b><u></u>"
     return SafeHtml(

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import escape
+from itertools import groupby
+from operator import itemgetter
 
 from abtest_lib import __version__, answers
-from abtest_lib.contracts.enums import Window
-from dashboard import columns, formatting, labels, markup, rows
+from abtest_lib.contracts.enums import MetricRole, Window
+from dashboard import columns, formatting, labels, markup, rows, scorecard
 from dashboard.charts import report as report_charts
 from dashboard.client import Client, require_day
 
@@ -44,7 +46,8 @@ def write_report(api: Client, name: str, day: str | None = None) -> str:
     history = api.history(detail["name"], shown)
     title = escape(labels.REPORT_TITLE.format(name=detail["name"], day=shown))
     posterior = api.posterior(detail["name"], shown)["variants"]
-    body = "".join(_parts(detail, history["points"], posterior))
+    metrics = api.metrics(detail["name"], shown)
+    body = "".join(_parts(detail, history["points"], posterior, metrics))
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
@@ -53,11 +56,15 @@ def write_report(api: Client, name: str, day: str | None = None) -> str:
 
 
 def _parts(
-    detail: answers.Experiment, points: list[answers.HistoryPoint], posterior: list[answers.PosteriorVariant]
+    detail: answers.Experiment,
+    points: list[answers.HistoryPoint],
+    posterior: list[answers.PosteriorVariant],
+    metrics: list[answers.MetricResult],
 ) -> Iterator[str]:
     point = points[-1]
     judged = rows.without_fallbacks(point["variants"])
     yield _verdict(point)
+    yield from _metrics(metrics)
     arms = rows.arm_rows(rows.control_first(point["variants"]))
     yield _section(labels.ARMS_TITLE, markup.table(columns.ARMS, arms, labels.ARMS_NOTE))
     yield from _charts(points, judged, posterior)
@@ -81,6 +88,17 @@ def _verdict(point: answers.HistoryPoint) -> str:
     if not verdict["is_valid"]:
         head = f"<div class='stop'><p><strong>{escape(labels.INVALID_TITLE)}</strong></p>{head}</div>"
     return f"{head}<p class='note'>{escape(people)}</p><p>{escape(labels.REASONS)}</p><ul>{reasons}</ul>"
+
+
+def _metrics(results: list[answers.MetricResult]) -> Iterator[str]:
+    """Write the scorecard, and the goals by segment."""
+    of_everybody = scorecard.of_everybody(results)
+    if of_everybody:
+        yield _section(labels.SCORECARD_TITLE, scorecard.scorecard_table(of_everybody))
+    goals = [item for item in scorecard.of_segments(results) if item["role"] == MetricRole.GOAL]
+    for metric, group in groupby(goals, key=itemgetter("metric")):
+        note = f"<p class='note'>{escape(labels.SEGMENTS_NOTE)}</p>"
+        yield _section(f"{labels.SEGMENTS_TITLE}: {metric}", note + scorecard.segments_table(list(group)))
 
 
 def _charts(

@@ -44,7 +44,8 @@ def read(contract, **equal):
 verdicts = read(VERDICTS)
 day = max(row["day"] for row in verdicts)
 valid = {row["experiment_name"] for row in verdicts if row["day"] == day and row["is_valid"]}
-compared = [row for row in read(COMPARISONS, day=day, window="to_date") if row["experiment_name"] in valid]
+purchases = {"window": "to_date", "metric": "purchase", "segment": "all"}
+compared = [row for row in read(COMPARISONS, day=day, **purchases) if row["experiment_name"] in valid]
 strongest = max(compared, key=lambda row: abs(row["statistic"] or 0.0))
 name = os.environ.get("NOTEBOOK_EXPERIMENT", strongest["experiment_name"])
 verdict = next(row for row in verdicts if (row["day"], row["experiment_name"]) == (day, name))

@@ -161,7 +161,7 @@ def make_arms(posteriors: Sequence[Row], comparisons: Sequence[Row]) -> tuple[Ar
 
 
 def _posterior(row: Row) -> Posterior | None:
-    interval, hdi = _interval(row, "interval"), _interval(row, "hdi")
+    interval, hdi = interval_of(row, "interval"), interval_of(row, "hdi")
     if number_of(row, "conversion_mean") is None or interval is None or hdi is None:
         return None
     return Posterior(
@@ -173,7 +173,7 @@ def _posterior(row: Row) -> Posterior | None:
         probability_beats_control=number_of(row, "probability_beats_control"),
         expected_loss=row["expected_loss"],
         lift=number_of(row, "lift_median"),
-        lift_interval=_interval(row, "lift"),
+        lift_interval=interval_of(row, "lift"),
     )
 
 
@@ -184,18 +184,19 @@ def make_comparison(row: Row) -> Comparison | None:
         return None
     return Comparison(
         difference=difference,
-        difference_interval=_interval(row, "difference"),
+        difference_interval=interval_of(row, "difference"),
         lift=number_of(row, "lift"),
-        lift_interval=_interval(row, "lift"),
+        lift_interval=interval_of(row, "lift"),
         statistic=number_of(row, "statistic"),
         p_value=number_of(row, "p_value"),
         p_adjusted=number_of(row, "p_adjusted"),
         boundary=number_of(row, "boundary"),
-        decision_interval=_interval(row, "decision"),
+        decision_interval=interval_of(row, "decision"),
     )
 
 
-def _interval(row: Row, name: str) -> Interval | None:
+def interval_of(row: Row, name: str) -> Interval | None:
+    """Return the interval of a row's number; None where an end is missing."""
     lower, upper = number_of(row, f"{name}_lower"), number_of(row, f"{name}_upper")
     return None if lower is None or upper is None else Interval(lower, upper)
 

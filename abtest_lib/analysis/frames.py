@@ -51,7 +51,7 @@ def _experiment_row(item: "ExperimentSummary") -> Row:
     lift = None if item.comparison is None else item.comparison.lift
     interval = None if item.comparison is None else item.comparison.lift_interval
     about = {"experiment_name": item.name, "day": item.day, "decision": str(item.decision), "users": item.users}
-    return about | {"best_arm": item.best_arm, "lift": lift} | _ends("lift", interval)
+    return about | {"metric": item.metric, "best_arm": item.best_arm, "lift": lift} | _ends("lift", interval)
 
 
 def _flatten(

@@ -4,6 +4,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from abtest_lib.analysis.catalogue import readable_catalogue
 from abtest_lib.analysis.experiments import ExperimentList, list_experiments
 from abtest_lib.analysis.result import ExperimentResult, read_result
 from abtest_lib.contracts.enums import Window
@@ -40,7 +41,7 @@ class LakeResults:
         Raises:
             LakeError: A table cannot be read.
         """
-        return list_experiments(self._tables)
+        return list_experiments(self._tables, readable_catalogue())
 
     def result(self, experiment: str, day: date | str | None = None, window: str = Window.TO_DATE) -> ExperimentResult:
         """Return the result of one experiment.
@@ -55,7 +56,7 @@ class LakeResults:
                 the days that there are.
             LakeError: The lake has no results, or they cannot be read.
         """
-        return read_result(self._tables, experiment, _as_day(day), window)
+        return read_result(self._tables, experiment, _as_day(day), window, readable_catalogue())
 
     def __repr__(self) -> str:
         """Return the location and the release."""

@@ -1,9 +1,8 @@
 """One experiment on one day: the verdict and its arms, as a lake has them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
@@ -11,10 +10,23 @@ from rich.console import RenderableType
 from abtest_lib.analysis.arms import Arm, find_arm, make_arms, number_of
 from abtest_lib.analysis.arms_table import arms_html, arms_table, fit_columns, legend
 from abtest_lib.analysis.display import Displayed, html_line, html_small_print, line, small_print
+from abtest_lib.analysis.names import choose_day
+from abtest_lib.analysis.scorecard import MetricResult, has_own_metrics, make_metrics, of_purchases
+from abtest_lib.analysis.scorecard_table import (
+    NOTE,
+    scorecard_html,
+    scorecard_table,
+    segment_notes,
+    segments_html,
+    segments_table,
+)
 from abtest_lib.contracts import COMPARISONS, POSTERIORS, VERDICTS
 from abtest_lib.contracts.enums import Decision, Window
-from abtest_lib.errors import LakeError, UsageError, one_line
+from abtest_lib.contracts.older import complete_row
+from abtest_lib.errors import UsageError, one_line
+from abtest_lib.metrics import PURCHASE, Catalogue
 from abtest_lib.verdict.control import arm_order
+from abtest_lib.verdict.rules import EVERYBODY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +52,7 @@ class Verdict:
         control: The arm that the others are compared with.
         srm_p_value: p-value of the sample-ratio test; None where it was not made.
         information_fraction: Share of the planned users or days that has passed, a proportion; None without a plan.
+        metric: The goal that the decision rests on, else the first goal.
     """
 
     decision: Decision
@@ -51,6 +64,7 @@ class Verdict:
     control: str | None
     srm_p_value: float | None
     information_fraction: float | None
+    metric: str = PURCHASE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -66,6 +80,8 @@ class ExperimentResult(Displayed):
         fit: How the posteriors were computed: engine, prior, version; empty without any.
         prior: The name of the prior; None without posteriors.
         release: The release that was read; None where the lake has none.
+        metrics: Every metric of every arm against the control, to date: goals first, then guardrails, then others.
+        segments: The same by segment; segments describe, they never decide.
     """
 
     experiment: str
@@ -76,6 +92,8 @@ class ExperimentResult(Displayed):
     fit: str
     prior: str | None
     release: "Release | None"
+    metrics: tuple[MetricResult, ...] = ()
+    segments: tuple[MetricResult, ...] = ()
 
     @property
     def decision(self) -> Decision | None:
@@ -135,18 +153,34 @@ class ExperimentResult(Displayed):
             columns = fit_columns(self.arms, width)
             yield arms_table(self.arms, columns)
             yield from map(small_print, (legend(columns), *self._notes))
+        yield from self._scorecard()
         if self.verdict is not None:
             yield line(*_sentence(self.verdict))
+
+    def _scorecard(self) -> Iterator[RenderableType]:
+        """Yield the metrics and segments, where there is more than conversion."""
+        if has_own_metrics(self.metrics):
+            yield scorecard_table(self.metrics)
+            yield small_print(NOTE)
+        if self.segments:
+            yield segments_table(self.segments)
+            yield from map(small_print, segment_notes(self.segments))
 
     def _repr_html_(self) -> str:
         title = html_line(one_line(self.experiment), f" on {self.day}, {_COVERED[self.window]}")
         verdict = "" if self.verdict is None else html_line(*_sentence(self.verdict))
         table = arms_html(self.arms) if self.arms else ""
-        return title + verdict + table + "".join(map(html_small_print, self._notes))
+        scorecard = scorecard_html(self.metrics) if has_own_metrics(self.metrics) else ""
+        segments = segments_html(self.segments) if self.segments else ""
+        return title + verdict + table + "".join(map(html_small_print, self._notes)) + scorecard + segments
 
 
 def read_result(
-    tables: "ReleasedTables", experiment: str, day: date | None = None, window: str = Window.TO_DATE
+    tables: "ReleasedTables",
+    experiment: str,
+    day: date | None = None,
+    window: str = Window.TO_DATE,
+    catalogue: Catalogue | None = None,
 ) -> ExperimentResult:
     """Read the result of one experiment.
 
@@ -155,6 +189,7 @@ def read_result(
         experiment: The experiment.
         day: The as-of day; the last one when None.
         window: `to_date` or `day`: what the arms cover.
+        catalogue: Knows the units of metrics; an empty one when None.
 
     Raises:
         LakeError: The lake has no results, or they cannot be read.
@@ -163,22 +198,30 @@ def read_result(
     """
     if window not in set(Window):
         raise UsageError(f"unknown window '{one_line(window, 60)}': the windows are to_date, day")
-    shown = _choose_day(tables, experiment, day)
-    key: dict[str, str | date] = {"experiment_name": experiment, "window": window, "day": shown}
-    posteriors = tables.rows(POSTERIORS, key) or []
-    posteriors.sort(key=lambda row: arm_order(row["variant_id"]))
-    verdicts = tables.rows(VERDICTS, {"experiment_name": experiment, "day": shown}) or []
-    fitted = next((row for row in posteriors if number_of(row, "conversion_mean") is not None), None)
+    shown = choose_day(tables, experiment, day)
+    key: dict[str, str | date] = {"experiment_name": experiment, "day": shown}
+    posteriors, comparisons = tables.rows(POSTERIORS, key) or [], tables.rows(COMPARISONS, key) or []
+    arms = sorted(_in_window(posteriors, window), key=lambda row: arm_order(row["variant_id"]))
+    verdicts = tables.rows(VERDICTS, key) or []
+    fitted = next((row for row in arms if number_of(row, "conversion_mean") is not None), None)
+    metrics = make_metrics(comparisons, posteriors, catalogue or Catalogue())
     return ExperimentResult(
         experiment=experiment,
         day=shown,
         window=Window(window),
-        verdict=_verdict(verdicts[0]) if verdicts else None,
-        arms=make_arms(posteriors, tables.rows(COMPARISONS, key) or []),
+        verdict=_verdict(complete_row(VERDICTS, verdicts[0])) if verdicts else None,
+        arms=make_arms(arms, _in_window(comparisons, window)),
         fit=_describe_fit(fitted) if fitted else "",
         prior=fitted["prior"] if fitted else None,
         release=tables.release,
+        metrics=tuple(item for item in metrics if item.segment == EVERYBODY),
+        segments=tuple(item for item in metrics if item.segment != EVERYBODY),
     )
+
+
+def _in_window(rows: Iterable[Row], window: str) -> list[Row]:
+    """Return the rows about purchases in a window."""
+    return [row for row in of_purchases(rows) if row["window"] == window]
 
 
 def _describe_fit(row: Row) -> str:
@@ -186,34 +229,6 @@ def _describe_fit(row: Row) -> str:
     r_hat, size = number_of(row, "r_hat"), number_of(row, "ess_bulk")
     proof = "" if r_hat is None or size is None else f", R-hat {r_hat:.4f}, effective sample size {size:,.0f}"
     return f"{row['engine']}{proof}, prior {row['prior']}, model {row['model_version']}"
-
-
-def _choose_day(tables: "ReleasedTables", experiment: str, day: date | None) -> date:
-    found = [tables.rows(contract, {"experiment_name": experiment}, ["day"]) for contract in (POSTERIORS, VERDICTS)]
-    if found == [None, None]:
-        raise LakeError(f"lake {tables.location} holds no results: run the pipeline first")
-    days = {row["day"] for rows in found for row in rows or ()}
-    name = one_line(experiment, 80)
-    if not days:
-        raise UsageError(f"no experiment '{name}' in {tables.location}{_suggestion(tables, experiment)}")
-    if day is not None and day not in days:
-        raise UsageError(f"no result of '{name}' on {day}: there are some from {min(days)} to {max(days)}")
-    return day or max(days)
-
-
-def _suggestion(tables: "ReleasedTables", experiment: str) -> str:
-    found = (tables.rows(contract, {}, ["experiment_name"]) or () for contract in (POSTERIORS, VERDICTS))
-    return suggest(experiment, sorted({row["experiment_name"] for rows in found for row in rows}))
-
-
-def suggest(experiment: str, names: Sequence[str]) -> str:
-    """Name the experiments that are spelt most like an unknown one, as the end of a message."""
-    close = get_close_matches(experiment, names, n=3, cutoff=0.4)
-    if close:
-        return f": did you mean {', '.join(one_line(name, 80) for name in close)}?"
-    nearest = ", ".join(one_line(name, 80) for name in get_close_matches(experiment, names, n=3, cutoff=0.0))
-    others = "1 other" if len(names) == 1 else f"{len(names):,} others"
-    return f": it holds {others}; the nearest: {nearest}" if nearest else f": it holds {others}"
 
 
 def _verdict(row: Row) -> Verdict:
@@ -227,6 +242,7 @@ def _verdict(row: Row) -> Verdict:
         control=row["control_id"],
         srm_p_value=row["srm_p_value"],
         information_fraction=row["information_fraction"],
+        metric=row["metric"],
     )
 
 

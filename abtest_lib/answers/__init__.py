@@ -56,6 +56,7 @@ from abtest_lib.answers.lake import (
     TableList,
     TableSummary,
 )
+from abtest_lib.answers.metrics import Metric, MetricArm, MetricList, MetricResult, MetricResults, Scorecard
 from abtest_lib.answers.plan import Plan, PowerPoint
 from abtest_lib.answers.service import Live, NoData, Problem, Ready, Version
 
@@ -83,6 +84,11 @@ __all__ = [
     "Lift",
     "Live",
     "Look",
+    "Metric",
+    "MetricArm",
+    "MetricList",
+    "MetricResult",
+    "MetricResults",
     "NoData",
     "Plan",
     "Posterior",
@@ -102,6 +108,7 @@ __all__ = [
     "RuleVerdict",
     "Run",
     "SampleRatio",
+    "Scorecard",
     "SrmStatus",
     "StrayDay",
     "Table",

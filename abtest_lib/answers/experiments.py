@@ -1,6 +1,6 @@
 """Answers about experiments: results, verdicts, series, funnels, posteriors."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -20,6 +20,7 @@ from abtest_lib.answers.common import (
     about,
     answer,
 )
+from abtest_lib.answers.metrics import MetricResult, Scorecard
 from abtest_lib.contracts import COMPARISONS, EXPERIMENT_HEALTH, FUNNEL_DAILY, POSTERIORS, VERDICTS
 
 
@@ -41,7 +42,7 @@ class ResultVariant(TypedDict):
 
 
 @answer(VERDICTS)
-class Result(TypedDict):
+class Result(Scorecard):
     """The result of one experiment on one day."""
 
     exp_name: Annotated[str, about("the name as the client wrote it")]
@@ -80,6 +81,7 @@ class Verdict(TypedDict):
     control: Annotated[VariantId | None, about("the arm that the others are compared with")]
     srm_p_value: Share | None
     srm_status: SrmStatus
+    metric: str | None
     cross_exposed_share: Share | None
     information_fraction: float | None
     model_version: str
@@ -101,6 +103,7 @@ class ExperimentSummary(TypedDict):
         Decision | None, about("the decision on the day with data before the last; null without one")
     ]
     is_valid: bool | None
+    metric: str | None
     winner: VariantId | None
     challenger: Annotated[VariantId | None, about("the arm other than the control that is most probably best")]
     lift: Annotated[Lift | None, about("lift of the challenger over the control, to date")]
@@ -150,6 +153,9 @@ class HistoryPoint(TypedDict):
     verdict: Annotated[Verdict | None, about("the verdict as of the day; null without one")]
     chi_square: Annotated[ChiSquare | None, about("the omnibus test in the window; null without one")]
     variants: Annotated[list[HistoryVariant], about("every arm in the window")]
+    metric: NotRequired[
+        Annotated[MetricResult | None, about("the wanted metric, to date; null on a day without it, absent if none is")]
+    ]
 
 
 @answer()
@@ -171,7 +177,7 @@ class Arm(ArmEstimate):
 
 
 @answer()
-class Experiment(TypedDict):
+class Experiment(Scorecard):
     """One experiment: its days, arms, verdict and declaration."""
 
     name: Annotated[str, about("the experiment")]

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from abtest_lib.errors import LakeError
-from api.http.responses import reply
+from api.http.responses import reply, service_of
 from api.routes.serializers import result
 from api.store.day_file import ExperimentDay
 from api.store.service import Service
@@ -54,8 +54,8 @@ async def find(service: Service, written: str, day: date | None) -> Found | None
 def result_reply(request: Request, written: str, found: Found) -> Response:
     """Return the response to `/experiment/{name}/result`."""
     snapshot, _, day, content = found
-    version = snapshot.manifest.versions.get(_DAILY)
-    return reply(request, snapshot, result(written, day, content, version, snapshot.release()))
+    version, catalogue = snapshot.manifest.versions.get(_DAILY), service_of(request).catalogue
+    return reply(request, snapshot, result(written, day, content, version, snapshot.release(), catalogue))
 
 
 class FastResultMiddleware:

@@ -15,6 +15,7 @@ from deltalake import DeltaTable
 from deltalake.table import MAX_SUPPORTED_READER_VERSION, SUPPORTED_READER_FEATURES
 
 from abtest_lib.contracts import RELEASES, TableContract
+from abtest_lib.contracts.older import older_values
 from abtest_lib.errors import ContractError, LakeError
 from abtest_lib.storage import delta_rs_options
 from api.store.cache import LACKS_FEATURE, without_paths
@@ -110,7 +111,7 @@ class ReleasedTable:
 
     Raises:
         LakeError: The version cannot be read.
-        ContractError: The table is not partitioned by day, or lacks a column.
+        ContractError: The table is not partitioned by day, or lacks a column that every version has.
     """
 
     def __init__(self, lake: str, contract: TableContract, version: int) -> None:
@@ -119,7 +120,9 @@ class ReleasedTable:
         table = open_table(lake, contract, version)
         with lake_errors(contract.full_name):
             self._dataset: Any = table.to_pyarrow_dataset()
-            missing = set(contract.column_names) - set(self._dataset.schema.names)
+            absent = [name for name in contract.column_names if name not in self._dataset.schema.names]
+            self._older = {name: value for name, value in older_values(contract).items() if name in absent}
+            missing = set(absent) - self._older.keys()
             if missing or "day" not in table.metadata().partition_columns:
                 lacks = f"columns {', '.join(sorted(missing))}" if missing else "the partitioning by day"
                 raise ContractError(f"{contract.full_name} version {version} lacks {lacks}")
@@ -129,15 +132,21 @@ class ReleasedTable:
                 self.days.setdefault(row["partition.day"], []).append(file)
 
     def read_day(self, day: date) -> pa.Table:
-        """Return all rows of one day.
+        """Return all rows of one day, with the columns that a release of an older version lacks.
 
         Raises:
             LakeError: A file is missing or unreadable, or does not have the rows that the log names.
         """
-        columns = [name for name in self.contract.column_names if name != "day"]
+        columns = [name for name in self.contract.column_names if name != "day" and name not in self._older]
         with lake_errors(self.contract.full_name):
             parts = [self._read(file, columns) for file in self.days.get(day, ())]
-            return pa.concat_tables(parts) if parts else self._dataset.schema.empty_table().select(columns)
+            rows = pa.concat_tables(parts) if parts else self._dataset.schema.empty_table().select(columns)
+        types = {column.name: column.type for column in self.contract.columns}
+        for name, value in self._older.items():
+            is_text = types[name] == "string"
+            filled = pa.array([value] * rows.num_rows, pa.string() if is_text else pa.float64())
+            rows = rows.append_column(name, filled)
+        return rows
 
     def _read(self, file: DataFile, columns: list[str]) -> pa.Table:
         fragment = self._fragments.pop(file.path)  # used once; keeping it would keep the file's footer in memory

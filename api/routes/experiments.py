@@ -1,5 +1,6 @@
 """Routes about experiments: result, list, detail, history, funnel, posterior."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
@@ -12,16 +13,20 @@ from starlette.responses import Response
 from abtest_lib import answers
 from abtest_lib.contracts.enums import Window
 from abtest_lib.errors import UsageError
+from abtest_lib.metrics import Catalogue
 from abtest_lib.registry import Experiment as Declared
 from api import examples
 from api.http.encoding import encode_with_points
 from api.http.errors import no_data
 from api.http.fast_result import Found, find, result_reply
 from api.http.responses import Day, FirstDay, LastDay, PathText, documented, no_data_doc, reply, service_of
-from api.routes import arms, serializers
+from api.routes import arms, scorecards, serializers
 from api.routes.density import posterior_variant
 from api.routes.listing import ListQuery, list_experiments
 from api.routes.verdicts import verdict
+from api.store.day_file import ExperimentDay
+from api.store.metric_section import EVERYBODY
+from api.store.snapshot import Snapshot
 
 
 class TextConvertor(PathConvertor):
@@ -33,6 +38,7 @@ class TextConvertor(PathConvertor):
 register_url_convertor("text", TextConvertor())
 router = APIRouter(tags=["experiments"])
 Name = Annotated[PathText, Path(description="the experiment; write `|` or `%2F` for `/`", examples=["search|ranking"])]
+Days = Iterator[tuple[date, ExperimentDay]]
 InWindow = Annotated[answers.Window, Query(description="counts and estimates of the day alone, or to date")]
 
 
@@ -80,6 +86,8 @@ async def history(
     first_day: FirstDay = None,
     last_day: LastDay = None,
     window: InWindow = Window.TO_DATE.value,
+    metric: Annotated[str | None, Query(description="add this metric to each point", examples=["purchase"])] = None,
+    segment: Annotated[str, Query(description="`all`, or a value such as `site=MLA`, for `metric`")] = EVERYBODY,
 ) -> Response:
     """One point per day with data, oldest first, with that day's verdict and boundary."""
     first, last = first_day or date.min, last_day or date.max
@@ -89,10 +97,26 @@ async def history(
     name = snapshot.directory.resolve(experiment_name)
     if name is None:
         return _nothing(experiment_name, last_day)
-    covered = Window(window)
-    points = (serializers.history_point(day, found, covered) for day, found in snapshot.series(name, first, last))
+    scorecards.require("metric", metric, snapshot.metrics)
+    days, covered = snapshot.series(name, first, last), Window(window)
+    points = (
+        (serializers.history_point(day, found, covered) for day, found in days)
+        if metric is None
+        else _points_with(metric, segment, snapshot, name, days, covered, service_of(request).catalogue)
+    )
     about = {"name": name, "window": window, "release": snapshot.release()}
     return reply(request, snapshot, await run_in_threadpool(encode_with_points, about, points))
+
+
+def _points_with(
+    metric: str, segment: str, snapshot: Snapshot, name: str, days: Days, window: Window, catalogue: Catalogue
+) -> Iterator[answers.HistoryPoint]:
+    """Yield the points of a history, each with a metric in a segment."""
+    for day, found in days:
+        file = snapshot.days[day]
+        segments = [] if file is None or segment == EVERYBODY else file.segments(name)
+        result = scorecards.one_metric(found, segments, (metric, segment), catalogue)
+        yield {**serializers.history_point(day, found, window), "metric": result}
 
 
 @router.get(
@@ -140,6 +164,37 @@ async def posterior(
 
 
 @router.get(
+    "/experiment/{experiment_name:text}/metrics",
+    summary="The metrics of one experiment on one day, with its segments",
+    responses=documented(answers.MetricResults, examples.METRIC_RESULTS, s404=no_data_doc()),
+)
+async def metrics(
+    request: Request,
+    experiment_name: Name,
+    day: Day = None,
+    metric: Annotated[str | None, Query(description="only this metric", examples=["purchase"])] = None,
+    segment: Annotated[
+        str | None, Query(description="`all`, a column such as `site`, or one value such as `site=MLA`")
+    ] = None,
+) -> Response:
+    """All numbers are to date. Segments describe; they never decide."""
+    found = await _find(request, experiment_name, day)
+    if found is None:
+        return _nothing(experiment_name, day)
+    snapshot, name, that_day, content = found
+    file = snapshot.days[that_day]
+    segments = [] if file is None else await run_in_threadpool(file.segments, name)
+    results = scorecards.all_metrics(content, segments, service_of(request).catalogue)
+    answer = answers.MetricResults(
+        name=name,
+        day=that_day.isoformat(),
+        metrics=scorecards.choose(results, metric, segment),
+        release=snapshot.release(),
+    )
+    return reply(request, snapshot, answer)
+
+
+@router.get(
     "/experiment/{experiment_name:text}",
     summary="One experiment: days, arms, verdict, declaration",
     responses=documented(answers.Experiment, examples.EXPERIMENT, s404=no_data_doc()),
@@ -158,6 +213,7 @@ async def experiment(request: Request, experiment_name: Name) -> Response:
         verdict=verdict(content),
         registry=_declared(service_of(request).registry.get(name)),
         release=snapshot.release(),
+        **scorecards.scorecard(content, service_of(request).catalogue),
     )
     return reply(request, snapshot, answer)
 
@@ -172,7 +228,9 @@ def _declared(entry: Declared | None) -> dict[str, Any] | None:
         for split in entry.allocations
     ]
     dated = {key: value.isoformat() if isinstance(value, date) else value for key, value in plain.items()}
-    return dated | {"fallback_variants": list(entry.fallback_variants), "allocation": allocation}
+    guardrails = {one.metric: {"margin": one.margin, "is_relative": one.is_relative} for one in entry.guardrails}
+    measured = {"goals": list(entry.goals), "guardrails": guardrails, "segments": list(entry.segments)}
+    return dated | {"fallback_variants": list(entry.fallback_variants), "allocation": allocation} | measured
 
 
 _DECLARED = ("control", "start", "end", "planned_users", "minimum_effect")

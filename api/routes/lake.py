@@ -64,9 +64,9 @@ async def table(
     """Ids of people are replaced by pseudonyms."""
     snapshot, content = await _overviews(service_of(request))
     contract = _CONTRACTS.get((layer, table))
-    if contract is None:
+    row = next((row for row in content["tables"] if (row["layer"], row["table"]) == (layer, table)), None)
+    if contract is None or row is None:
         raise HTTPException(404, f"no table {layer[:80]}/{table[:80]}: see /tables")
-    row = next(row for row in content["tables"] if (row["layer"], row["table"]) == (layer, table))
     columns = [
         answers.TableColumn(name=column.name, type=column.type, meaning=column.meaning) for column in contract.columns
     ]

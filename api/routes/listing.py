@@ -142,6 +142,7 @@ def _line(snapshot: Snapshot, row: int) -> answers.ExperimentSummary:
         decision=word(DECISIONS, last["decision"]),
         decision_before=word(DECISIONS, last["decision_before"]),
         is_valid=said and said["is_valid"],
+        metric=said and said["metric"],
         winner=said and said["winner"],
         challenger=best,
         lift=lift,

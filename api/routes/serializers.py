@@ -15,13 +15,17 @@ from abtest_lib.answers import (
     VariantId,
 )
 from abtest_lib.contracts.enums import Window
+from abtest_lib.metrics import Catalogue
 from api.http.names import public_id
 from api.routes.arms import count, estimate, interval, roles
+from api.routes.scorecards import scorecard
 from api.routes.verdicts import control_of, required, verdict
 from api.store.day_file import ExperimentDay
 
 
-def result(written: str, day: date, found: ExperimentDay, table_version: int | None, release: Release) -> ResultAnswer:
+def result(
+    written: str, day: date, found: ExperimentDay, table_version: int | None, release: Release, catalogue: Catalogue
+) -> ResultAnswer:
     """Return the answer to `/experiment/{name}/result`."""
     seen = [arm for arm in range(len(found.names)) if found.value(arm, "daily.users") is not None]
     role, said = roles(found), verdict(found)
@@ -40,6 +44,7 @@ def result(written: str, day: date, found: ExperimentDay, table_version: int | N
         control=public_id(control_of(found)),
         table_version=table_version,
         release=release,
+        **scorecard(found, catalogue),
     )
     return ResultAnswer(results=about)
 

@@ -50,6 +50,7 @@ def verdict(day: ExperimentDay) -> Verdict | None:
         control=public_id(words["control_id"]),
         srm_p_value=entry.number("srm_p_value"),
         srm_status=required(word(SRM_STATUSES, entry.srm_status)),
+        metric=words.get("metric"),
         cross_exposed_share=entry.number("cross_exposed_share"),
         information_fraction=entry.number("information_fraction"),
         model_version=words["model_version"],

@@ -16,7 +16,7 @@ from typing import Any
 
 from abtest_lib.errors import one_line
 
-FORMAT = 1
+FORMAT = 2
 """The version of day files and manifest; raise it when older files cannot be read any more."""
 
 LACKS_FEATURE = "needs a table feature that this reader lacks"

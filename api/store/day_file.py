@@ -7,6 +7,7 @@ a release is mirrored, and never changed. It has a JSON header with the position
 - `index`: one record per experiment, sorted by the hash of its name, with its counts and its verdict's numbers;
 - `arms`: one row of doubles per experiment × variant, all tables side by side; a null is a NaN;
 - `funnel`: event code, arm, users and purchases, as doubles;
+- `metrics`: the other metrics and the segments, as `metric_section` describes;
 - `texts`: per experiment the names of its arms and the words of its verdict, as JSON;
 - `names`: the names of the experiments, in the order of the index.
 """
@@ -15,7 +16,7 @@ import json
 import os
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 from abtest_lib.errors import LakeError
 from api.http.names import name_hash
 from api.store.day_index import ENTRY, ENTRY_DTYPE, HASH, Entry, unpack_entry
+from api.store.metric_section import ROW, Codes, MetricRow, unpack_metrics
 
 Picker = Callable[[list[float | None]], tuple[float | None, ...]]
 Read = Callable[[int, int], bytes | memoryview]
@@ -50,6 +52,8 @@ class ExperimentDay:
         columns: The position of each column in a row.
         codes: The texts of coded columns; a code is a position.
         pickers: The cached getters of `pick`.
+        metric_data: The packed metrics of all users, without purchases.
+        metric_codes: The texts of their coded columns.
     """
 
     entry: Entry
@@ -59,6 +63,8 @@ class ExperimentDay:
     columns: Mapping[str, int]
     codes: Mapping[str, list[str]]
     pickers: dict[tuple[str, ...], Picker]
+    metric_data: bytes | memoryview
+    metric_codes: Codes
 
     def pick(self, arm: int, columns: tuple[str, ...]) -> tuple[float | None, ...]:
         """Return several numbers of one arm; None where the lake has none."""
@@ -83,6 +89,10 @@ class ExperimentDay:
         code = self.value(arm, column)
         return None if code is None else self.codes[column][int(code)]
 
+    def metrics(self) -> Iterator[MetricRow]:
+        """Yield the metrics of all users, without purchases."""
+        return unpack_metrics(self.metric_data, self.metric_codes)
+
 
 class DayFile:
     """A day file, on disk or, after `load`, in memory.
@@ -103,6 +113,7 @@ class DayFile:
         self.experiments: int = header["experiments"]
         self.events: list[str] = header["events"]
         self.codes: dict[str, list[str]] = header["codes"]
+        self.metric_codes: Codes = header["metric_codes"]
         self._pickers: dict[tuple[str, ...], Picker] = {}
         self._hashes: list[int] | None = None
         self.columns = {name: position for position, name in enumerate(header["columns"])}
@@ -198,12 +209,26 @@ class DayFile:
             start = self._sections["arms"][0] + entry.arm_start * self._row.size
             data = read(start, entry.arm_count * self._row.size)
             text = read(self._sections["texts"][0] + entry.text_start, entry.text_length)
+            metrics = self._metrics(entry.metric_start, entry.metric_count, read)
         finally:
             _close(file)
-        rows = self._row.iter_unpack(data)
+        rows = self._row.iter_unpack(data) if self.columns else [()] * entry.arm_count
         arms = [[None if value != value else value for value in row] + [None] for row in rows]  # noqa: PLR0124  NaN
         names, verdict = json.loads(bytes(text))
-        return ExperimentDay(entry, arms, names, verdict, self.columns, self.codes, self._pickers)
+        return ExperimentDay(
+            entry, arms, names, verdict, self.columns, self.codes, self._pickers, metrics, self.metric_codes
+        )
+
+    def _metrics(self, first: int, count: int, read: Read) -> bytes | memoryview:
+        return read(self._sections["metrics"][0] + first * ROW.size, count * ROW.size) if count else b""
+
+    def segments(self, name: str) -> list[MetricRow]:
+        """Return the metrics of one experiment by segment."""
+        entry = self.entry(name)
+        if entry is None:
+            return []
+        data = self._metrics(entry.metric_start + entry.metric_count, entry.segment_count, self._read)
+        return list(unpack_metrics(data, self.metric_codes))
 
     def funnel(self, name: str) -> list[tuple[str, int, int, int]]:
         """Return the funnel of one experiment: event name, position of the arm, users, purchases."""

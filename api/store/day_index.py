@@ -29,13 +29,16 @@ _POSITIONS = [
     ("text_start", "<u8"),
     ("text_length", "<u4"),
     ("daily_arms", "<u4"),
+    ("metric_start", "<u4"),
+    ("metric_count", "<u4"),
+    ("segment_count", "<u4"),
     ("is_valid", "u1"),
     ("decision", "u1"),
     ("srm_status", "u1"),
     ("unused", "u1"),
 ]
 ENTRY_DTYPE = np.dtype([*_POSITIONS, *((name, "<f8") for name in NUMBERS)])
-ENTRY = struct.Struct(f"<QIIIIQIIBBBB{len(NUMBERS)}d")
+ENTRY = struct.Struct(f"<QIIIIQIIIIIBBBB{len(NUMBERS)}d")
 
 
 class Entry(NamedTuple):
@@ -49,6 +52,9 @@ class Entry(NamedTuple):
     text_start: int
     text_length: int
     daily_arms: int
+    metric_start: int
+    metric_count: int
+    segment_count: int
     is_valid: int
     decision: int
     srm_status: int

@@ -12,13 +12,18 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from abtest_lib.contracts.enums import Window
+from abtest_lib.metrics import PURCHASE
 from api.http.names import name_hash, natural_order
-from api.store.day_file import FENCE_STEP, FUNNEL_COLUMNS, HIGH, LARGEST_EXACT, LOW, MAGIC, PREAMBLE
+from api.store.columns import coded, doubles, split_doubles
+from api.store.day_file import FENCE_STEP, FUNNEL_COLUMNS, MAGIC, PREAMBLE
 from api.store.day_index import ABSENT, DECISIONS, ENTRY_DTYPE, HEALTH_NUMBERS, SRM_STATUSES, VERDICT_NUMBERS
+from api.store.metric_packing import PackedMetrics, pack_metrics
+from api.store.metric_section import EVERYBODY
 
-METRIC = "purchase"
-VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation")
-_KEYS = {"window", "metric", "day", "experiment_name", "variant_id", "control_id", "event_name"}
+VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation", "metric")
+_KEYS = {"window", "metric", "segment", "day", "experiment_name", "variant_id", "control_id", "event_name"}
+_COUNTED = {"users", "control_users", "value", "control_value"}
+"""Columns of gold/comparisons that follow from the counts of the arms."""
 Tables = Mapping[str, pa.Table]
 
 
@@ -72,18 +77,21 @@ def pack_day(day: date, tables: Tables) -> bytes:
         >>> pack_day(date(2021, 8, 1), {})[:8]
         b'ABTDAY01'
     """
-    tables = {name: _only_metric(table) for name, table in tables.items() if table.num_rows}
-    arms = _find_arms(tables)
+    every = {name: table for name, table in tables.items() if table.num_rows}
+    arms = _find_arms(every)
+    metrics = pack_metrics(arms, every)
+    tables = {name: found for name, table in every.items() if (found := _of_purchases(table)).num_rows}
     columns, codes, matrix = _arm_matrix(arms, tables)
     events, funnel, funnel_starts = _funnel(arms, tables.get("funnel_daily"))
     encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
     texts = [encoder.encode(text).encode() for text in _texts(arms, tables)]
-    index = _index(arms, tables, funnel_starts, texts)
+    index = _index(arms, tables, funnel_starts, texts, metrics)
     sections = {
         "fence": index["hash"][::FENCE_STEP].tobytes(),
         "index": index.tobytes(),
         "arms": matrix.tobytes(),
         "funnel": funnel.tobytes(),
+        "metrics": metrics.matrix.tobytes(),
         "texts": b"".join(texts),
         "names": json.dumps(arms.names, ensure_ascii=False).encode(),
     }
@@ -93,6 +101,7 @@ def pack_day(day: date, tables: Tables) -> bytes:
         "columns": columns,
         "codes": codes,
         "events": events,
+        "metric_codes": metrics.codes,
     }
     return _assemble(header, sections)
 
@@ -109,8 +118,12 @@ def _assemble(header: dict[str, Any], sections: Mapping[str, bytes]) -> bytes:
     return PREAMBLE.pack(MAGIC, room) + text + b"".join(sections.values())
 
 
-def _only_metric(table: pa.Table) -> pa.Table:
-    return table.filter(pc.equal(table["metric"], METRIC)) if "metric" in table.column_names else table
+def _of_purchases(table: pa.Table) -> pa.Table:
+    """Return the rows about purchases by all users."""
+    for name, value in (("metric", PURCHASE), ("segment", EVERYBODY)):
+        if name in table.column_names:
+            table = table.filter(pc.equal(table[name], value))
+    return table
 
 
 def _positions(values: pa.ChunkedArray, among: Sequence[str]) -> NDArray[np.int64]:
@@ -135,30 +148,6 @@ def _find_arms(tables: Tables) -> _Arms:
     return _Arms(names, hashes, known.variants, np.unique(np.concatenate(codes)) if codes else known.codes)
 
 
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """Return a column as doubles, null as NaN; booleans become 0 and 1, dates days since 1970."""
-    if pa.types.is_boolean(column.type):
-        column = column.cast(pa.int8())
-    if pa.types.is_date(column.type):
-        column = column.cast(pa.int32())
-    return np.asarray(column.cast(pa.float64()).to_numpy(), dtype=np.float64)
-
-
-def _as_doubles(name: str, column: pa.ChunkedArray) -> dict[str, NDArray[np.float64]]:
-    """Return a column as doubles; larger integers, such as seeds, become two columns: upper and lower half."""
-    if pa.types.is_integer(column.type) and (pc.max(pc.abs(column)).as_py() or 0) > LARGEST_EXACT:
-        high = pc.shift_right(column, 32)
-        low = pc.bit_wise_and(column, 0xFFFF_FFFF)
-        return {name + HIGH: _numbers(high), name + LOW: _numbers(low)}
-    return {name: _numbers(column)}
-
-
-def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], list[str]]:
-    words = sorted(word for word in pc.unique(column).to_pylist() if word is not None)
-    found = pc.index_in(column.combine_chunks(), value_set=pa.array(words, pa.string()))
-    return _numbers(pa.chunked_array([found])), words
-
-
 def _parts(tables: Tables) -> Iterator[tuple[str, pa.Table]]:
     """Yield the tables with rows per arm, and the prefix of their columns."""
     for name, prefix in (("experiment_daily", "daily"), ("experiment_to_date", "to_date")):
@@ -176,13 +165,14 @@ def _arm_matrix(arms: _Arms, tables: Tables) -> tuple[list[str], dict[str, list[
     codes: dict[str, list[str]] = {}
     for prefix, table in _parts(tables):
         rows = arms.row_of(table)
-        for name in (name for name in table.column_names if name not in _KEYS):
+        unwanted = _KEYS | _COUNTED if prefix.startswith("comparison") else _KEYS
+        for name in (name for name in table.column_names if name not in unwanted):
             full = f"{prefix}.{name}"
             if pa.types.is_string(table[name].type):
-                values, codes[full] = _coded(table[name])
+                values, codes[full] = coded(table[name])
                 given = {full: values}
             else:
-                given = _as_doubles(full, table[name])
+                given = split_doubles(full, table[name])
             for column, values in given.items():
                 if not np.isnan(values).all():
                     columns[column] = np.full(len(arms.codes), np.nan)
@@ -196,9 +186,9 @@ def _funnel(arms: _Arms, table: pa.Table | None) -> tuple[list[str], NDArray[np.
         return [], np.zeros((0, len(FUNNEL_COLUMNS))), np.zeros(len(arms.names) + 1, np.int64)
     experiment = arms.experiment_of(table)
     order = np.argsort(experiment, kind="stable")
-    event, events = _coded(table["event_name"])
+    event, events = coded(table["event_name"])
     arm = arms.row_of(table) - arms.starts()[experiment]
-    rows = np.column_stack([event, arm, _numbers(table["users"]), _numbers(table["purchases"])])[order]
+    rows = np.column_stack([event, arm, doubles(table["users"]), doubles(table["purchases"])])[order]
     starts = np.searchsorted(experiment[order], np.arange(len(arms.names) + 1))
     return events, np.ascontiguousarray(rows, dtype="<f8"), starts
 
@@ -210,20 +200,24 @@ def _texts(arms: _Arms, tables: Tables) -> Iterator[tuple[list[str], dict[str, A
     words: list[dict[str, Any] | None] = [None] * len(arms.names)
     verdicts = tables.get("verdicts")
     if verdicts is not None:
-        rows = verdicts.select(VERDICT_WORDS).to_pylist()
+        rows = verdicts.select([name for name in VERDICT_WORDS if name in verdicts.column_names]).to_pylist()
         for position, row in zip(arms.experiment_of(verdicts).tolist(), rows, strict=True):
             words[position] = row
     for position, word in enumerate(words):
         yield variants[starts[position] : starts[position + 1]], word
 
 
-def _index(arms: _Arms, tables: Tables, funnel_starts: NDArray[np.int64], texts: Sequence[bytes]) -> NDArray[np.void]:
+def _index(
+    arms: _Arms, tables: Tables, funnel_starts: NDArray[np.int64], texts: Sequence[bytes], metrics: PackedMetrics
+) -> NDArray[np.void]:
     index = np.zeros(len(arms.names), dtype=ENTRY_DTYPE)
     starts, lengths = arms.starts(), np.array([len(text) for text in texts])
     index["hash"] = arms.hashes
     index["arm_start"], index["arm_count"] = starts[:-1], np.diff(starts)
     index["funnel_start"], index["funnel_count"] = funnel_starts[:-1], np.diff(funnel_starts)
     index["text_start"], index["text_length"] = np.cumsum(lengths) - lengths, lengths
+    index["metric_start"], index["metric_count"] = metrics.starts, metrics.of_everybody
+    index["segment_count"] = metrics.of_segments
     if "experiment_daily" in tables:
         seen = arms.experiment_of(tables["experiment_daily"])
         index["daily_arms"] = np.bincount(seen, minlength=len(arms.names))
@@ -237,7 +231,7 @@ def _fill(index: NDArray[np.void], arms: _Arms, table: pa.Table | None, columns:
     for name in columns:
         index[name] = np.nan
         if table is not None:
-            index[name][arms.experiment_of(table)] = _numbers(table[name])
+            index[name][arms.experiment_of(table)] = doubles(table[name])
 
 
 def _fill_codes(index: NDArray[np.void], arms: _Arms, verdicts: pa.Table | None) -> None:
@@ -246,7 +240,7 @@ def _fill_codes(index: NDArray[np.void], arms: _Arms, verdicts: pa.Table | None)
     if verdicts is None:
         return
     rows = arms.experiment_of(verdicts)
-    index["is_valid"][rows] = _numbers(verdicts["is_valid"])
+    index["is_valid"][rows] = doubles(verdicts["is_valid"])
     for name, words in (("decision", DECISIONS), ("srm_status", SRM_STATUSES)):
         found = pc.index_in(verdicts[name].combine_chunks(), value_set=pa.array(words, pa.string()))
         index[name][rows] = pc.fill_null(found, ABSENT).to_numpy(zero_copy_only=False)

@@ -13,7 +13,9 @@ from typing import Self
 
 import structlog
 
+from abtest_lib.analysis.catalogue import readable_catalogue
 from abtest_lib.errors import LakeError
+from abtest_lib.metrics import Catalogue
 from abtest_lib.registry import Registry, load_registry
 from api.routes.planner import Planner
 from api.settings import ApiSettings
@@ -44,6 +46,7 @@ class Service:
         self.settings = settings
         self.cache = Cache(settings.cache_dir, settings.lake)
         self.registry = Registry()
+        self.catalogue = Catalogue()
         self._dependencies = ""
         self.snapshot: Snapshot | None = None
         self.status: Status | None = None
@@ -57,7 +60,8 @@ class Service:
         """Open the cache, watch it and, unless switched off, run the mirror."""
         self.cache.prepare()
         self.registry = load_registry(self.settings.registry)
-        self._dependencies = await asyncio.to_thread(answer_dependencies, self.registry)
+        self.catalogue = await asyncio.to_thread(readable_catalogue)
+        self._dependencies = await asyncio.to_thread(answer_dependencies, self.registry, self.catalogue)
         await self._look()
         self._tasks.append(asyncio.create_task(self._watch()))
         if self.settings.refresh_seconds > 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 from abtest_lib.answers import Release
 from abtest_lib.errors import LakeError
+from abtest_lib.metrics import PURCHASE
 from api.store.cache import Cache, Manifest
 from api.store.day_file import DayFile, ExperimentDay
 from api.store.directory import EMPTY, Directory, read_directory
@@ -59,6 +60,14 @@ class Snapshot:
     def published_text(self) -> str | None:
         """`published_at` as a text, for answers."""
         return None if self.published_at is None else self.published_at.isoformat().replace("+00:00", "Z")
+
+    @cached_property
+    def metrics(self) -> set[str]:
+        """The metrics of which the release has results."""
+        found = {
+            name for file in self.days.values() if file is not None for name in file.metric_codes.get("metric", ())
+        }
+        return found | {PURCHASE}
 
     @cached_property
     def overviews(self) -> dict[str, Any]:

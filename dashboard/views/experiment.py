@@ -11,7 +11,7 @@ from dashboard.charts import experiment as experiment_charts
 from dashboard.client import Client
 from dashboard.picker import pick_day, pick_experiment
 from dashboard.url_state import restore_choice, store_choice
-from dashboard.views import arms, validity
+from dashboard.views import arms, metrics, validity
 
 _FEWEST_ARMS = 2
 
@@ -29,6 +29,7 @@ def show() -> None:
     judged = rows.without_fallbacks(point["variants"])
     _verdict(point["verdict"])
     _tiles(point, len(history["points"]))
+    metrics.show(api, detail["name"], day, point["verdict"])
     _estimates(api, detail["name"], day, point["variants"])
     _history(api, detail["name"], day, history, judged)
     arms.differences(judged)

@@ -1,21 +1,19 @@
 """Every experiment: the decision, the size of the effect, what changed."""
 
-from collections.abc import Sequence
-
 import streamlit as st
 
 from abtest_lib import answers
 from abtest_lib.contracts.enums import Decision
+from abtest_lib.metrics import PURCHASE
 from dashboard import columns, formatting, labels, markup, page, rows
 from dashboard.client import Client
+from dashboard.lift_scale import lift_reach
 from dashboard.url_state import restore_choice, store_choice
 
 _PAGE_SIZE = 25
 _CHANGES = 8
 _ALL, _CHANGED = "all", "changed"
 _FILTERS = (_ALL, *(decision.value for decision in Decision), _CHANGED)
-_SCALES = (0.1, 0.2, 0.5, 1.0)
-"""The possible ends of the scale on which lifts are drawn."""
 
 
 def show() -> None:
@@ -84,8 +82,8 @@ def _list(answer: answers.ExperimentList) -> None:
     if not lines:
         page.show_message(labels.NO_MATCH_TITLE, labels.NO_MATCH)
         return
-    reach = _reach(lines)
-    low, high = formatting.percent(-reach, 0, signed=True), formatting.percent(reach, 0, signed=True)
+    reach = lift_reach([line["lift"] for line in lines if line["is_valid"]])
+    low, high = formatting.scale(reach)
     shown = labels.SHOWN.format(shown=len(lines), total=answer["total"])
     note = f"{shown}. {labels.LIFT_SCALE.format(low=low, high=high)}"
     page.table(columns.OVERVIEW, [_row(line, reach) for line in lines], note)
@@ -110,21 +108,15 @@ def _row(line: answers.ExperimentSummary, reach: float) -> dict[str, markup.Cell
 
 
 def _decision_cell(line: answers.ExperimentSummary) -> markup.SafeHtml:
-    """Write the decision, the decision of the day before if it was another, and why an experiment is not valid."""
+    """Write the decision, its metric if it is not conversion, the decision before, and why it is not valid."""
     before = line["decision_before"]
     is_changed = before is not None and before != line["decision"]
     was = f"<small>{labels.WAS.format(decision=formatting.decision_name(before))}</small>" if is_changed else ""
     reasons = line["reasons"][:1] if line["decision"] == Decision.INVALID else []
     why = "".join(f"<small>{markup.cell_html(sentence)}</small>" for sentence in rows.reason_sentences(reasons))
-    return markup.SafeHtml(f"<span>{markup.badge(line['decision']).html}{was}{why}</span>")
-
-
-def _reach(lines: Sequence[answers.ExperimentSummary]) -> float:
-    """Return the end of the scale on which lifts are drawn: nine of ten intervals fit, the others are cut."""
-    lifts = [line["lift"] for line in lines if line["is_valid"] and line["lift"]]
-    ends = sorted(max(abs(lift["lower"] or 0.0), abs(lift["upper"] or 0.0)) for lift in lifts)
-    wanted = ends[(len(ends) * 9) // 10 - 1] if ends else _SCALES[0]
-    return next((scale for scale in _SCALES if wanted <= scale), _SCALES[-1])
+    metric = line["metric"] or PURCHASE
+    on = "" if metric == PURCHASE else f"<small>{markup.cell_html(labels.RESTS_ON.format(metric=metric))}</small>"
+    return markup.SafeHtml(f"<span>{markup.badge(line['decision']).html}{on}{was}{why}</span>")
 
 
 def _changes(api: Client, total: int) -> None:

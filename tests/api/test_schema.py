@@ -13,7 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 from serving import listening
 
-ROUTES = 15
+ROUTES = 17
 CASES = 25
 SLOW_CASES = {"/plan": 8}  # a plan with daily looks takes a second or two
 # A cursor must come from a page, a lift leave a proportion, a span begin before it ends, counts be possible: no schema

@@ -9,14 +9,18 @@ from urllib.parse import quote
 import pytest
 from lakes import LONELY, RANKING, USER_IDS, WEIRD
 from looking import PHONE, Looker, cells, download, metrics, text, violations
+from metric_lakes import REVENUE, SEARCHES
 from sites import Site
 from world import HOSTILE
 
 from dashboard import columns, formatting, labels
+from dashboard.metric_formatting import metric_value
+from dashboard.scorecard import lift_of
 
+EXPERIMENT_PAGE = f"experiment?name={quote(RANKING, safe='')}"
 PAGES = {
     "": labels.OVERVIEW,
-    f"experiment?name={quote(RANKING, safe='')}": labels.EXPERIMENT,
+    EXPERIMENT_PAGE: labels.EXPERIMENT,
     "pipeline": labels.PIPELINE,
     "plan": labels.PLAN,
     "calculator": labels.CALCULATOR,
@@ -211,7 +215,7 @@ def test_pipeline_shows_the_numbers_of_the_api(look: Looker, site: Site) -> None
     page = look.open("pipeline")
     shown = {row[columns.TABLES["table"]]: row for row in cells(page, columns.TABLES["rows"])}
     tables = site.api.tables()
-    assert len(shown) == len(tables) == 15
+    assert len(shown) == len(tables) == 16
     for table in tables:
         assert shown[f"{table['layer']}/{table['table']}"][columns.TABLES["rows"]] == formatting.count(table["rows"])
     assert metrics(page)[labels.REJECTED] == formatting.count(site.api.quality()["quarantine"]["rows"]) == "2"
@@ -326,3 +330,45 @@ def test_everything_can_be_reached_by_keyboard(look: Looker) -> None:
     page.locator("table a").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/experiment?name=*")
+
+
+def test_the_scorecard_has_the_numbers_of_the_api(look: Looker, site: Site) -> None:
+    shown = cells(look.open(EXPERIMENT_PAGE), columns.SCORECARD["decision"])
+    metrics_of_all = site.api.experiment(RANKING)
+    expected = [*metrics_of_all["goals"], *metrics_of_all["guardrails"]]
+    assert [row[columns.SCORECARD["metric"]].splitlines() for row in shown] == [
+        ["purchase", "goal"],
+        [REVENUE, "goal"],
+        [SEARCHES, "guardrail"],
+    ]
+    for row, metric in zip(shown, expected, strict=True):
+        (arm,) = metric["arms"]
+        assert row[columns.SCORECARD["value"]] == metric_value(arm["value"], metric)
+        assert row[columns.SCORECARD["control"]] == metric_value(metric["control_value"], metric)
+        assert row[columns.SCORECARD["lift"]] == formatting.lift(lift_of(arm))
+        assert labels.STATUSES[arm["status"]] in row[columns.SCORECARD["status"]]
+    assert "✓ proven better" in shown[1][columns.SCORECARD["status"]]
+    assert "without it +2.50" in shown[1][columns.SCORECARD["status"]]
+    assert "margin 0.180" in shown[2][columns.SCORECARD["status"]]
+
+
+def test_segments_describe_one_metric_and_the_address_remembers_it(look: Looker) -> None:
+    page = look.open(f"{EXPERIMENT_PAGE}&metric={REVENUE}")
+    assert labels.SEGMENTS_NOTE in text(page)
+    shown = cells(page, columns.SEGMENTS["segment"])
+    assert [row[columns.SEGMENTS["segment"]] for row in shown] == ["site=MLA", "site=MLB"]
+    assert [row[columns.SEGMENTS["users"]] for row in shown] == ["120", "82"]
+    assert [row[columns.SEGMENTS["value"]] for row in shown] == ["12.50", "12.50"]
+    assert labels.INTERACTION.format(arm="4916", column="site", p="p\u00a0=\u00a00.0400") in text(page)
+
+
+def test_the_metrics_can_be_downloaded_with_their_segments(look: Looker) -> None:
+    saved = rows_of(download(look.open(EXPERIMENT_PAGE)))
+    assert len(saved) == 9
+    assert [row["metric"] for row in saved if row["segment"] == "all"] == ["purchase", REVENUE, SEARCHES]
+
+
+def test_conversion_alone_has_no_scorecard(look: Looker) -> None:
+    page = look.open(f"experiment?name={quote('batch/00', safe='')}")
+    assert labels.SCORECARD_TITLE not in text(page)
+    assert labels.SEGMENTS_TITLE not in text(page)

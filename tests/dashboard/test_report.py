@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from lakes import LONELY, RANKING
+from metric_lakes import REVENUE, SEARCHES
 from serving import listening
 from world import HOSTILE, build_lake
 
@@ -76,6 +77,19 @@ def test_a_report_has_the_numbers_of_the_api(api: Client) -> None:
             assert shown in text
     assert labels.BOUNDARY_TITLE in text
     assert labels.POSTERIOR_TITLE in text
+
+
+def test_a_report_has_the_scorecard_and_the_goals_by_segment(api: Client) -> None:
+    text = Tags(write_report(api, RANKING)).text
+    assert labels.SCORECARD_TITLE in text
+    assert [metric for metric in ("purchase", REVENUE, SEARCHES) if f"{labels.SEGMENTS_TITLE}: {metric}" in text] == [
+        "purchase",
+        REVENUE,
+    ]
+    assert text.count(labels.SEGMENTS_NOTE) == 2
+    assert "✓ proven better" in text
+    assert "+22.5\u00a0% (+7.0\u00a0…\u00a0+40.0)" in text
+    assert labels.SCORECARD_TITLE not in Tags(write_report(api, LONELY)).text
 
 
 @pytest.mark.parametrize("name", [RANKING, LONELY])

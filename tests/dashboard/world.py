@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import lakes
+import metric_lakes
 from lakes import DAY_2, Rows, arm_rows
 
 HOSTILE = "<img src=x onerror=document.title='gone'>"
@@ -21,7 +22,7 @@ def _verdict(name: str, decision: str, **more: Any) -> dict[str, Any]:
     return {
         "day": DAY_2, "experiment_name": name, "is_valid": decision != "invalid", "reasons": [], "decision": decision,
         "period_start": DAY_2, "srm_status": "ok", "model_version": "v1", "explanation": f"{name} is {decision}.",
-        **more,
+        "metric": "purchase", **more,
     }  # fmt: skip
 
 
@@ -50,8 +51,8 @@ def build_lake(lake: Path) -> Path:
     lakes.write_runs(lake)
     more = _more()
     versions = {
-        contract.full_name: lakes.write(lake, contract, rows() + more.get(contract.name, []))
-        for contract, rows in lakes.GOLD
+        contract.full_name: lakes.write(lake, contract, rows + more.get(contract.name, []))
+        for contract, rows in metric_lakes.gold()
     }
     lakes.publish(lake, "run-1", versions)
     return lake

@@ -1,4 +1,4 @@
-"""docs/python.md: its blocks run in order, on a few rows of the demo lake, and print what the page shows."""
+"""docs/python.md: its blocks run in order, on a few rows of an older demo lake, and print what the page shows."""
 
 import json
 import re
@@ -8,8 +8,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import lakes
 import pytest
+from metric_lakes import write_older
 
 from abtest_lib import contracts
 
@@ -28,7 +28,7 @@ def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = tmp_path / "lake"
     for name, rows in json.loads(ROWS.read_text(encoding="utf-8")).items():
         contract = next(table for table in contracts.GOLD_TABLES if table.name == name)
-        lakes.write(lake, contract, [from_json(row) for row in rows])
+        write_older(lake, contract, [from_json(row) for row in rows])
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "110")
 

@@ -7,8 +7,10 @@ import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
 
 from abtest_lib.analysis.arms import Interval
-from abtest_lib.analysis.experiments import best_comparisons
+from abtest_lib.analysis.experiments import ExperimentList, ExperimentSummary, best_comparisons
+from abtest_lib.contracts.enums import Decision, Direction, MetricType
 from abtest_lib.lake.reader import read_rows, rows_of_day
+from abtest_lib.metrics import Catalogue, Measure, Metric
 
 DAY = date(2021, 8, 1)
 
@@ -62,10 +64,42 @@ def test_the_lift_shown_is_that_of_the_arm_that_converts_best_beside_the_control
     ]
     found = {
         name: (arm, compared.lift, compared.lift_interval)
-        for name, (arm, compared) in best_comparisons(rows).items()
+        for name, (arm, compared) in best_comparisons(rows, {}, Catalogue()).items()
         if compared is not None
     }
     assert found == {
         "control leads": ("B", -0.5, Interval(-0.75, -0.25)),
         "two": ("9", 0.25, Interval(0.0, 0.5)),
     }
+
+
+def test_the_lift_shown_is_that_of_the_metric_on_which_the_decision_rests() -> None:
+    def comparison(metric: str, arm: str, lift: float, segment: str = "all") -> dict[str, object]:
+        about = {"day": DAY, "experiment_name": "e", "variant_id": arm, "window": "to_date", "difference": 0.01}
+        return about | {"metric": metric, "segment": segment, "lift": lift}
+
+    rows = [
+        comparison("purchase", "B", 0.5),
+        comparison("searches", "B", -0.2),
+        comparison("searches", "C", 0.3),
+        comparison("searches", "C", -0.9, "site=MLA"),
+    ]
+    down = Metric("searches", MetricType.COUNT, Measure("true"), direction=Direction.DOWN)
+    for catalogue, best in ((Catalogue(), ("C", 0.3)), (Catalogue({"searches": down}), ("B", -0.2))):
+        arm, compared = best_comparisons(rows, {"e": "searches"}, catalogue)["e"]
+        assert compared is not None
+        assert (arm, compared.lift) == best
+
+
+def test_the_list_names_the_metric_where_it_is_not_conversion() -> None:
+    def summary(metric: str) -> ExperimentSummary:
+        return ExperimentSummary(
+            name="e", day=DAY, decision=Decision.SHIP, reasons=(), explanation="", users=10, metric=metric,
+            best_arm=None, comparison=None,
+        )  # fmt: skip
+
+    plain, own = ExperimentList((summary("purchase"),)), ExperimentList((summary("revenue"),))
+    assert "metric" not in plain.to_text(120) + plain._repr_html_()
+    for shown in (own.to_text(120), own._repr_html_()):
+        assert "metric" in shown
+        assert "revenue" in shown
