@@ -5,9 +5,11 @@ if [ -n "$INPUT" ]; then
     exec "$ABTEST" run --input "$INPUT" --lake "$DEMO/own-lake"
 fi
 mkdir -p "$DEMO"
-"$ABTEST" generate --users 20000 --days 14 --seed 7 --dirty 0.01 --out "$DEMO/events.csv"
+"$ABTEST" generate --users 15000 --days 14 --seed 7 --dirty 0.01 --columns --out "$DEMO/events.csv"
+ABTEST_EVENT_COLUMNS='{price: double, device: string}'
 ABTEST_REGISTRY="$DEMO/events.registry.yaml"
+ABTEST_METRICS="$DEMO/events.metrics.yaml"
 ABTEST_REPORTING_TIMEZONE=America/New_York
 ABTEST_FALLBACK_VARIANTS=DEFAULT
-export ABTEST_REGISTRY ABTEST_REPORTING_TIMEZONE ABTEST_FALLBACK_VARIANTS
+export ABTEST_EVENT_COLUMNS ABTEST_REGISTRY ABTEST_METRICS ABTEST_REPORTING_TIMEZONE ABTEST_FALLBACK_VARIANTS
 exec "$ABTEST" run --input "$DEMO/events.csv" --lake "$DEMO/lake"

@@ -3,8 +3,10 @@
 set -eu
 [ -d "$DEMO/lake/ops" ] || sh scripts/demo.sh
 ABTEST_REGISTRY="$DEMO/events.registry.yaml"
+ABTEST_EVENT_COLUMNS='{price: double, device: string}'
+ABTEST_METRICS="$DEMO/events.metrics.yaml"
 ABTEST_API_LOG_REQUESTS=false
-export ABTEST_REGISTRY ABTEST_API_LOG_REQUESTS
+export ABTEST_REGISTRY ABTEST_EVENT_COLUMNS ABTEST_METRICS ABTEST_API_LOG_REQUESTS
 
 "$ABTEST" serve --lake "$DEMO/lake" --port "$PORT" --cache-dir "$DEMO/cache" &
 api=$!
