@@ -10,7 +10,7 @@ from abtest_lib.transforms.experiments import explode_experiments
 from abtest_lib.verdict.rules import EVERYBODY
 
 MOST_VALUES = 20
-"""The values of a column that are segments of their own; the others are one segment."""
+"""The values of a column that are segments of their own; the others are one segment, and no value is another."""
 
 OTHER, NONE = "other", "none"
 
@@ -49,13 +49,13 @@ def _label(enrolled: DataFrame, events: DataFrame, assigned: DataFrame, column: 
     firsts = explode_experiments(rows, of_these).groupBy(*keys).agg(F.min("first").alias("first"))
     valued = enrolled.select(*keys, "entered").join(firsts, keys).select(*keys, "entered", "first.value")
     ranked = valued.join(_most_seen(valued), ["experiment_name", "value"], "left")
-    shown = F.when(F.col("is_kept"), F.col("value")).otherwise(F.lit(OTHER))
+    shown = F.when(F.col("is_kept") | (F.col("value") == NONE), F.col("value")).otherwise(F.lit(OTHER))
     return ranked.select(*keys, F.concat(F.lit(f"{column}="), shown).alias(f"label_{column}"))
 
 
 def _most_seen(valued: DataFrame) -> DataFrame:
     """Return the values that came first, so that no later event moves a user to another segment."""
-    by_day = valued.groupBy("experiment_name", "value", "entered").agg(F.count(F.lit(1)).alias("people"))
+    by_day = valued.where(F.col("value") != NONE).groupBy("experiment_name", "value", "entered").agg(F.count(F.lit(1)).alias("people"))
     first: Column = F.min("entered").alias("first_day")
     of_value = by_day.groupBy("experiment_name", "value").agg(first, F.min_by("people", "entered").alias("people"))
     order = Window.partitionBy("experiment_name").orderBy("first_day", F.desc("people"), "value")
