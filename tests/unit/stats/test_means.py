@@ -204,9 +204,25 @@ def test_negative_values_have_a_lift_by_the_delta_method(users: dict[str, Array]
     assert (ends.lower, ends.upper) == (delta.lower, delta.upper)
 
 
-def test_a_test_needs_enough_values() -> None:
-    few, many = (sums_of(np.repeat([5.0, 0.0], [ones, 100])) for ones in (9, 1000))
+def of_ones(ones: int, users: int) -> Sums:
+    return sums_of(np.repeat([5.0, 0.0], [ones, users - ones]))
+
+
+def test_a_test_needs_enough_values_in_both_arms() -> None:
+    few, many = of_ones(9, 1000), of_ones(500, 1000)
     assert not may_test(few, many)
     assert not may_test(many, few)
     assert may_test(many, many)
     assert may_test(few, many, minimum=9)
+
+
+@pytest.mark.parametrize(("ones", "expected"), [(511, False), (512, True)])
+def test_unequal_arms_need_more_values(ones: int, *, expected: bool) -> None:
+    # 800·0.8² = 512 for nine users to one.
+    assert may_test(of_ones(ones, 1000), of_ones(5000, 9000)) == expected
+
+
+@pytest.mark.parametrize(("ones", "expected"), [(9, False), (10, True), (1990, True), (1991, False)])
+def test_proportions_need_enough_of_the_rarer_kind(ones: int, *, expected: bool) -> None:
+    arm, control = (Sums(*np.array([1000.0, ones / 2, ones / 2, *[np.nan] * 7])) for _ in range(2))
+    assert may_test(arm, control, minimum=5, is_proportion=True) == expected
