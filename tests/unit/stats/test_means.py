@@ -226,3 +226,12 @@ def test_unequal_arms_need_more_values(ones: int, *, expected: bool) -> None:
 def test_proportions_need_enough_of_the_rarer_kind(ones: int, *, expected: bool) -> None:
     arm, control = (Sums(*np.array([1000.0, ones / 2, ones / 2, *[np.nan] * 7])) for _ in range(2))
     assert may_test(arm, control, minimum=5, is_proportion=True) == expected
+
+
+def test_a_correlation_of_seven_tenths_shrinks_intervals_by_29_per_cent() -> None:
+    rng = np.random.default_rng(20_261_126)
+    c, own = rng.standard_normal((2, 2, 50_000))
+    x = 0.7 * c + math.sqrt(1 - 0.7**2) * own
+    found = compare_means(sums_of(x[1], c=c[1]), sums_of(x[0], c=c[0]))
+    assert found.standard_error / found.unadjusted_error == pytest.approx(math.sqrt(1 - 0.7**2), abs=0.005)
+    assert found.variance_reduction == pytest.approx(0.49, abs=0.01)
