@@ -1,14 +1,12 @@
 """`abtest plan`: how many users and days an experiment needs, and what a running one can still find."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from abtest_cli.options import MaybeLakeOption
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from abtest_cli.plan_metric import Wanted, print_plan
+from abtest_cli.tables import number_table
 
 # By the names of abtest_lib.stats.power.Rule, which is too slow to import for `--help`.
 _TITLES = {
@@ -39,10 +37,28 @@ def plan(  # noqa: PLR0917  the options of a command
         str | None, typer.Option(help="A running experiment; prints what it can find today and in some weeks.")
     ] = None,
     lake: MaybeLakeOption = None,
+    metric: Annotated[
+        str | None, typer.Option(help="A metric; its mean and variance come from --lake, or from --mean and --sd.")
+    ] = None,
+    mean: Annotated[float | None, typer.Option(help="The metric's mean per user.")] = None,
+    sd: Annotated[float | None, typer.Option(help="The metric's standard deviation between users.")] = None,
+    correlation: Annotated[float, typer.Option(help="The correlation of the metric and its covariate.")] = 0.0,
+    guardrail: Annotated[
+        list[str] | None, typer.Option(help="NAME=MARGIN of a guardrail, e.g. second_week=2%; can be repeated.")
+    ] = None,
 ) -> None:
     """Plan an experiment: users and days for a lift (--mde), or the lift that users or a running one can find."""
     from abtest_lib.errors import UsageError
 
+    if metric is not None:
+        if mde is None or (baseline, users) != (None, None):
+            raise UsageError("--metric takes --mde, the smallest relative effect, and neither --baseline nor --users")
+        _check_daily_users(daily_users)
+        wanted = Wanted(metric, mde, guardrail or (), lake, experiment, (mean, sd, correlation))
+        _plan_metric(wanted, arms, power, alpha, daily_users)
+        return
+    if (mean, sd) != (None, None) or correlation or guardrail:
+        raise UsageError("--mean, --sd, --correlation and --guardrail need --metric")
     if experiment is not None or lake is not None:
         if experiment is None or lake is None or (baseline, mde, users) != (None, None, None):
             raise UsageError("a running experiment takes --experiment and --lake alone; both are needed")
@@ -69,6 +85,19 @@ def _check_shares(baseline: float | None, mde: float | None) -> None:
         Console(stderr=True, soft_wrap=True).print(f"[yellow]note:[/] {note}", highlight=False)
 
 
+def _check_daily_users(daily_users: float | None) -> None:
+    from abtest_lib.errors import UsageError
+
+    if daily_users is not None and not daily_users > 0:
+        raise UsageError(f"--daily-users is {daily_users}: must be above 0")
+
+
+def _plan_metric(wanted: Wanted, arms: int, power: float, alpha: float, daily_users: float | None) -> None:
+    from abtest_lib.stats.power_means import Test
+
+    print_plan(wanted, Test(arms, power, alpha), _TITLES, daily_users)
+
+
 def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
     from rich.console import Console
     from rich.markup import escape
@@ -87,7 +116,7 @@ def _running(lake: str, experiment: str, power: float, alpha: float) -> None:
         rows.append([when, f"{users:,.0f}", *("none" if lift is None else f"{lift:+.1%}" for lift in lifts)])
     console = Console()
     console.print(f"[bold]{escape(one_line(experiment))}[/]: the smallest lift that it finds with {power:.0%} power")
-    console.print(_table(["when", "users per arm", *_TITLES.values()], rows))
+    console.print(number_table(["when", "users per arm", *_TITLES.values()], rows))
     console.print(
         f"Control {escape(now.control)} converts {now.baseline:.2%}; {now.arms} arms, of which the smallest gains "
         f"{now.daily_users:,.0f} users a day; {alpha:.1%} false alarms. {_LOOKS}",
@@ -111,8 +140,7 @@ def _new(
 
     if (mde is None) == (users is None):
         raise UsageError("give either --mde, to get users, or --users, to get the smallest effect they can find")
-    if daily_users is not None and not daily_users > 0:
-        raise UsageError(f"--daily-users is {daily_users}: must be above 0")
+    _check_daily_users(daily_users)
     rows = []
     for rule, title in _TITLES.items():
         design = Design(baseline, arms, power, alpha, Rule(rule))
@@ -123,7 +151,7 @@ def _new(
         rows.append([title, f"{needed:,.0f}", f"{needed * arms:,.0f}", *days, found])
     console = Console()
     titles = ["rule", "users per arm", "users", *([] if daily_users is None else ["days"]), "finds a lift of"]
-    console.print(_table(titles, rows))
+    console.print(number_table(titles, rows))
     console.print(
         f"Control converts {baseline:.2%}; {arms} arms of equal size, power {power:.0%}, {alpha:.1%} false alarms. "
         f"{_LOOKS}",
@@ -134,20 +162,3 @@ def _new(
         "rule applies; it often ends sooner.",
         highlight=False,
     )
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    """Make a table of numbers with row names in the first column; headings wrap before any number is cut."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for place, title in enumerate(titles):
-        if place == 0:
-            table.add_column(title, no_wrap=True)
-            continue
-        least = max(map(len, [*title.split(), *(row[place] for row in rows)]))
-        table.add_column(title, justify="right", min_width=least)
-    for row in rows:
-        table.add_row(*row)
-    return table

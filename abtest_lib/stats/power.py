@@ -202,12 +202,12 @@ def _looks(design: Design, p: float, q: float, users: float) -> tuple[Floats, Fl
     information = passed * users / 2 * pooled / (1 - pooled)
     if design.rule is Rule.UNPLANNED:
         return information, mixture_boundary(information, design.arm_alpha)
-    is_look, boundary = _planned_path(design.looks, design.arm_alpha)
+    is_look, boundary = planned_path(design.looks, design.arm_alpha)
     return information[is_look], boundary
 
 
 @lru_cache(maxsize=1_024)
-def _planned_path(looks: int, alpha: float) -> tuple[Bools, Floats]:
+def planned_path(looks: int, alpha: float) -> tuple[Bools, Floats]:
     """Find the evenly spaced looks and their boundaries; only ratios of information matter, not users."""
     passed = np.arange(1, looks + 1) / looks
     found = plan_looks(passed[None], passed[None], np.array([[alpha]]), np.ones((1, looks), dtype=bool))

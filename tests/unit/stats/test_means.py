@@ -204,9 +204,34 @@ def test_negative_values_have_a_lift_by_the_delta_method(users: dict[str, Array]
     assert (ends.lower, ends.upper) == (delta.lower, delta.upper)
 
 
-def test_a_test_needs_enough_values() -> None:
-    few, many = (sums_of(np.repeat([5.0, 0.0], [ones, 100])) for ones in (9, 1000))
+def of_ones(ones: int, users: int) -> Sums:
+    return sums_of(np.repeat([5.0, 0.0], [ones, users - ones]))
+
+
+def test_a_test_needs_enough_values_in_both_arms() -> None:
+    few, many = of_ones(9, 1000), of_ones(500, 1000)
     assert not may_test(few, many)
     assert not may_test(many, few)
     assert may_test(many, many)
     assert may_test(few, many, minimum=9)
+
+
+@pytest.mark.parametrize(("ones", "expected"), [(511, False), (512, True)])
+def test_unequal_arms_need_more_values(ones: int, *, expected: bool) -> None:
+    # 800·0.8² = 512 for nine users to one.
+    assert may_test(of_ones(ones, 1000), of_ones(5000, 9000)) == expected
+
+
+@pytest.mark.parametrize(("ones", "expected"), [(9, False), (10, True), (1990, True), (1991, False)])
+def test_proportions_need_enough_of_the_rarer_kind(ones: int, *, expected: bool) -> None:
+    arm, control = (Sums(*np.array([1000.0, ones / 2, ones / 2, *[np.nan] * 7])) for _ in range(2))
+    assert may_test(arm, control, minimum=5, is_proportion=True) == expected
+
+
+def test_a_correlation_of_seven_tenths_shrinks_intervals_by_29_per_cent() -> None:
+    rng = np.random.default_rng(20_261_126)
+    c, own = rng.standard_normal((2, 2, 50_000))
+    x = 0.7 * c + math.sqrt(1 - 0.7**2) * own
+    found = compare_means(sums_of(x[1], c=c[1]), sums_of(x[0], c=c[0]))
+    assert found.standard_error / found.unadjusted_error == pytest.approx(math.sqrt(1 - 0.7**2), abs=0.005)
+    assert found.variance_reduction == pytest.approx(0.49, abs=0.01)
