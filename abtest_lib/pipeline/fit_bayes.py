@@ -217,7 +217,7 @@ def _fingerprint(run: Run) -> int:
     splits = sorted((name, item.allocations) for name, item in run.registry.experiments.items() if item.allocations)
     declared = (_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits)
     # Without a catalogue the fingerprint is what it was before there were catalogues.
-    own = (NORMAL_VERSION, run.catalogue.own, _has_metrics(run)) if run.catalogue.own else ()
+    own = (NORMAL_VERSION, run.catalogue.own) if run.catalogue.own else ()
     return fingerprint((*declared, *own))
 
 
