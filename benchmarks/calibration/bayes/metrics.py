@@ -114,14 +114,14 @@ class Coverage:
         traffic: The kind of metric.
         users: Users of each of two arms.
         covered: Intervals of an arm's value that hold the truth.
-        lift_covered: Intervals of the lift that hold 0, of those that there are.
+        lift_covered: Intervals of the lift that hold 0, of those that there are; None without any.
         sure: Experiments in which one arm beats the other with more than 97.5 % in either direction.
     """
 
     traffic: str
     users: int
     covered: float
-    lift_covered: float
+    lift_covered: float | None
     sure: float
 
 
@@ -146,11 +146,11 @@ def measure(name: str, users: int, experiments: int, seed: int) -> Coverage:
     lifts = np.array([[a.lift_lower, a.lift_upper] for a in arms if a.lift_lower is not None], dtype=np.float64)
     beats = np.array([a.probability_beats_control for a in arms], dtype=np.float64)
     sure = float((np.abs(beats - 0.5) > 0.475).mean())
-    return Coverage(name, users, _share_holding(ends, truth), _share_holding(lifts, 0.0), sure)
+    return Coverage(name, users, _share_holding(ends, truth), _share_holding(lifts, 0.0) if len(lifts) else None, sure)
 
 
 def _share_holding(ends: Floats, truth: float) -> float:
-    return float(((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean()) if len(ends) else float("nan")
+    return float(((ends[:, 0] <= truth) & (truth <= ends[:, 1])).mean())
 
 
 def _is_whole(result: GroupPosterior) -> bool:
