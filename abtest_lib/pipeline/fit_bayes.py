@@ -8,7 +8,7 @@ from functools import partial, reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from abtest_lib.bayes.engines import mcmc
+from abtest_lib.bayes.engines import mcmc, mcmc_normal
 from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import SEED_DIGITS
 from abtest_lib.bayes.priors import prior_by_name
@@ -55,6 +55,8 @@ def warm_up(run: Run) -> None:
     """Prepare the inference engine in the background if it runs in this process: its start takes seconds."""
     if run.settings.engine is Engine.MCMC and run.lake.runs_python_here:
         start_in_background(mcmc.warm_up)
+        if run.catalogue.own:
+            start_in_background(mcmc_normal.warm_up)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:
@@ -215,7 +217,7 @@ def _fingerprint(run: Run) -> int:
     splits = sorted((name, item.allocations) for name, item in run.registry.experiments.items() if item.allocations)
     declared = (_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits)
     # Without a catalogue the fingerprint is what it was before there were catalogues.
-    own = (NORMAL_VERSION, run.catalogue.own, _has_metrics(run)) if run.catalogue.own else ()
+    own = (NORMAL_VERSION, run.catalogue.own) if run.catalogue.own else ()
     return fingerprint((*declared, *own))
 
 

@@ -22,7 +22,12 @@ from api.store.service import Service
 from deploy.sizing import load, size_for
 
 TABLES = [table for table in vars(contracts).values() if isinstance(table, TableContract)]
-DUCKDB_TYPES = {"string": "varchar", "array<string>": "varchar[]", "map<string,bigint>": "map(varchar, bigint)"}
+DUCKDB_TYPES = {
+    "string": "varchar",
+    "array<string>": "varchar[]",
+    "map<string,bigint>": "map(varchar, bigint)",
+    "map<string,string>": "map(varchar, varchar)",
+}
 NOW = datetime.now(UTC)
 INGESTED = {"run_id": "a", "job": "ingest_bronze", "status": "succeeded", "started_at": NOW, "finished_at": NOW}
 

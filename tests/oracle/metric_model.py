@@ -98,7 +98,9 @@ class Model:
                 entries = defaultdict(list)
                 for person in members:
                     entries[_value(person, column)].append(person.entered)
-                order = sorted(entries.keys() - {"none"}, key=lambda v: (min(entries[v]), -entries[v].count(min(entries[v])), v))
+                order = sorted(
+                    entries.keys() - {"none"}, key=lambda v: (min(entries[v]), -entries[v].count(min(entries[v])), v)
+                )
                 for person in members:
                     value = _value(person, column)
                     person.segments.append(f"{column}={value if value in [*order[:20], 'none'] else 'other'}")

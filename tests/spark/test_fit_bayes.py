@@ -16,7 +16,7 @@ from abtest_lib.bayes.groups import Group
 from abtest_lib.bayes.priors import prior_by_name
 from abtest_lib.bayes.spark_udf import fit_partition
 from abtest_lib.config import Settings, load_settings
-from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS
+from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, METRIC_TO_DATE, POSTERIORS
 from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline import fit_bayes as step
 from abtest_lib.pipeline.run import open_run
@@ -36,6 +36,35 @@ COUNTS = [
     (FIRST, NASTY, "DEFAULT", 70, 7),
     (SECOND, "lonely", "A", 10, 1),
     (SECOND, "lonely", "DEFAULT", 10, 1),
+]
+
+CATALOGUE = """
+metrics:
+  revenue: {type: sum, events: BUY, value: price, covariate: {lookback: 14d}}
+  looks:   {type: ratio, numerator: {count: SEARCH}, denominator: {count: BUY}, direction: down}
+"""
+
+
+def revenue(*values: float) -> dict[str, float]:
+    return dict(zip(("sum_x", "sum_xx", "sum_c", "sum_cc", "sum_xc"), values, strict=True))
+
+
+def looks(*values: float) -> dict[str, float]:
+    return dict(zip(("sum_x", "sum_xx", "sum_y", "sum_yy", "sum_xy"), values, strict=True))
+
+
+REVENUE_A = revenue(6791.09, 583193.7285, 4857.5, 212341.0, 174391.31)
+REVENUE_B = revenue(4591.34, 238815.3418, 5060.25, 219002.9375, 123135.3725)
+SUMS: list[tuple[date, str, str, str, str, int, dict[str, float]]] = [
+    (FIRST, "plain", "A", "revenue", "all", 200, REVENUE_A),
+    (FIRST, "plain", "B", "revenue", "all", 200, REVENUE_B),
+    (FIRST, "plain", "A", "looks", "all", 200, looks(136.0, 214.0, 679.0, 2919.0, 584.0)),
+    (FIRST, "plain", "B", "looks", "all", 200, looks(117.0, 173.0, 718.0, 3198.0, 503.0)),
+    (FIRST, NASTY, "9", "revenue", "all", 1, revenue(1.0, 1.0, 1.0, 1.0, 1.0)),
+    (FIRST, NASTY, "10", "revenue", "all", 50, revenue(5.0, 5.0, 1.0, 1.0, 1.0)),
+    (FIRST, NASTY, "DEFAULT", "revenue", "all", 70, revenue(9.0, 9.0, 1.0, 1.0, 1.0)),
+    (FIRST, "plain", "A", "revenue", "site=MLA", 100, revenue(9.0, 9.0, 1.0, 1.0, 1.0)),
+    (FIRST, "plain", "A", "purchase", "all", 1000, {"sum_x": 100.0, "sum_xx": 100.0}),
 ]
 
 Rows = dict[tuple[Any, ...], dict[str, Any]]
@@ -59,6 +88,24 @@ class HandmadeLake:
         zero = "0L AS cross_exposed_users", "0L AS cross_exposed_purchases"
         columns = ("day", "experiment_name", "variant_id", "day AS period_start", "users", "purchases", *zero)
         Lake(daily.sparkSession, self.path)[EXPERIMENT_TO_DATE].overwrite(daily.selectExpr(*columns))
+
+    def measure(self, sums: Iterable[tuple[date, str, str, str, str, int, dict[str, float]]]) -> None:
+        names = METRIC_TO_DATE.column_names
+        keys = ("day", "experiment_name", "variant_id", "metric", "segment", "users")
+        rows = [{**dict(zip(keys, row[:6], strict=True)), "period_start": FIRST, **row[6]} for row in sums]
+        listed = [[row.get(name) for name in names] for row in rows]
+        frame = self.spark.createDataFrame(listed, METRIC_TO_DATE.ddl)
+        Lake(self.spark, self.path)[METRIC_TO_DATE].overwrite(frame)
+
+    def fit_metrics(self, **more: Any) -> dict[str, Rows]:
+        """Return the rows of every metric by the keys of `rows`."""
+        self.fit(**more)
+        table = DeltaTable(POSTERIORS.path(self.path)).to_pyarrow_table().to_pylist()
+        keys = ("window", "day", "experiment_name", "variant_id")
+        result: dict[str, Rows] = {}
+        for row in table:
+            result.setdefault(row["metric"], {})[tuple(row[key] for key in keys)] = row
+        return result
 
     def fit(self, **more: Any) -> Rows:
         run = open_run(Lake(self.spark, self.path), self.settings(**more))
@@ -160,6 +207,85 @@ def test_the_seed_in_sql_is_the_seed_in_python(lake: HandmadeLake) -> None:
     for (window, day, experiment, _), row in rows.items():
         assert row["seed"] == Group(window, day.isoformat(), experiment, "purchase", ()).seed(11)
     assert any(experiment == NASTY for _, _, experiment, _ in rows)
+
+
+@pytest.fixture
+def measured(spark: SparkSession, tmp_path: Path) -> HandmadeLake:
+    catalogue = tmp_path / "metrics.yaml"
+    catalogue.write_text(CATALOGUE, encoding="utf-8")
+    result = HandmadeLake(spark, tmp_path, metrics=catalogue, event_columns={"price": "double"})
+    result.count(COUNTS)
+    result.measure(SUMS)
+    return result
+
+
+@pytest.mark.both_engines
+def test_metrics_of_the_catalogue_are_fitted_from_their_sums(measured: HandmadeLake, tmp_path: Path) -> None:
+    rows = measured.fit_metrics()
+    assert {name: len(found) for name, found in rows.items()} == {"purchase": 14, "revenue": 4, "looks": 2}
+    (tmp_path / "plain").mkdir()
+    plain = HandmadeLake(measured.spark, tmp_path / "plain")
+    plain.count(COUNTS)
+    assert differing(rows["purchase"], plain.fit()) == set()
+
+    # The adjusted difference is 11.082426; with 200 users an arm, pooling takes some three hundredths of it.
+    better, control = (rows["revenue"]["to_date", FIRST, "plain", arm] for arm in ("A", "B"))
+    assert [row["is_control"] for row in (better, control)] == [False, True]
+    assert [(row["users"], row["purchases"], row["status"]) for row in (better, control)] == [(200, None, "ok")] * 2
+    assert better["conversion_mean"] - control["conversion_mean"] == pytest.approx(11.082426, rel=0.05)
+    assert better["model_version"] == "normal-1"
+    assert better["probability_beats_control"] > 0.99
+
+    # Fewer looks per purchase are better, so the arm with more of them loses what it has too many.
+    more = rows["looks"]["to_date", FIRST, "plain", "A"]
+    assert more["conversion_mean"] == pytest.approx(136 / 679, rel=0.02)
+    assert more["probability_best"] == more["probability_beats_control"] < 0.1
+    assert more["expected_loss"] == pytest.approx(0.0373, rel=0.1)
+
+    nasty = rows["revenue"]["to_date", FIRST, NASTY, "10"]
+    assert (nasty["status"], nasty["conversion_mean"]) == ("failed", None)
+    assert nasty["reason"] == "fewer than two arms can be compared; variant '9': 1 user in this arm: a variance needs 2"
+
+
+@pytest.mark.both_engines
+def test_the_sampler_agrees_with_the_quadrature_on_metrics(measured: HandmadeLake) -> None:
+    exact, sampled = measured.fit_metrics(), measured.fit_metrics(engine="mcmc")
+    for name in ("revenue", "looks"):
+        for arm in ("A", "B"):
+            one, other = exact[name]["to_date", FIRST, "plain", arm], sampled[name]["to_date", FIRST, "plain", arm]
+            assert (other["engine"], other["status"]) == ("mcmc", "ok")
+            error = other["conversion_sd"] / other["ess_bulk"] ** 0.5
+            assert other["conversion_mean"] == pytest.approx(one["conversion_mean"], abs=5 * error)
+            assert other["probability_best"] == pytest.approx(one["probability_best"], abs=0.03)
+
+
+def test_only_metrics_with_other_sums_are_fitted_again(
+    measured: HandmadeLake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = measured.fit_metrics()
+    fitted: list[int] = []
+    original = step._fit
+    monkeypatch.setattr(step, "_fit", lambda groups, count, plan: fitted.append(count) or original(groups, count, plan))
+    assert measured.fit_metrics() == before
+    assert fitted == []
+
+    changed = {**REVENUE_A, "sum_xc": REVENUE_A["sum_xc"] + 1e-6}
+    measured.measure([(FIRST, "plain", "A", "revenue", "all", 200, changed), *SUMS[1:]])
+    after = measured.fit_metrics()
+    assert fitted == [1]
+    assert differing(before["revenue"], after["revenue"]) == {("to_date", FIRST, "plain", arm) for arm in ("A", "B")}
+    assert differing(before["looks"], after["looks"]) == set()
+
+    # Another direction concerns the metric, and a metric that is no longer declared leaves the table.
+    (tmp_path / "metrics.yaml").write_text(CATALOGUE.replace(", direction: down", ""), encoding="utf-8")
+    turned = measured.fit_metrics()
+    assert fitted == [1, 1]
+    key = ("to_date", FIRST, "plain", "A")
+    assert turned["looks"][key]["probability_best"] == pytest.approx(
+        1.0 - after["looks"][key]["probability_best"], abs=0.03
+    )
+    assert set(measured.fit_metrics(metrics=None)) == {"purchase"}
+    assert fitted == [1, 1, 0]
 
 
 def test_memory_stays_flat_because_results_leave_before_the_last_group_enters() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from abtest_lib.bayes.engines.exact_normal import draw_exactly
-from abtest_lib.bayes.normal_points import NormalDraws, Points, Standardised
+from abtest_lib.bayes.normal_points import Floats, NormalDraws, Points, Standardised
 from abtest_lib.bayes.priors import ExponentialPrior, FixedPrior
 
 _BATCH_SIZES = {8: 32, 128: 8}
@@ -29,6 +29,15 @@ def draw_by_chains(groups: Sequence[Standardised], prior: ExponentialPrior | Fix
     return [draws[position] for position in range(len(groups))]
 
 
+def warm_up() -> None:
+    """Compile the sampler for experiments of up to eight arms, so that the first fit need not wait for it."""
+    from abtest_lib.bayes.normal_model import VALUES  # noqa: PLC0415  imports JAX
+    from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  the same
+
+    arms, groups = next(iter(_BATCH_SIZES.items()))
+    compiled_sampler(VALUES, groups, arms)
+
+
 def _padded_arms(group: Standardised) -> int:
     return next(arms for arms in _BATCH_SIZES if arms >= group.value.size)
 
@@ -49,7 +58,7 @@ def _run(groups: list[Standardised], shape: tuple[int, int], rate: float) -> lis
     return [_draws(concentration[row], location[row], int(divergences[row])) for row in range(len(groups))]
 
 
-def _draws(concentration: np.ndarray, location: np.ndarray, divergences: int) -> NormalDraws:
+def _draws(concentration: Floats, location: Floats, divergences: int) -> NormalDraws:
     kappa, mu = concentration.ravel(), location.ravel()
     points = Points(kappa, mu, np.zeros(kappa.size), np.full(kappa.size, 1.0 / kappa.size))
     return NormalDraws(concentration, location, divergences, points)

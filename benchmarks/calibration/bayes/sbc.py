@@ -118,9 +118,11 @@ def band_statistic(uniform: Floats) -> Floats:
     return np.asarray(2 * tails.min(axis=1), dtype=np.float64)
 
 
-def p_values(rank: Floats, simulations: int = 4000, seed: int = 1) -> dict[str, float]:
+def p_values(
+    rank: Floats, simulations: int = 4000, seed: int = 1, names: tuple[str, ...] = QUANTITIES
+) -> dict[str, float]:
     """Estimate how often uniform ranks would deviate further from the simultaneous band, by quantity."""
     rng = np.random.default_rng(seed)
     chunks = [band_statistic(rng.random((200, len(rank)))) for _ in range(simulations // 200)]
     null = np.concatenate(chunks)
-    return {name: float((null <= band_statistic(rank[None, :, i])[0]).mean()) for i, name in enumerate(QUANTITIES)}
+    return {name: float((null <= band_statistic(rank[None, :, i])[0]).mean()) for i, name in enumerate(names)}

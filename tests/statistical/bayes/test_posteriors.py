@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.calibration.bayes import agreement, coverage, sbc
+from benchmarks.calibration.bayes import agreement, coverage, metrics, sbc
 
 SEED = 11
 
@@ -59,3 +59,23 @@ def test_the_engines_agree_on_500_random_groups() -> None:
 def test_the_sampler_ranks_uniformly() -> None:
     p_values = sbc.p_values(sbc.ranks(sbc.simulate(500, SEED), "mcmc", SEED))
     assert min(p_values.values()) > sbc.LEVEL
+
+
+def test_ranks_of_metrics_are_uniform() -> None:
+    p_values = metrics.p_values(metrics.ranks(metrics.simulate(300, SEED), "exact", SEED), simulations=1_000)
+    assert set(p_values) == set(metrics.QUANTITIES)
+    assert min(p_values.values()) > 0.05 / len(metrics.QUANTITIES)
+
+
+@pytest.mark.parametrize("traffic", metrics.TRAFFIC)
+def test_intervals_of_metrics_cover(traffic: str) -> None:
+    """95 % of 600 intervals, and 5 % of 300 probabilities, within 3.5 standard errors of a binomial count."""
+    found = metrics.measure(traffic, 5_000, 300, SEED)
+    assert found.covered == pytest.approx(0.95, abs=3.5 * np.sqrt(0.95 * 0.05 / 600))
+    assert found.sure == pytest.approx(0.05, abs=3.5 * np.sqrt(0.95 * 0.05 / 300))
+
+
+@pytest.mark.slow
+def test_the_sampler_ranks_metrics_uniformly() -> None:
+    p_values = metrics.p_values(metrics.ranks(metrics.simulate(500, SEED), "mcmc", SEED))
+    assert min(p_values.values()) > 0.05 / len(metrics.QUANTITIES)
