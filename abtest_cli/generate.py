@@ -23,6 +23,13 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
     dirty: Annotated[
         float, typer.Option(help="The share of rows that are broken, duplicated or unusual, e.g. 0.02.")
     ] = 0.0,
+    columns: Annotated[
+        bool,
+        typer.Option("--columns", help="Add price and device, and experiments with goals and guardrails."),
+    ] = False,
+    correlation: Annotated[
+        float, typer.Option(help="With --columns: the correlation of a user's revenue from week to week, 0.1 to 0.75.")
+    ] = 0.5,
     out: Annotated[
         Path,
         typer.Option(
@@ -41,8 +48,9 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
 
     from abtest_lib.errors import UsageError, one_line
     from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS
+    from abtest_lib.traffic.effects import read_effects
     from abtest_lib.traffic.events import Traffic
-    from abtest_lib.traffic.truth import read_effects
+    from abtest_lib.traffic.metric_experiments import EXPERIMENTS_WITH_METRICS
     from abtest_lib.traffic.writers import SUFFIXES
 
     suffix = "." + file_format.lstrip(".")
@@ -55,8 +63,9 @@ def generate(  # noqa: PLR0917  the options of the command, all given by name
         raise UsageError(
             f"timezone = '{timezone}': must be an IANA time zone such as America/New_York or UTC"
         ) from None
-    experiments = read_effects(effects) if effects else DEFAULT_EXPERIMENTS
-    traffic = Traffic(users, days, seed, start, timezone, experiments, dirty)
+    known = EXPERIMENTS_WITH_METRICS if columns else DEFAULT_EXPERIMENTS
+    experiments = read_effects(effects, known) if effects else known
+    traffic = Traffic(users, days, seed, start, timezone, experiments, dirty, columns, correlation)
     _report(traffic, out, suffix)
 
 
@@ -86,4 +95,5 @@ def _report(traffic: "Traffic", out: Path, folder_suffix: str) -> None:
     place = out if len(generated.files) == 1 else f"{out}{os.sep} ({len(generated.files)} files)"
     events = "event" if generated.rows == 1 else "events"
     console.print(f"{generated.rows:,} {events} in {seconds:.1f} s → {place}", highlight=False)
-    console.print(f"true effects → {generated.truth}, registry → {generated.registry}", highlight=False)
+    metrics = f", metrics → {generated.metrics}" if generated.metrics else ""
+    console.print(f"true effects → {generated.truth}, registry → {generated.registry}{metrics}", highlight=False)

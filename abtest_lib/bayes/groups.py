@@ -52,6 +52,11 @@ class Arm:
             return f"variant '{name}' has {counts}: purchases must lie between 0 and users"
         return None
 
+    @property
+    def gap(self) -> str | None:
+        """Why the others are fitted without this arm, or None."""
+        return None if self.users else "no users in this arm"
+
 
 @dataclass(frozen=True)
 class Group:

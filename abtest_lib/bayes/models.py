@@ -24,6 +24,7 @@ from numpyro import distributions as dist
 from numpyro.infer.util import log_density
 
 from abtest_lib.bayes.log_gamma import log_rising
+from abtest_lib.bayes.sampler import Target
 
 
 class BetaBinomial(dist.BetaBinomial):  # type: ignore[misc]  # numpyro has no types
@@ -80,3 +81,15 @@ def log_posterior(position: dict[str, jax.Array], purchases: jax.Array, users: j
     """
     density: jax.Array = log_density(conversion_model, (purchases, users, rate), {}, position)[0]
     return density
+
+
+def start(key: jax.Array, purchases: jax.Array, users: jax.Array) -> dict[str, jax.Array]:
+    """Draw a start around the pooled conversion and the prior's concentration, different in every chain."""
+    pooled = (purchases.sum() + 0.5) / (users.sum() + 1.0)
+    offsets = jax.random.normal(key, (2,))
+    logit = jnp.log(pooled) - jnp.log1p(-pooled)
+    return {"logit_mean": logit + offsets[0], "log_concentration": jnp.log(6.0) + offsets[1]}
+
+
+CONVERSIONS = Target(log_posterior, start, "logit_mean")
+"""What the sampler needs to draw (logit mean, log concentration)."""

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from abtest_lib.bayes.groups import Arm, Group
+from abtest_lib.bayes.metric_groups import MetricArm, MetricGroup
 from abtest_lib.bayes.version import MODEL_VERSION
 
 Status = Literal["ok", "refitted", "failed"]
@@ -14,17 +15,19 @@ Status = Literal["ok", "refitted", "failed"]
 class ArmNumbers:
     """The posterior of one arm in numbers; None where there is no number.
 
+    A value is the arm's conversion, a proportion, or that of another metric in its unit.
+
     Attributes:
-        conversion_mean: Posterior mean of the conversion, a proportion.
-        conversion_sd: Posterior standard deviation, a proportion.
-        interval_lower: 2.5 % quantile, a proportion.
-        interval_upper: 97.5 % quantile, a proportion.
-        hdi_lower: Lower end of the narrowest interval with 95 % of the mass, a proportion.
+        conversion_mean: Posterior mean of the value.
+        conversion_sd: Posterior standard deviation.
+        interval_lower: 2.5 % quantile.
+        interval_upper: 97.5 % quantile.
+        hdi_lower: Lower end of the narrowest interval with 95 % of the mass.
         hdi_upper: Its upper end.
-        probability_best: P(the arm converts best); the arms' sum to one.
-        probability_beats_control: P(the arm converts better than control); None for the control.
-        expected_loss: Expected conversion lost by choosing the arm, a proportion.
-        lift_median: Posterior median of conversion over control's minus one, a ratio: 0.02 is 2 %.
+        probability_best: P(the arm has the best value); the arms' sum to one.
+        probability_beats_control: P(the arm's value is better than the control's); None for the control.
+        expected_loss: Expected loss of value when the arm is chosen.
+        lift_median: Posterior median of the value over control's minus one, a ratio: 0.02 is 2 %.
         lift_lower: Its 2.5 % quantile.
         lift_upper: Its 97.5 % quantile.
     """
@@ -47,7 +50,7 @@ class ArmNumbers:
 class ArmPosterior:
     """One arm: its counts, its numbers, and why there are none if so."""
 
-    arm: Arm
+    arm: Arm | MetricArm
     numbers: ArmNumbers = field(default_factory=ArmNumbers)
     problem: str | None = None
 
@@ -63,8 +66,8 @@ class GroupPosterior:
             `failed` when there are no numbers.
         reason: Why the status is not `ok`.
         engine: The engine that produced the numbers; the configured one for a failed group.
-        r_hat: Largest rank-normalised split R-hat over logit mean, log concentration and the arms' conversions; None
-            where draws are independent.
+        r_hat: Largest rank-normalised split R-hat over the shared parameters and the arms' values; None where draws
+            are independent.
         ess_bulk: Smallest bulk effective sample size, in draws; None where draws are independent.
         ess_tail: Smallest tail effective sample size, in draws; None where draws are independent.
         divergences: Divergent transitions; None where draws are independent.
@@ -73,7 +76,7 @@ class GroupPosterior:
         model_version: The version of model and engines.
     """
 
-    group: Group
+    group: Group | MetricGroup
     arms: tuple[ArmPosterior, ...]
     status: Status
     reason: str | None

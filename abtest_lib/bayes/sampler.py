@@ -1,5 +1,6 @@
 """The compiled part of engine `mcmc`: NumPyro's HMC kernel, mapped over groups and chains. Imports JAX."""
 
+from collections.abc import Callable
 from functools import cache, partial
 from threading import Lock
 from typing import Any, NamedTuple, Protocol
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from numpyro.infer import HMC
 
-from abtest_lib.bayes.models import log_posterior
 from abtest_lib.bayes.runtime import prepare_jax
 
 CHAINS = 4
@@ -27,64 +27,80 @@ _SHORTEST, _LONGEST = 0.4, 1.4
 class Trace(NamedTuple):
     """Draws after warm-up, shape (groups, chains, draws) each outside of this module."""
 
-    logit_mean: jax.Array
+    location: jax.Array
     log_concentration: jax.Array
     diverging: jax.Array
 
 
-class Sampler(Protocol):
-    """(seeds, purchases, users, rate) to draws; shapes (groups,), (groups, arms), (groups, arms), ()."""
+class Target(NamedTuple):
+    """A density of two unknowns, one of them `log_concentration`.
 
-    def __call__(self, seeds: ArrayLike, purchases: ArrayLike, users: ArrayLike, rate: ArrayLike) -> Trace:
+    Attributes:
+        log_posterior: (position, observed, sizes, rate) to the log density of one group, a scalar.
+        start: (key, observed, sizes) to the position at which a chain starts.
+        location: The name of the other unknown.
+    """
+
+    log_posterior: Callable[[dict[str, jax.Array], jax.Array, jax.Array, jax.Array], jax.Array]
+    start: Callable[[jax.Array, jax.Array, jax.Array], dict[str, jax.Array]]
+    location: str
+
+
+class Sampler(Protocol):
+    """(seeds, observed, sizes, rate) to draws; shapes (groups,), (groups, arms), (groups, arms), ()."""
+
+    def __call__(self, seeds: ArrayLike, observed: ArrayLike, sizes: ArrayLike, rate: ArrayLike) -> Trace:
         """Sample every group; compiled once per shape."""
 
 
-def compiled_sampler(groups: int, arms: int) -> Sampler:
-    """Compile the sampler for a shape, once per process.
+def compiled_sampler(target: Target, groups: int, arms: int) -> Sampler:
+    """Compile the sampler for a density and a shape, once per process.
 
     NumPyro cannot trace in two threads at once, so that one of them waits for the other.
 
     Args:
+        target: The density.
         groups: The number of groups in a batch.
         arms: The padded number of arms of each.
     """
     with _COMPILING:
-        return _compile(groups, arms)
+        return _compile(target, groups, arms)
 
 
 @cache
-def _compile(groups: int, arms: int) -> Sampler:
+def _compile(target: Target, groups: int, arms: int) -> Sampler:
     prepare_jax()
     shape: Any = jax.ShapeDtypeStruct  # JAX does not say what it takes
     counts, seeds = shape((groups, arms), jnp.float64), shape((groups,), jnp.uint64)
     rate = shape((), jnp.float64)
-    traced = jax.jit(jax.vmap(_sample_group, in_axes=(0, 0, 0, None))).lower(seeds, counts, counts, rate)
+    sample_group = partial(_sample_group, target)
+    traced = jax.jit(jax.vmap(sample_group, in_axes=(0, 0, 0, None))).lower(seeds, counts, counts, rate)
     sampler: Sampler = traced.compile()
     return sampler
 
 
-def _sample_group(seed: jax.Array, purchases: jax.Array, users: jax.Array, rate: jax.Array) -> Trace:
+def _sample_group(target: Target, seed: jax.Array, observed: jax.Array, sizes: jax.Array, rate: jax.Array) -> Trace:
     key = jnp.stack([seed >> 32, seed & 0xFFFFFFFF]).astype(jnp.uint32)
-    sample_chain = partial(_sample_chain, purchases=purchases, users=users, rate=rate)
+    sample_chain = partial(_sample_chain, target, observed=observed, sizes=sizes, rate=rate)
     return jax.vmap(sample_chain)(jax.random.split(key, CHAINS))
 
 
-def _sample_chain(key: jax.Array, purchases: jax.Array, users: jax.Array, rate: jax.Array) -> Trace:
+def _sample_chain(target: Target, key: jax.Array, observed: jax.Array, sizes: jax.Array, rate: jax.Array) -> Trace:
     kernel = HMC(
-        potential_fn=lambda position: -log_posterior(position, purchases, users, rate),
+        potential_fn=lambda position: -target.log_posterior(position, observed, sizes, rate),
         num_steps=LEAPFROG_STEPS,
         trajectory_length=None,
         dense_mass=True,
         target_accept_prob=TARGET_ACCEPTANCE,
     )
     start_key, kernel_key = jax.random.split(key)
-    state = kernel.init(kernel_key, WARMUP, _start(start_key, purchases, users), (), {})
+    state = kernel.init(kernel_key, WARMUP, target.start(start_key, observed, sizes), (), {})
     # Warm-up and sampling share one loop: two would be compiled twice.
-    _, trace = jax.lax.scan(partial(_transition, kernel), state, _step_scales())
+    _, trace = jax.lax.scan(partial(_transition, kernel, target.location), state, _step_scales())
     return Trace(*(draws[WARMUP:] for draws in trace))
 
 
-def _transition(kernel: HMC, state: Any, scale: jax.Array) -> tuple[Any, Trace]:  # noqa: ANN401  NumPyro has no types
+def _transition(kernel: HMC, location: str, state: Any, scale: jax.Array) -> tuple[Any, Trace]:  # noqa: ANN401  NumPyro has no types
     """Make one HMC transition with the step size scaled for this transition only."""
     adapted = state.adapt_state
     scaled = adapted._replace(step_size=adapted.step_size * scale)
@@ -92,7 +108,7 @@ def _transition(kernel: HMC, state: Any, scale: jax.Array) -> tuple[Any, Trace]:
     is_warmup = state.i < WARMUP
     step_size = jnp.where(is_warmup, new.adapt_state.step_size, adapted.step_size)
     kept = new._replace(adapt_state=new.adapt_state._replace(step_size=step_size))
-    return kept, Trace(new.z["logit_mean"], new.z["log_concentration"], new.diverging)
+    return kept, Trace(new.z[location], new.z["log_concentration"], new.diverging)
 
 
 def _step_scales() -> jax.Array:
@@ -103,11 +119,3 @@ def _step_scales() -> jax.Array:
     """
     varying = _SHORTEST + (_LONGEST - _SHORTEST) * (np.arange(1, DRAWS + 1) * _GOLDEN_RATIO % 1.0)
     return jnp.asarray(np.concatenate([np.ones(WARMUP), varying]))
-
-
-def _start(key: jax.Array, purchases: jax.Array, users: jax.Array) -> dict[str, jax.Array]:
-    """Draw a start around the pooled conversion and the prior's concentration, different in every chain."""
-    pooled = (purchases.sum() + 0.5) / (users.sum() + 1.0)
-    offsets = jax.random.normal(key, (2,))
-    logit = jnp.log(pooled) - jnp.log1p(-pooled)
-    return {"logit_mean": logit + offsets[0], "log_concentration": jnp.log(6.0) + offsets[1]}

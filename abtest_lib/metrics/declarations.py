@@ -1,7 +1,7 @@
 """What can be declared about a metric: which events count, over which time, and which direction is better."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -83,6 +83,11 @@ class Catalogue:
     def get(self, name: str) -> Metric | None:
         """Return a metric; None if there is none of this name."""
         return self.metrics.get(name)
+
+    @property
+    def meaning(self) -> tuple[Metric, ...]:
+        """The metrics without texts for people: with other texts the numbers are the same."""
+        return tuple(replace(metric, description="", unit="") for metric in self.metrics.values())
 
     @property
     def own(self) -> tuple[Metric, ...]:

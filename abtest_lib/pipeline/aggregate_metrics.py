@@ -12,6 +12,7 @@ from abtest_lib.contracts import EVENTS, EXPERIMENT_TO_DATE, METRIC_TO_DATE, PAR
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
 from abtest_lib.metrics import Metric
+from abtest_lib.metrics.event_names import unknown_events
 from abtest_lib.pipeline.events import all_assignments, arrivals, days_of
 from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
@@ -52,7 +53,7 @@ def _inputs(run: Run) -> Inputs:
 def _fingerprint(run: Run) -> int:
     items = sorted(run.registry.experiments.items())
     declared = [(name, item.segments, item.period_starts, item.fallback_variants, item.end) for name, item in items]
-    return fingerprint((MEANING, list(run.catalogue.metrics.values()), declared))
+    return fingerprint((MEANING, run.catalogue.meaning, declared))
 
 
 def _segments(run: Run) -> Segments:
@@ -118,7 +119,27 @@ def _sums(run: Run, frames: FrameCache, enrolled: DataFrame, shown: DataFrame, m
     return metrics_to_date(changes, shown, plan, run.periods)
 
 
+def _notices(run: Run) -> tuple[str, ...]:
+    """Warn of metrics that cannot tell anything: no event has their name, or their sums are 0 for everybody."""
+    if not run.catalogue.own:
+        return ()
+    names = run.lake[EVENTS].read().select("event_name").distinct().collect()
+    unknown = unknown_events(run.catalogue, [row["event_name"] for row in names])
+    largest = [F.max(name).alias(name) for name in ("sum_yy", "sum_cc")]
+    rows = run.lake[METRIC_TO_DATE].read().groupBy("metric").agg(*largest).orderBy("metric").collect()
+    no_denominator = (
+        f"metric '{row['metric']}': its denominator is 0 for every user so far" for row in rows if row["sum_yy"] == 0
+    )
+    no_covariate = (
+        f"metric '{row['metric']}': its covariate is 0 for every user, so it changes nothing; do the data begin early "
+        "enough before the experiments?"
+        for row in rows
+        if row["sum_cc"] == 0
+    )
+    return (*unknown, *no_denominator, *no_covariate)
+
+
 AGGREGATE_METRICS = IncrementalStep(
-    "aggregate_metrics", (METRIC_TO_DATE,), DECLARED, _inputs, _rebuild, _extend, is_needed=is_needed
+    "aggregate_metrics", (METRIC_TO_DATE,), DECLARED, _inputs, _rebuild, _extend, _notices, is_needed=is_needed
 )
 """Brings the sums of metrics up to date with bronze and silver."""

@@ -60,7 +60,7 @@ def _inputs(run: Run) -> Inputs:
 
 def _fingerprint(run: Run) -> int:
     settings = (run.settings.control_names, run.settings.fallback_variants, run.settings.cross_exposed.value)
-    declared = sorted(run.registry.experiments.items()), list(run.catalogue.metrics.values())
+    declared = sorted(run.registry.experiments.items()), run.catalogue.meaning
     return fingerprint((RULES_VERSION, Rules(), settings, declared))
 
 

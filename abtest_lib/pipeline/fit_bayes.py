@@ -1,9 +1,9 @@
-"""gold counts → gold/posteriors: the posterior of every arm, day by day and to date."""
+"""gold counts and sums → gold/posteriors: the posterior of every arm, day by day and to date."""
 
 import math
 from collections.abc import Sequence
 from datetime import date
-from functools import partial
+from functools import partial, reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -12,12 +12,13 @@ from abtest_lib.bayes.engines import mcmc
 from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.groups import SEED_DIGITS
 from abtest_lib.bayes.priors import prior_by_name
-from abtest_lib.bayes.spark_udf import fit_partition
-from abtest_lib.bayes.version import MODEL_VERSION
-from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, POSTERIORS, TableContract
-from abtest_lib.contracts.enums import Engine
+from abtest_lib.bayes.spark_udf import SUMS, fit_partition
+from abtest_lib.bayes.version import MODEL_VERSION, NORMAL_VERSION
+from abtest_lib.contracts import EXPERIMENT_DAILY, EXPERIMENT_TO_DATE, METRIC_TO_DATE, POSTERIORS, TableContract
+from abtest_lib.contracts.enums import Direction, Engine
 from abtest_lib.errors import LakeError
 from abtest_lib.lake.delta_log import Commit
+from abtest_lib.metrics import PURCHASE
 from abtest_lib.pipeline.run import Run, fingerprint
 from abtest_lib.pipeline.step import IncrementalStep, Inputs, Since
 from abtest_lib.spark.concurrency import start_in_background
@@ -28,7 +29,6 @@ from abtest_lib.verdict.control import choose_control, declared_first
 BELIEFS = "beliefs"
 """The name under which ops/runs remembers a fingerprint of the settings and declarations that posteriors depend on."""
 
-METRIC = "purchase"
 _GROUP = ("window", "metric", "day", "experiment_name")
 _COUNTS = (EXPERIMENT_DAILY, EXPERIMENT_TO_DATE)
 _OTHER_ENGINE = {"mcmc": "exact", "exact": "mcmc"}
@@ -39,7 +39,12 @@ _GROUPS_PER_TASK = 256
 
 
 def _inputs(run: Run) -> Inputs:
-    return {contract.full_name: _version(run, contract) for contract in _COUNTS} | {BELIEFS: _fingerprint(run)}
+    tables = (*_COUNTS, METRIC_TO_DATE) if _has_metrics(run) else _COUNTS
+    return {contract.full_name: _version(run, contract) for contract in tables} | {BELIEFS: _fingerprint(run)}
+
+
+def _has_metrics(run: Run) -> bool:
+    return bool(run.catalogue.own) and run.lake[METRIC_TO_DATE].exists
 
 
 def _config(run: Run) -> FitConfig:
@@ -76,23 +81,49 @@ def _extend(run: Run, _: Since | None = None) -> Sequence[Commit]:
 
 
 def _groups(run: Run) -> DataFrame:
-    """Return one row per group to fit: its keys, control_id, and arms (variant_id, users, purchases) by name."""
+    """Return one row per group to fit: its keys, control_id, direction, seed, and arms by name.
+
+    An arm is a struct of variant_id, users and purchases; where there is a catalogue also of the sums of its metrics.
+    """
     daily, to_date = (
         _arms(run, contract, window) for contract, window in zip(_COUNTS, ("day", "to_date"), strict=True)
     )
+    frames, numbers = [daily, to_date], ["users", "purchases"]
+    if _has_metrics(run):
+        frames, numbers = [*frames, _metric_arms(run)], [*numbers, *SUMS]
     stray = stray_arms(to_date, run.registry.experiments.values())
     keys = ["day", "experiment_name", "variant_id"]
-    taking_part = daily.unionByName(to_date).join(F.broadcast(stray), keys, "left_anti").select(*to_date.columns)
-    arm = F.struct("variant_id", "users", "purchases")
-    grouped = taking_part.groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("arms"))
-    return grouped.join(F.broadcast(_controls(run, to_date)), "experiment_name", "left")
+    arms = reduce(partial(DataFrame.unionByName, allowMissingColumns=True), frames)
+    taking_part = arms.join(F.broadcast(stray), keys, "left_anti")
+    arm = F.struct("variant_id", *numbers)
+    inputs = F.sort_array(F.collect_list(F.col("inputs").cast("string"))).alias("inputs")
+    grouped = taking_part.groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("arms"), inputs)
+    with_seed = grouped.select(*_GROUP, "arms", _direction(run).alias("direction"), _seed(run).alias("seed"))
+    return with_seed.join(F.broadcast(_controls(run, to_date)), "experiment_name", "left")
 
 
 def _arms(run: Run, contract: TableContract, window: str) -> DataFrame:
     rows = run.lake[contract].read()
     rows = rows.where(~is_fallback(run.settings.fallback_variants, run.fallback_by_experiment))
-    columns = [F.col(name) for name in ("day", "experiment_name", "variant_id", "users", "purchases")]
-    return rows.select(F.lit(window).alias("window"), F.lit(METRIC).alias("metric"), *columns)
+    named = F.lit(window).alias("window"), F.lit(PURCHASE).alias("metric"), F.lit(None).cast("bigint").alias("inputs")
+    return rows.select(*named, "day", "experiment_name", "variant_id", "users", "purchases")
+
+
+def _metric_arms(run: Run) -> DataFrame:
+    """Return the arms of the catalogue's metrics with their sums, and `inputs`, a hash of what they are fitted from."""
+    rows = run.lake[METRIC_TO_DATE].read()
+    rows = rows.where(~is_fallback(run.settings.fallback_variants, run.fallback_by_experiment))
+    is_own = (F.col("segment") == "all") & F.col("metric").isin([metric.name for metric in run.catalogue.own])
+    # A hash skips what is NULL: without the kinds of sums, a ratio's could be taken for a covariate's.
+    kinds = [F.col(name).isNull() for name in ("sum_y", "sum_c")]
+    inputs = F.xxhash64("variant_id", "users", *SUMS, *kinds, _direction(run)).alias("inputs")
+    keys = F.lit("to_date").alias("window"), "metric", "day", "experiment_name", "variant_id"
+    return rows.where(is_own).select(*keys, "users", F.lit(None).cast("bigint").alias("purchases"), *SUMS, inputs)
+
+
+def _direction(run: Run) -> Column:
+    down = [metric.name for metric in run.catalogue.own if metric.direction == Direction.DOWN]
+    return F.when(F.col("metric").isin(down), Direction.DOWN.value).otherwise(Direction.UP.value)
 
 
 def _controls(run: Run, to_date: DataFrame) -> DataFrame:
@@ -116,14 +147,21 @@ def _control(run: Run, experiment: str, seen: list[str]) -> str | None:
 def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame:
     """Compare the wanted groups with the stored ones: `is_changed` must be fitted, `is_gone` must be dropped."""
     is_control = F.coalesce(F.col("variant_id") == F.col("control_id"), F.lit(False)).alias("is_control")
-    arm = F.struct("variant_id", "users", "purchases", is_control)
+    # Metrics of the catalogue have no purchases; engines differ in whether two structs with a NULL are equal.
+    purchases = F.coalesce("purchases", F.lit(-1)).alias("purchases")
+    arm = F.struct("variant_id", "users", purchases, is_control)
     listed = groups.select("*", F.explode("arms").alias("arm")).select(*_GROUP, "control_id", "arm.*")
     wanted = listed.groupBy(*_GROUP).agg(F.sort_array(F.collect_list(arm)).alias("wanted"))
-    columns = F.struct("variant_id", "users", "purchases", "is_control")
+    columns = F.struct("variant_id", "users", purchases, "is_control")
     by_group = stored.groupBy(*_GROUP)
-    fitted = by_group.agg(F.sort_array(F.collect_list(columns)).alias("fitted"), _is_current(plan).alias("is_current"))
+    fitted = by_group.agg(
+        F.sort_array(F.collect_list(columns)).alias("fitted"),
+        _is_current(plan).alias("is_current"),
+        F.sort_array(F.collect_set("seed")).alias("seeds"),
+    )
     joined = groups.join(wanted, list(_GROUP)).join(fitted, list(_GROUP), "full")
-    is_same = F.col("is_current") & (F.col("wanted") == F.col("fitted"))
+    has_seed = F.col("seeds") == F.array("seed")
+    is_same = F.col("is_current") & has_seed & (F.col("wanted") == F.col("fitted"))
     return joined.withColumns(
         {
             "is_gone": F.col("wanted").isNull(),
@@ -133,26 +171,34 @@ def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame
 
 
 def _is_current(plan: FitConfig) -> Column:
-    """Return whether a group's stored rows come from this plan's prior, engine, seed and model; an aggregate."""
+    """Return whether a group's stored rows come from this plan's prior, engine and model; an aggregate."""
     engine, other = F.lit(plan.effective_engine), F.lit(_OTHER_ENGINE[plan.effective_engine])
     wanted_engine = F.when(F.bool_or(F.col("status") == "refitted"), other).otherwise(engine)
     is_engine = (F.min("engine") == wanted_engine) & (F.max("engine") == wanted_engine)
-    is_model = (F.col("prior") == plan.prior.name) & (F.col("model_version") == MODEL_VERSION)
-    is_drawn_alike = F.bool_and(F.coalesce(is_model & (F.col("seed") == _seed(plan.seed)), F.lit(False)))
-    return is_engine & is_drawn_alike
+    is_model = (F.col("prior") == plan.prior.name) & (F.col("model_version") == _model_version())
+    return is_engine & F.bool_and(F.coalesce(is_model, F.lit(False)))
 
 
-def _seed(base: int) -> Column:
-    """Compute `Group.seed` in SQL."""
-    fixed = [F.lit(str(base)), F.col("window"), F.col("day").cast("string"), F.col("metric"), F.lit(MODEL_VERSION)]
-    digits = F.substring(F.sha2(F.concat_ws("|", *fixed, "experiment_name"), 256), 1, SEED_DIGITS)
-    return F.conv(digits, 16, 10).cast("bigint")
+def _model_version() -> Column:
+    return F.when(F.col("metric") == PURCHASE, MODEL_VERSION).otherwise(NORMAL_VERSION)
+
+
+def _seed(run: Run) -> Column:
+    """Compute `Group.seed` in SQL.
+
+    The seed of a catalogue's metric also depends on the sums of its arms: the stored seed says what was fitted.
+    """
+    fixed = [F.lit(str(run.settings.seed)), F.col("window"), F.col("day").cast("string"), F.col("metric")]
+    # Without arms' hashes there is an empty list: its elements, of which there are none, add nothing to the text.
+    text = F.concat_ws("|", *fixed, _model_version(), "experiment_name", "inputs")
+    return F.conv(F.substring(F.sha2(text, 256), 1, SEED_DIGITS), 16, 10).cast("bigint")
 
 
 def _fit(groups: DataFrame, count: int, plan: FitConfig) -> DataFrame:
     # An explicit number: adaptive execution would put everything, being small in bytes, on one core.
     tasks = max(1, math.ceil(count / _GROUPS_PER_TASK))
-    spread = groups.repartition(tasks, *_GROUP)
+    # The two models are fitted in batches of their own.
+    spread = groups.repartition(tasks, *_GROUP).sortWithinPartitions(F.col("metric") == PURCHASE)
     return spread.mapInArrow(partial(fit_partition, config=plan), POSTERIORS.ddl)
 
 
@@ -167,9 +213,10 @@ def _fingerprint(run: Run) -> int:
     controls = {name: item.control for name, item in run.registry.experiments.items() if item.control is not None}
     fallback = sorted(run.settings.fallback_variants), sorted(run.fallback_by_experiment.items())
     splits = sorted((name, item.allocations) for name, item in run.registry.experiments.items() if item.allocations)
-    return fingerprint(
-        (_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits)
-    )
+    declared = (_config(run), MODEL_VERSION, sorted(controls.items()), run.settings.control_names, fallback, splits)
+    # Without a catalogue the fingerprint is what it was before there were catalogues.
+    own = (NORMAL_VERSION, run.catalogue.own, _has_metrics(run)) if run.catalogue.own else ()
+    return fingerprint((*declared, *own))
 
 
 def _notices(run: Run) -> tuple[str, ...]:

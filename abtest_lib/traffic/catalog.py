@@ -1,6 +1,7 @@
 """The experiments in synthetic traffic, with their true effects."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 SEARCH_PAGE, PRODUCT_PAGE, CHECKOUT_PAGE = "search", "product", "checkout"
 PAGES = (SEARCH_PAGE, PRODUCT_PAGE, CHECKOUT_PAGE)
@@ -21,12 +22,18 @@ class Arm:
         lift: The relative change of a session's chance to go on to the checkout (for an experiment on the checkout:
             to buy there), a ratio: 0.1 is ten percent more.
         declared: The share that was declared; None when it is the real one.
+        amount: The relative change of the amount of a purchase, a ratio. Like the next two it needs event columns.
+        searches: The relative change of the searches of a session, a ratio, at least 0.
+        devices: The lift on a device where it differs from `lift`, by device.
     """
 
     variant_id: str
     share: float
     lift: float = 0.0
     declared: float | None = None
+    amount: float = 0.0
+    searches: float = 0.0
+    devices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,9 @@ class Experiment:
         starts: Its start, as a share of the whole time.
         planned: Whether its allocation and its end are declared beforehand.
         note: What it demonstrates.
+        goals: The metrics of which one must be proven better; empty for purchases.
+        guardrails: The metrics that must not be worse, each with its margin as the registry writes it.
+        segments: The event columns by which results are broken down.
     """
 
     name: str
@@ -54,6 +64,9 @@ class Experiment:
     starts: float = 0.0
     planned: bool = False
     note: str = ""
+    goals: tuple[str, ...] = ()
+    guardrails: Mapping[str, str] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
 
     @property
     def shares(self) -> tuple[float, ...]:

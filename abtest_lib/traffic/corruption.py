@@ -8,7 +8,6 @@ import numpy as np
 from abtest_lib.traffic.events import Rows
 
 Row = dict[str, str | None]
-FIELDS = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
 LONG_FIELD = 100_001
 INVALID_BYTE = "\udcff"
 """Represents the byte 0xFF, which no UTF-8 text contains; writers of bytes write the byte itself."""
@@ -129,6 +128,19 @@ _KINDS: tuple[Corruption, ...] = (
     Corruption("valid_equals_in_name", (), _edit("experiments", lambda text: _named(text, "a=b/formula=7"))),
     Corruption("valid_user_of_any_text", (), _edit("user_id", lambda text: f"u-{text}@example.org é")),
 )
+_PRICE_KINDS: tuple[Corruption, ...] = (
+    Corruption("price_of_words", ("price_malformed",), _put(price="twelve")),
+    Corruption("price_with_currency", ("price_malformed",), _put(price="$12.50")),
+    Corruption("price_with_comma", ("price_malformed",), _put(price="12,50")),
+    Corruption("price_not_a_number", ("price_malformed",), _put(price="NaN")),
+    Corruption("price_infinite", ("price_malformed",), _put(price="Infinity")),
+    Corruption("price_too_large", ("price_malformed",), _put(price="1e300")),
+    Corruption("valid_price_absent", (), _put(price=None)),
+    Corruption("valid_price_negative", (), _put(price="-12.50")),
+    Corruption("valid_price_with_exponent", (), _put(price="1.25e1")),
+    Corruption("valid_device_absent", (), _put(device=None)),
+    Corruption("valid_device_of_any_text", (), _put(device='a "smart", télé')),
+)
 _RARE = Corruption("very_long_field", ("field_too_long",), _put(item_id=_LONG))
 _WIDTHS = {"too_few_columns": -2, "too_many_columns": 2}
 _DUPLICATE = "exact_duplicate"
@@ -138,7 +150,9 @@ BROKEN_RULES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(_WIDTHS, ("malformed_row",)),
     _DUPLICATE: (),
 }
-"""Every kind of corruption, and the validation rules that a row breaks with it."""
+"""Every kind of corruption of the six fields, and the validation rules that a row breaks with it."""
+BROKEN_COLUMN_RULES: Mapping[str, tuple[str, ...]] = {kind.name: kind.rules for kind in _PRICE_KINDS}
+"""The kinds that are added where events have a price and a device."""
 
 
 def corrupt_rows(rng: np.random.Generator, rows: Rows, share: float, *, every_kind: bool) -> CorruptedRows:
@@ -157,9 +171,10 @@ def corrupt_rows(rng: np.random.Generator, rows: Rows, share: float, *, every_ki
     corrupted = CorruptedRows()
     if not share or not len(rows):
         return corrupted
-    by_name = {kind.name: kind for kind in (*_KINDS, _RARE)}
-    drawn = [kind.name for kind in _KINDS] + list(_WIDTHS) + [_DUPLICATE] * 6
-    guaranteed = list(BROKEN_RULES) if every_kind else []
+    kinds_of_columns = () if rows.price is None else _PRICE_KINDS
+    by_name = {kind.name: kind for kind in (*_KINDS, *kinds_of_columns, _RARE)}
+    drawn = [kind.name for kind in (*_KINDS, *kinds_of_columns)] + list(_WIDTHS) + [_DUPLICATE] * 6
+    guaranteed = [*BROKEN_RULES, *(kind.name for kind in kinds_of_columns)] if every_kind else []
     number = min(len(rows), max(rng.binomial(len(rows), share), len(guaranteed)))
     chosen = rng.choice(len(rows), number, replace=False).tolist()
     kinds = guaranteed + [drawn[index] for index in rng.integers(len(drawn), size=number).tolist()]
@@ -187,13 +202,13 @@ def _repeat_some(rows: Rows, corrupted: CorruptedRows) -> None:
 
 
 def _apply(kind: Corruption, rows: Rows, index: int) -> None:
-    row = {name: getattr(rows, name)[index] for name in FIELDS}
+    row = {name: getattr(rows, name)[index] for name in rows.names}
     kind.apply(row)
-    for name in FIELDS:
+    for name in rows.names:
         getattr(rows, name)[index] = row[name]
 
 
 def _repeat(rows: Rows, index: int) -> None:
-    for name in FIELDS:
+    for name in rows.names:
         column = getattr(rows, name)
         column.append(column[index])

@@ -7,9 +7,23 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from abtest_lib.traffic.amounts import draw_amounts
 from abtest_lib.traffic.catalog import FALLBACK, PAGE_KINDS, PAGES, Experiment
+from abtest_lib.traffic.devices import DEVICES, devices_on
 from abtest_lib.traffic.hashing import Floats, Integers, stream_key, uniforms
-from abtest_lib.traffic.sessions import CHECKOUT, EVENT_NAMES, Sessions, draw_sessions, is_shown, page_keys
+from abtest_lib.traffic.regulars import regulars_for
+from abtest_lib.traffic.sessions import (
+    BUY,
+    CHECKOUT,
+    EVENT_NAMES,
+    FIRST_IS_SEARCH,
+    LATER_IS_SEARCH,
+    Sessions,
+    amount_factors,
+    draw_sessions,
+    is_shown,
+    page_keys,
+)
 
 USERS_PER_BLOCK = 65_536
 """Users are drawn in blocks of this size, so that memory does not grow with their number."""
@@ -19,6 +33,9 @@ KIND_BOUNDS = np.array([0.4, 0.7, 0.9])
 # Sessions that start in each hour of the day, as in the evening-heavy traffic of a marketplace.
 _HOURS = np.array([16, 9, 4, 2, 2, 4, 9, 24, 51, 72, 81, 75, 70, 70, 85, 79, 92, 98, 79, 110, 100, 90, 70, 40], float)
 _DAY_MS = 86_400_000
+FIELDS = ("event_name", "item_id", "timestamp", "site", "experiments", "user_id")
+COLUMNS = {"price": "double", "device": "string"}
+"""The event columns, as the setting `event_columns` declares them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +50,8 @@ class Traffic:
         timezone: The time zone of the users' clocks, an IANA name.
         experiments: The experiments with their true effects.
         dirty: The share of rows that are corrupted or unusual.
+        columns: Whether events have a price and a device, and some users come and buy regularly.
+        correlation: The correlation of a user's revenue from week to week; only with `columns`.
     """
 
     users: int
@@ -42,11 +61,16 @@ class Traffic:
     timezone: str
     experiments: tuple[Experiment, ...]
     dirty: float = 0.0
+    columns: bool = False
+    correlation: float = 0.5
 
 
 @dataclass(slots=True)
 class Rows:
-    """Raw events, one list per column; None is an absent value."""
+    """Raw events, one list per column; None is an absent value.
+
+    Price and device are None where events do not have these columns.
+    """
 
     event_name: list[str | None]
     item_id: list[str | None]
@@ -54,10 +78,17 @@ class Rows:
     site: list[str | None]
     experiments: list[str | None]
     user_id: list[str | None]
+    price: list[str | None] | None = None
+    device: list[str | None] | None = None
 
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.event_name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in the order of a file."""
+        return FIELDS if self.price is None else (*FIELDS, *COLUMNS)
 
 
 class EventSource:
@@ -67,6 +98,7 @@ class EventSource:
         self.traffic = traffic
         self._zone = ZoneInfo(traffic.timezone)
         self._texts: dict[tuple[int, int], str] = {}
+        self._regulars = regulars_for(traffic.correlation) if traffic.columns else None
 
     def blocks(self, day: int) -> Iterator[tuple[np.random.Generator, Rows]]:
         """Yield the events of one day, a block of users at a time, each ordered by time.
@@ -81,7 +113,7 @@ class EventSource:
         for block, first in enumerate(range(0, traffic.users, USERS_PER_BLOCK)):
             rng = np.random.default_rng([traffic.seed, day, block])
             users = np.arange(first, min(first + USERS_PER_BLOCK, traffic.users))
-            sessions = draw_sessions(rng, traffic.seed, users, day, traffic.days, traffic.experiments)
+            sessions = draw_sessions(rng, traffic.seed, users, day, traffic.days, traffic.experiments, self._regulars)
             if len(sessions.users):
                 yield rng, self._rows(rng, sessions, day)
 
@@ -93,7 +125,7 @@ class EventSource:
         of_session, kinds, times = of_session[order], kinds[order], times[order]
         users = sessions.users[of_session]
         site_of = np.searchsorted(SITE_BOUNDS, uniforms(stream_key(self.traffic.seed, "site"), users), side="right")
-        return Rows(
+        rows = Rows(
             event_name=[EVENT_NAMES[kind] for kind in kinds.tolist()],
             item_id=_items(rng, len(sessions.users), of_session, kinds),
             timestamp=self._timestamps(day, times),
@@ -101,6 +133,23 @@ class EventSource:
             experiments=self._experiments(rng, sessions, of_session, kinds),
             user_id=[str(user) for user in (users + 1).tolist()],
         )
+        if self.traffic.columns:
+            rows.price = self._prices(rng, sessions, of_session, kinds)
+            rows.device = [DEVICES[device] for device in devices_on(self.traffic.seed, users, day).tolist()]
+        return rows
+
+    def _prices(
+        self, rng: np.random.Generator, sessions: Sessions, of_session: Integers, kinds: Integers
+    ) -> list[str | None]:
+        """Return the amount of each purchase; None for other events."""
+        purchases = np.flatnonzero(kinds == BUY)
+        bought_in = of_session[purchases]
+        factors = amount_factors(sessions, self.traffic.experiments)[bought_in]
+        amounts = draw_amounts(rng, self.traffic.seed, sessions.users[bought_in], factors)
+        prices: list[str | None] = [None] * len(kinds)
+        for place, amount in zip(purchases.tolist(), amounts, strict=True):
+            prices[place] = amount
+        return prices
 
     def _experiments(
         self, rng: np.random.Generator, sessions: Sessions, of_session: Integers, kinds: Integers
@@ -175,7 +224,9 @@ def _event_kinds(rng: np.random.Generator, sessions: Sessions, of_session: Integ
     """Draw searches and products, then the steps of the checkout, the last of which is the purchase."""
     starts = np.cumsum(sessions.lengths) - sessions.lengths
     position = np.arange(len(of_session)) - starts[of_session]
-    is_product = rng.random(len(of_session)) < np.where(position == 0, 0.15, 0.5)
+    is_product = rng.random(len(of_session)) < np.where(position == 0, 1 - FIRST_IS_SEARCH, 1 - LATER_IS_SEARCH)
+    if sessions.more_searches is not None:
+        is_product &= position < (sessions.browsing - sessions.more_searches)[of_session]
     step = position - sessions.browsing[of_session]
     return np.where(step >= 0, CHECKOUT + step, is_product).astype(np.int64)
 

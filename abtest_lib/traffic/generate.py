@@ -9,7 +9,7 @@ from pathlib import Path
 
 from abtest_lib.errors import MachineError, UsageError, one_line
 from abtest_lib.traffic.corruption import corrupt_rows
-from abtest_lib.traffic.events import EventSource, Traffic
+from abtest_lib.traffic.events import COLUMNS, FIELDS, EventSource, Traffic
 from abtest_lib.traffic.truth import write_truth
 from abtest_lib.traffic.writers import SUFFIXES, OutputFile, suffix_of
 
@@ -23,6 +23,7 @@ class Generated:
         files: The files with events, in the order of the days.
         truth: The file with the true effects.
         registry: The file with the experiments as they were declared.
+        metrics: The file with the metric catalogue; None where events have no further columns.
         corruptions: How often each kind of corruption was used.
     """
 
@@ -30,6 +31,7 @@ class Generated:
     files: tuple[Path, ...]
     truth: Path
     registry: Path
+    metrics: Path | None
     corruptions: dict[str, int]
 
 
@@ -69,19 +71,20 @@ def _generate(
 ) -> Generated:
     (out.parent if suffix else out).mkdir(parents=True, exist_ok=True)
     source, rows, corruptions, files = EventSource(traffic), 0, Counter[str](), []
-    whole: AbstractContextManager[OutputFile | None] = OutputFile(out) if suffix else nullcontext()
+    names = (*FIELDS, *COLUMNS) if traffic.columns else FIELDS
+    whole: AbstractContextManager[OutputFile | None] = OutputFile(out, names) if suffix else nullcontext()
     with whole as single:
         for day in range(traffic.days):
             if single is not None:
                 rows += _write_day(source, day, single, corruptions)
             else:
                 files.append(_day_path(traffic, out, day, folder_suffix))
-                with OutputFile(files[-1]) as daily:
+                with OutputFile(files[-1], names) as daily:
                     rows += _write_day(source, day, daily, corruptions)
             on_day(day + 1, rows)
     stem = out.with_name(out.name[: len(out.name) - len(suffix)])
-    truth, registry = write_truth(traffic, stem)
-    return Generated(rows, tuple(files) or (out,), truth, registry, dict(corruptions))
+    truth = write_truth(traffic, stem)
+    return Generated(rows, tuple(files) or (out,), truth.truth, truth.registry, truth.metrics, dict(corruptions))
 
 
 def _write_day(source: EventSource, day: int, file: OutputFile, corruptions: Counter[str]) -> int:

@@ -2,17 +2,17 @@
 
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from abtest_lib.errors import MachineError, UsageError
-from abtest_lib.traffic.corruption import FIELDS, INVALID_BYTE, CorruptedRows
-from abtest_lib.traffic.events import Rows
+from abtest_lib.traffic.corruption import INVALID_BYTE, CorruptedRows
+from abtest_lib.traffic.events import FIELDS, Rows
 
 SUFFIXES = (".csv", ".csv.gz", ".json", ".json.gz", ".jsonl", ".jsonl.gz", ".parquet")
-_ITEM = '"item_id": "%s", '
+_ITEM, _PRICE = '"item_id": "%s", ', '"price": %s, '
 _GZIP_LEVEL = 1  # the text repeats itself so much that higher levels only cost time
 
 
@@ -29,9 +29,9 @@ class Writer(Protocol):
 class OutputFile:
     """One output file that appears under its name only when it is complete."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: Sequence[str] = FIELDS) -> None:
         self._path, self._part = path, path.with_name(path.name + ".part")
-        self._writer = _writer(self._part, suffix_of(path))
+        self._writer = _writer(self._part, suffix_of(path), names)
 
     def write(self, rows: Rows, corrupted: CorruptedRows) -> None:
         """Append a block of rows."""
@@ -69,11 +69,11 @@ def suffix_of(path: Path) -> str:
     return max(found, key=len, default="")
 
 
-def _writer(path: Path, suffix: str) -> Writer:
+def _writer(path: Path, suffix: str, names: Sequence[str]) -> Writer:
     if suffix == ".parquet":
-        return _ParquetWriter(path)
+        return _ParquetWriter(path, names)
     encode = _csv_lines if suffix.startswith(".csv") else _json_lines
-    header = ",".join(FIELDS) + "\n" if suffix.startswith(".csv") else ""
+    header = ",".join(names) + "\n" if suffix.startswith(".csv") else ""
     return _TextWriter(path, encode, header, compressed=suffix.endswith(".gz"))
 
 
@@ -100,18 +100,22 @@ class _TextWriter:
         self._file.write(self._compressor.compress(data) if self._compressor is not None else data)
 
 
-def _columns(rows: Rows) -> Iterable[tuple[str | None, ...]]:
-    return zip(*(getattr(rows, name) for name in FIELDS), strict=True)
+def _fields(rows: Rows, ends: list[str | None]) -> Iterable[tuple[str | None, ...]]:
+    return zip(*(getattr(rows, name) for name in FIELDS[:-1]), ends, strict=True)
 
 
 def _csv_lines(rows: Rows, corrupted: CorruptedRows) -> list[str]:
+    ends = rows.user_id
+    if rows.price is not None and rows.device is not None:
+        columns = zip(rows.user_id, rows.price, rows.device, strict=True)
+        ends = [f"{user},{price or ''},{device}" for user, price, device in columns]
     lines = [
-        f'{event},{item or ""},{moment},{site},"{experiments}",{user}\n'
-        for event, item, moment, site, experiments, user in _columns(rows)
+        f'{event},{item or ""},{moment},{site},"{experiments}",{end}\n'
+        for event, item, moment, site, experiments, end in _fields(rows, ends)
     ]
     for index in corrupted.careful:
-        fields = [_csv_field(getattr(rows, name)[index]) for name in FIELDS]
-        width = len(FIELDS) + corrupted.extra.get(index, 0)
+        fields = [_csv_field(getattr(rows, name)[index]) for name in rows.names]
+        width = len(fields) + corrupted.extra.get(index, 0)
         lines[index] = ",".join([*fields, "more", "columns"][:width]) + "\n"
     return lines
 
@@ -125,34 +129,38 @@ def _csv_field(value: str | None) -> str:
 
 def _json_lines(rows: Rows, corrupted: CorruptedRows) -> list[str]:
     texts = {text: json.dumps(text, ensure_ascii=False) for text in set(rows.experiments)}
+    ends = rows.user_id
+    if rows.price is not None and rows.device is not None:
+        columns = zip(rows.user_id, rows.price, rows.device, strict=True)
+        ends = [f'{user}", {_PRICE % price if price else ""}"device": "{device}' for user, price, device in columns]
     lines = [
         f'{{"event_name": "{event}", {_ITEM % item if item else ""}"timestamp": "{moment}", "site": "{site}", '
-        f'"experiments": {texts[experiments]}, "user_id": "{user}"}}\n'
-        for event, item, moment, site, experiments, user in _columns(rows)
+        f'"experiments": {texts[experiments]}, "user_id": "{end}"}}\n'
+        for event, item, moment, site, experiments, end in _fields(rows, ends)
     ]
     for index in corrupted.careful:
         # An absent value is left out; broken columns have no meaning here, so such a line is cut short instead.
-        values = ((name, getattr(rows, name)[index]) for name in FIELDS)
+        values = ((name, getattr(rows, name)[index]) for name in rows.names)
         line = json.dumps({name: value for name, value in values if value is not None}, ensure_ascii=False)
         lines[index] = (line[: len(line) // 2] if index in corrupted.extra else line) + "\n"
     return lines
 
 
 class _ParquetWriter:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
         try:
             import pyarrow as pa  # noqa: PLC0415  only this format needs it
             from pyarrow import parquet  # noqa: PLC0415
         except ImportError:
             raise MachineError("writing Parquet needs pyarrow: install abtest-suite[spark]") from None
         self._arrow = pa
-        self._schema = pa.schema([(name, pa.string()) for name in FIELDS])
+        self._schema = pa.schema([(name, pa.string()) for name in names])
         self._file = parquet.ParquetWriter(path, self._schema)
 
     def write(self, rows: Rows, corrupted: CorruptedRows) -> None:
         """Append a block as a reader would read it: Parquet has no broken lines and no broken text."""
         keep = [index for index in range(len(rows)) if index not in corrupted.extra]
-        columns = {name: getattr(rows, name) for name in FIELDS}
+        columns = {name: getattr(rows, name) for name in rows.names}
         table = {
             name: [value and value.replace(INVALID_BYTE, "\ufffd") for value in (column[index] for index in keep)]
             for name, column in columns.items()

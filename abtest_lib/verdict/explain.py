@@ -10,6 +10,8 @@ from abtest_lib.verdict.reasons import REASONS, sentence_of
 from abtest_lib.verdict.rules import FEWEST_ARMS, Rules
 
 _MAX_LISTED = 6
+_NOTHING = "there is nothing to compare yet"
+_HARM = ("guardrail_violated", "goal_worse")
 
 
 def explain(facts: Facts, rules: Rules = Rules()) -> str:  # noqa: B008  frozen
@@ -26,7 +28,7 @@ def explain(facts: Facts, rules: Rules = Rules()) -> str:  # noqa: B008  frozen
 
 def _decision(facts: Facts, rules: Rules) -> str:
     if facts.decision == Decision.SHIP:
-        return _with_proof(facts, f"Ship {facts.arm}", "it", facts.lower, "gain")
+        return _with_proof(facts, f"Ship {facts.arm}", "it", facts.shown.gain(facts.lower, facts.upper), "gain")
     if facts.decision == Decision.KEEP_CONTROL:
         return _keep_control(facts)
     return _invalid(facts, rules) if facts.decision == Decision.INVALID else _inconclusive(facts, rules)
@@ -38,14 +40,24 @@ def _stray_days(days: Sequence[date]) -> str:
 
 def _keep_control(facts: Facts) -> str:
     start = f"Keep {_control(facts)}"
+    harm = next((code for code in _HARM if code in facts.reasons), None)
+    if harm is not None:
+        return _harmful(facts, start, harm)
     if "proven_loss" not in facts.reasons:
         return _futile(facts, start)
     if facts.arms == FEWEST_ARMS:
-        return _with_proof(facts, start, str(facts.arm), None if facts.upper is None else -facts.upper, "loss")
+        return _with_proof(facts, start, str(facts.arm), facts.shown.loss(facts.lower, facts.upper), "loss")
     if _is_earlier(facts):
         worse = f"as decided on {facts.decided_on}, when every other arm was proven worse"
         return f"{start}, {worse}; today the best of them, {facts.arm} {_rates(facts)}."
     return f"{start}: every other arm is proven worse; the best of them, {facts.arm} {_rates(facts)}."
+
+
+def _harmful(facts: Facts, start: str, code: str) -> str:
+    """Give the metrics by which an arm is worse, and today's values of the goal."""
+    when = f", as decided on {facts.decided_on}" if _is_earlier(facts) else ""
+    arms = "" if facts.arms == FEWEST_ARMS else ", and every other arm is proven worse by a goal or a guardrail"
+    return f"{start}{when}: {facts.arm} {_rates(facts)}, but is proven worse by {_metrics(facts, code)}{arms}."
 
 
 def _futile(facts: Facts, start: str) -> str:
@@ -58,7 +70,7 @@ def _futile(facts: Facts, start: str) -> str:
 
 def _with_proof(facts: Facts, start: str, subject: str, proven: float | None, kind: str) -> str:
     """Give a decision with its proof and today's counts, which can differ from those of the day of the decision."""
-    amount = "" if proven is None or proven <= 0 else f"a {kind} of at least {_points(proven)} percentage points"
+    amount = "" if proven is None or proven <= 0 else f"a {kind} of at least {_amount(facts, proven)}"
     if _is_earlier(facts):
         when = f", when {amount} was proven" if amount else ""
         return f"{start}, as decided on {facts.decided_on}{when}; today {subject} {_rates(facts)}."
@@ -69,14 +81,15 @@ def _inconclusive(facts: Facts, rules: Rules) -> str:
     withheld = _first(facts, Effect.WITHHOLDS)
     if facts.arm is None:
         cause = withheld or _first(facts, Effect.EXPLAINS)
-        return f"No decision: {_clause(cause, rules) if cause else 'there is nothing to compare yet'}."
+        return f"No decision: {_clause(cause, rules) + _named(facts, cause) if cause else _NOTHING}."
     so_far = f"{facts.arm} {_rates(facts)}{_interval(facts)}"
     if withheld:
-        return f"No decision: {_clause(withheld, rules)}{_detail(facts, withheld)}; so far {so_far}."
+        named = _named(facts, withheld)
+        return f"No decision: {_clause(withheld, rules)}{named or _detail(facts, withheld)}; so far {so_far}."
     if "too_few_conversions" in facts.reasons and facts.smallest_untested is not None:
         return _too_few_conversions(facts, facts.smallest_untested, rules.minimum_conversions)
     causes = [code for code in facts.reasons if REASONS[code].effect is Effect.EXPLAINS and REASONS[code].is_cause]
-    cause = f"; {_clause(causes[0], rules)}" if causes else ""
+    cause = f"; {_clause(causes[0], rules)}{_named(facts, causes[0])}" if causes else ""
     return f"No decision yet: {so_far}{cause}."
 
 
@@ -114,9 +127,17 @@ def _listed(items: Sequence[str]) -> str:
 
 
 def _rates(facts: Facts) -> str:
-    p, p0 = facts.purchases / facts.users, facts.control_purchases / facts.control_users
-    lift = f" ({p / p0 - 1:+.1%})".replace("%", " %") if p0 > 0 else ""
-    return f"converts {_percent(p)} against {_percent(p0)} for {_control(facts)}{lift}"
+    return f"{facts.shown.values} against {facts.shown.reference} for {_control(facts)}{facts.shown.change}"
+
+
+def _metrics(facts: Facts, code: str) -> str:
+    return " and ".join(facts.metrics.get(code, ())) or "another metric"
+
+
+def _named(facts: Facts, code: str) -> str:
+    """Name the metrics that a reason is about."""
+    names = facts.metrics.get(code, ())
+    return f" ({_listed(names)})" if names else ""
 
 
 def _control(facts: Facts) -> str:
@@ -128,8 +149,12 @@ def _control(facts: Facts) -> str:
 def _interval(facts: Facts) -> str:
     if facts.lower is None or facts.upper is None or facts.lower > facts.upper:
         return ""
-    ends = f"{_points(facts.lower, sign=True)} and {_points(facts.upper, sign=True)}"
-    return f"; the true difference may lie anywhere between {ends} percentage points"
+    ends = " and ".join(facts.shown.number(end, sign=True) for end in (facts.lower, facts.upper))
+    return f"; the true difference may lie anywhere between {ends}{facts.shown.unit_of_difference}"
+
+
+def _amount(facts: Facts, difference: float) -> str:
+    return f"{facts.shown.number(difference)}{facts.shown.unit_of_difference}"
 
 
 def _is_earlier(facts: Facts) -> bool:
@@ -148,9 +173,3 @@ def _p_value(p_value: float) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.2f} %"
-
-
-def _points(difference: float, *, sign: bool = False) -> str:
-    points = 100 * difference
-    digits = 2 if abs(points) >= 0.01 or points == 0 else 4  # noqa: PLR2004  a hundredth of a point
-    return f"{points:+.{digits}f}" if sign else f"{points:.{digits}f}"

@@ -1,12 +1,15 @@
 """The numbers that an explanation needs."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 
+from abtest_lib.metrics import PURCHASE
 from abtest_lib.verdict.judged_days import JudgedDays, as_nullable
+from abtest_lib.verdict.sentence_goals import SentenceGoals
+from abtest_lib.verdict.shown_metric import ShownMetric
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +26,8 @@ class Facts:
         purchases: Those who converted.
         control_users: Users of the control.
         control_purchases: Those who converted.
-        lower: Lower end of the decision interval of the difference, a proportion, on the day of the decision, or on
-            this day without one; None before the first look, as an interval of one day does not cover daily looks.
+        lower: Lower end of the decision interval of the difference, in the goal's unit, on the day of the decision, or
+            on this day without one; None before the first look, as an interval of one day does not cover daily looks.
         upper: Upper end of it.
         arms: Arms with users, including the control.
         decided_on: The day on which the decision was taken.
@@ -33,6 +36,8 @@ class Facts:
         cross_exposed_share: Users who saw several arms, of all.
         smallest_untested: The smallest arm with too few conversions for a test, its users and those who converted.
         stray_days: Days with too few users to be counted.
+        goal: The goal that decided, else the one in which the arm is best; None for conversion.
+        metrics: Reason code to the metrics that it is about.
     """
 
     day: date
@@ -53,6 +58,14 @@ class Facts:
     cross_exposed_share: float | None
     smallest_untested: tuple[str, float, float] | None = None
     stray_days: Sequence[date] = ()
+    goal: ShownMetric | None = None
+    metrics: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> ShownMetric:
+        """The metric of the sentence."""
+        conversion = (self.purchases / self.users, self.control_purchases / self.control_users)
+        return self.goal or ShownMetric(PURCHASE, *conversion)
 
 
 def gather_facts(days: JudgedDays, reasons: Sequence[Sequence[str]]) -> Iterator[Facts]:
@@ -66,11 +79,14 @@ def gather_facts(days: JudgedDays, reasons: Sequence[Sequence[str]]) -> Iterator
         The facts, day by day.
     """
     judgement = days.judgement
-    panel, decisions, evidence = judgement.panel, judgement.decisions, judgement.evidence
+    panel, decisions = judgement.panel, judgement.decisions
     arm, decided = days.select(decisions.arm), days.select(decisions.decided)
-    arm = np.where(arm >= 0, arm, days.select(judgement.best_arm.index))
+    is_shipped = arm >= 0
+    arm = np.where(is_shipped, arm, days.select(judgement.best_arm.index))
+    goal = np.where(is_shipped, days.select(decisions.goal), days.select(judgement.best_arm.goal))
     row, k = np.arange(len(days)), np.maximum(arm, 0)
-    of_interval = days.experiment, np.where(decided >= 0, decided, days.day), k
+    goals = SentenceGoals(days, goal, k)
+    day = np.where(decided >= 0, decided, days.day)
     columns: dict[str, Iterable[object]] = {
         "day": days.select(panel.day).tolist(),
         "decision": days.select(decisions.decision).tolist(),
@@ -81,13 +97,15 @@ def gather_facts(days: JudgedDays, reasons: Sequence[Sequence[str]]) -> Iterator
         "purchases": days.select(panel.purchases)[row, k].tolist(),
         "control_users": days.control_users.tolist(),
         "control_purchases": days.control_purchases.tolist(),
-        "lower": as_nullable(evidence.lower[of_interval]),
-        "upper": as_nullable(evidence.upper[of_interval]),
+        "lower": as_nullable(goals.values(lambda one: one.evidence.lower, day)),
+        "upper": as_nullable(goals.values(lambda one: one.evidence.upper, day)),
         "arms": days.select(judgement.validity.active_arms).tolist(),
         "decided_on": days.dates(decided),
         "counts": _counts(days),
         "ratio_p_value": as_nullable(days.select(judgement.validity.ratio_p_value)),
         "cross_exposed_share": as_nullable(days.select(judgement.validity.cross_exposed_share)),
+        "goal": goals.shown(),
+        "metrics": goals.metrics_of(reasons),
         "smallest_untested": _smallest_untested(days),
         "stray_days": _stray_days(days),
     }

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from abtest_lib.stats.arrays import Bools, Floats, Ints
 from abtest_lib.verdict.compare import Comparisons, compare_arms
+from abtest_lib.verdict.compare_means import MeanComparisons, compare_arms_by_means
+from abtest_lib.verdict.finding import Finding
 from abtest_lib.verdict.judgement import Judgement
 
 A = TypeVar("A", bound=np.generic)
@@ -82,20 +84,42 @@ class JudgedDays:
         """Users of the control who converted, (N,)."""
         return self.select(self.judgement.panel.of_control(self.judgement.panel.purchases))[:, 0]
 
+    def compare_means(self, finding: Finding) -> MeanComparisons | None:
+        """Compare the arms of these days by a metric of the catalogue; None for conversion."""
+        if finding.means is None:
+            return None
+        result, is_compared = finding.means.of_days(self.select).result, self.select(finding.evidence.is_compared)
+        return compare_arms_by_means(result, is_compared, self.judgement.rules.alpha)
+
+    @cached_property
+    def goal_comparisons(self) -> list[Comparisons | MeanComparisons | None]:
+        """The comparisons to date by each metric that is a goal; None for others."""
+        findings = self.judgement.scorecard.findings
+        return [(self.compare_means(one) or self.to_date) if one.role.is_goal.any() else None for one in findings]
+
     @property
     def has_surprising_lift(self) -> Bools:
-        """Whether a significant lift is too large to be likely, (N,)."""
-        rules = self.judgement.rules
-        is_large = np.abs(np.nan_to_num(self.to_date.lift)) > rules.surprising_lift
-        return np.asarray((is_large & (self.to_date.p_adjusted < rules.validity_alpha)).any(axis=1))
+        """Whether a significant lift of a goal is too large to be likely, (N,)."""
+        rules, surprising = self.judgement.rules, np.zeros(len(self), dtype=bool)
+        for one, found in zip(self.judgement.scorecard.findings, self.goal_comparisons, strict=True):
+            if found is not None:
+                is_large = np.abs(np.nan_to_num(found.lift)) > rules.surprising_lift
+                is_real = (is_large & (found.p_adjusted < rules.validity_alpha)).any(axis=1)
+                surprising |= one.role.is_goal[self.experiment] & is_real
+        return surprising
 
     @property
     def is_below_minimum_effect(self) -> Bools:
-        """Whether the lift of the shipped arm is surely smaller than the registered minimum effect, (N,)."""
+        """Whether the gain of the shipped arm is surely smaller than the registered minimum effect, (N,)."""
         declared = [None if item is None else item.minimum_effect for item in self.judgement.panel.declared]
         minimum = np.array([np.nan if effect is None else effect for effect in declared])[self.experiment]
-        arm = self.select(self.judgement.decisions.arm)
-        most = np.take_along_axis(self.to_date.lift_upper, np.maximum(arm, 0)[:, None], 1)[:, 0]
+        arm, goal = (self.select(values) for values in (self.judgement.decisions.arm, self.judgement.decisions.goal))
+        most = np.full(len(self), np.nan)
+        for index, found in enumerate(self.goal_comparisons):
+            if found is not None:
+                sign = self.judgement.scorecard.findings[index].sign
+                largest = found.lift_upper if sign > 0 else -found.lift_lower
+                most = np.where(goal == index, np.take_along_axis(largest, np.maximum(arm, 0)[:, None], 1)[:, 0], most)
         return np.asarray((arm >= 0) & (most < minimum))
 
 

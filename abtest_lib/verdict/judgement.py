@@ -1,5 +1,6 @@
 """What the rules find about a panel: decisions, and what they rest on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -9,9 +10,11 @@ import numpy.typing as npt
 from abtest_lib.contracts.enums import Decision
 from abtest_lib.stats.arrays import Bools, Floats, Ints
 from abtest_lib.verdict.evidence import Evidence
+from abtest_lib.verdict.finding import Finding
 from abtest_lib.verdict.flags import has_cause
 from abtest_lib.verdict.panel import Panel
 from abtest_lib.verdict.rules import Rules
+from abtest_lib.verdict.scorecard import Scorecard
 from abtest_lib.verdict.validity import Validity
 
 
@@ -22,28 +25,41 @@ class State(IntEnum):
     GAIN = 1
     LOSS = 2
     FUTILITY = 3
+    VIOLATION = 4
+    """A guardrail proves an arm worse, and no arm is left."""
+    CONFLICT = 5
+    """One goal proves an arm better and another one worse, and no arm is left."""
 
 
-_DECISIONS = np.array([Decision.INCONCLUSIVE, Decision.SHIP, Decision.KEEP_CONTROL, Decision.KEEP_CONTROL])
+_DECISIONS = np.array([Decision.INCONCLUSIVE, Decision.SHIP, *[Decision.KEEP_CONTROL] * 4])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BestArm:
-    """The arm with the largest difference on each day.
+    """The arm with the largest gain in a goal on each day.
 
     Attributes:
         index: Index of the arm, (E, T); -1 where nothing can be compared.
-        is_proven: Whether its interval lies above zero, (E, T).
-        probability: Posterior probability that it beats the control, (E, T); NaN where unknown.
-        leads: Whether it converts better than the control, (E, T).
+        goal: Index of the goal among the findings, (E, T).
+        is_proven: Whether the goal proves it better, (E, T).
+        is_cleared: Whether guardrails and other goals let it pass, (E, T).
+        probability: Posterior probability that it beats the control by the goal, (E, T); NaN where unknown.
+        leads: Whether it is better than the control today, (E, T).
         leads_under_other_policy: The same under the other cross-exposure policy.
     """
 
     index: Ints
+    goal: Ints
     is_proven: Bools
+    is_cleared: Bools
     probability: Floats
     leads: Bools
     leads_under_other_policy: Bools
+
+    def ships(self, probability: float) -> Bools:
+        """Whether every clause of the rule is met, (E, T)."""
+        is_sure = self.is_proven & self.is_cleared & (self.probability >= probability)
+        return np.asarray(is_sure & self.leads & self.leads_under_other_policy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +72,7 @@ class Decisions:
         is_open: Whether a decision can be taken or kept, (E, T).
         state: A `State`, (E, T).
         arm: Index of the arm to ship, (E, T); -1 otherwise.
+        goal: Index of the goal that a shipped arm is proven by, else of the first goal, among the findings, (E, T).
         decided: Index of the day on which the decision was taken, (E, T); -1 without one.
         winner: Index of the arm with the highest probability of being best, (E, T); -1 when invalid or unknown.
     """
@@ -65,6 +82,7 @@ class Decisions:
     is_open: Bools
     state: Ints
     arm: Ints
+    goal: Ints
     decided: Ints
     winner: Ints
 
@@ -89,6 +107,16 @@ class Decisions:
         return np.asarray(self.state == State.LOSS)
 
     @property
+    def is_violation(self) -> Bools:
+        """Whether the control is kept because of a guardrail, (E, T)."""
+        return np.asarray(self.state == State.VIOLATION)
+
+    @property
+    def is_conflict(self) -> Bools:
+        """Whether the control is kept because goals disagree, (E, T)."""
+        return np.asarray(self.state == State.CONFLICT)
+
+    @property
     def is_futile(self) -> Bools:
         """Whether the control is kept because the planned end proved nothing, (E, T)."""
         return np.asarray(self.state == State.FUTILITY)
@@ -102,8 +130,9 @@ class Judgement:
         panel: The histories.
         rules: The levels and limits.
         validity: Tests of the experiments themselves.
-        evidence: What the looks prove.
-        best_arm: The arm with the largest difference.
+        evidence: What the looks prove about conversion.
+        scorecard: What is known about every metric, conversion among them.
+        best_arm: The arm with the largest gain.
         decisions: What should be done.
     """
 
@@ -111,6 +140,7 @@ class Judgement:
     rules: Rules
     validity: Validity
     evidence: Evidence
+    scorecard: Scorecard
     best_arm: BestArm
     decisions: Decisions
 
@@ -132,14 +162,18 @@ class Judgement:
     @property
     def has_drifted(self) -> Bools:
         """Whether a difference of today lies outside the interval on which a decision rests, (E, T)."""
-        today = self.panel.difference(self.panel.users, self.panel.purchases)
-        is_outside = (today < self.evidence.lower) | (today > self.evidence.upper)
+        is_outside = self.scorecard.any_goal(lambda goal: goal.has_drifted)
         return np.asarray(is_outside.any(axis=2) & self.decisions.is_decided)
 
     @property
     def has_untested_arm(self) -> Bools:
         """Whether an arm has too few conversions for a test, (E, T)."""
-        return np.asarray((self.evidence.is_compared & ~self.evidence.may_test).any(axis=2))
+        return self._any_pair(lambda one: (one.evidence.is_compared & ~one.evidence.may_test) & (one.means is None))
+
+    @property
+    def has_too_few_values(self) -> Bools:
+        """Whether an arm has too few data for a test by a metric of the catalogue, (E, T)."""
+        return self._any_pair(lambda one: (one.evidence.is_compared & ~one.evidence.may_test) & (one.means is not None))
 
     @property
     def is_undecided(self) -> Bools:
@@ -148,15 +182,33 @@ class Judgement:
 
     @property
     def waits_for_look(self) -> Bools:
-        """Whether an arm with enough conversions has had no look yet, (E, T)."""
-        has_no_look = (self.evidence.is_compared & np.isnan(self.evidence.lower)).any(axis=2)
-        return np.asarray(self.is_undecided & ~self.has_untested_arm & has_no_look)
+        """Whether an arm with enough data has had no look yet, (E, T)."""
+        has_no_look = self._any_pair(lambda one: one.evidence.is_compared & np.isnan(one.evidence.lower))
+        return np.asarray(self.is_undecided & ~self.has_untested_arm & ~self.has_too_few_values & has_no_look)
+
+    @property
+    def is_spent(self) -> Bools:
+        """Whether earlier periods have spent the whole level of a goal or guardrail, (E, T)."""
+        return self.scorecard.any_decisive(lambda one: one.evidence.is_spent)
+
+    @property
+    def is_repeated(self) -> Bools:
+        """Whether the last look at every goal was made on an earlier day, (E, T)."""
+        return ~self.scorecard.any_goal(lambda goal: ~goal.evidence.is_repeated)
 
     @property
     def has_no_posterior(self) -> Bools:
-        """Whether there is something to compare and no posterior, (E, T)."""
-        is_unknown = np.isnan(self.panel.probability_beats_control).all(axis=2)
+        """Whether there is something to compare and no posterior of a goal, (E, T)."""
+        is_unknown = self.scorecard.any_goal(lambda goal: goal.has_no_posterior)
         return np.asarray(self.evidence.is_compared.any(axis=2) & is_unknown)
+
+    @property
+    def covariate_changes_sign(self) -> Bools:
+        """Whether a covariate turns the difference of a goal into its opposite, (E, T)."""
+        return np.asarray(self.scorecard.any_goal(lambda goal: goal.is_turned_by_covariate).any(axis=2))
+
+    def _any_pair(self, holds: Callable[[Finding], Bools]) -> Bools:
+        return np.asarray(self.scorecard.any_decisive(holds).any(axis=2))
 
     @property
     def is_unexplained(self) -> Bools:

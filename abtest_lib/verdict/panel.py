@@ -1,7 +1,4 @@
-"""Many experiments as padded arrays: experiment × day × arm.
-
-The rules work on panels, so that a hundred thousand experiments take a few array operations.
-"""
+"""Many experiments as padded arrays, experiment × day × arm, so that few operations judge a hundred thousand."""
 
 import math
 from collections.abc import Callable
@@ -19,6 +16,7 @@ from abtest_lib.registry import Experiment, Registry
 from abtest_lib.stats.arrays import Bools, Floats, Ints, divide
 from abtest_lib.stats.calendar import first_real_day
 from abtest_lib.verdict.control import ControlChoice, ControlSource
+from abtest_lib.verdict.metric_cells import MetricCells, SegmentRows
 from abtest_lib.verdict.rules import FEWEST_ARMS, most_stray_users
 
 A = TypeVar("A", bound=np.generic)
@@ -76,6 +74,8 @@ class Panel:
         shares: Expected share of each arm, (E, T, K); 0 where an arm is not expected.
         is_declared: Whether the shares are registered, (E, T); else equal shares of the arms with users are assumed.
         control: Index of the control among the arms, (E,); -1 without one.
+        metrics: The metrics that the catalogue declares, of all users.
+        segments: The metrics of segments.
     """
 
     names: tuple[str, ...]
@@ -103,6 +103,8 @@ class Panel:
     shares: Floats
     is_declared: Bools
     control: Ints
+    metrics: tuple[MetricCells, ...] = ()
+    segments: SegmentRows = field(default_factory=SegmentRows)
 
     @cached_property
     def is_active(self) -> Bools:

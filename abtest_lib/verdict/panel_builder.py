@@ -9,6 +9,8 @@ import numpy.typing as npt
 from abtest_lib.registry import Experiment
 from abtest_lib.stats.arrays import Bools, Floats, Ints
 from abtest_lib.verdict.control import ControlChoice, ControlSource, choose_control, declared_first
+from abtest_lib.verdict.metric_cells import MetricCells, Places, SegmentRows, metric_cells, segment_rows
+from abtest_lib.verdict.metric_rows import MetricRows
 from abtest_lib.verdict.panel import Context, Days, Panel
 from abtest_lib.verdict.panel_layout import Layout, batches, lay_out
 from abtest_lib.verdict.rules import FEWEST_ARMS
@@ -18,7 +20,9 @@ ARM_COLUMNS = (*_COUNT_COLUMNS, "probability_best", "probability_beats_control",
 DAY_COLUMNS = ("quarantined_share",)
 
 
-def build_panels(columns: Mapping[str, npt.ArrayLike], context: Context) -> Iterator[Panel]:
+def build_panels(
+    columns: Mapping[str, npt.ArrayLike], context: Context, metrics: MetricRows | None = None
+) -> Iterator[Panel]:
     """Put rows of many experiments into panels.
 
     Args:
@@ -27,32 +31,22 @@ def build_panels(columns: Mapping[str, npt.ArrayLike], context: Context) -> Iter
             every row of an experiment's history. users and purchases are required; a missing column counts as unknown,
             or 0, and a missing calendar_day as the day itself.
         context: What is declared.
+        metrics: The metrics of the rows; only those of the catalogue, and segments, are used.
 
     Yields:
         Panels of experiments with similar numbers of days and arms; every experiment is in one of them.
     """
-    layout = lay_out(columns, context)
+    layout, rows = lay_out(columns, context), metrics or MetricRows()
+    of_all, of_segments = rows.take(rows.is_of_everybody), rows.take(~rows.is_of_everybody)
     for members in batches(layout):
-        yield _build_panel(columns, layout, members, context)
+        cells = _cells(layout, members)
+        measured = tuple(metric_cells(of_all, context.catalogue.own, cells)), segment_rows(of_segments, cells)
+        yield _build_panel(columns, layout, members, context, cells, measured)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Cells:
-    """Rows of one panel and their cells.
-
-    Attributes:
-        shape: Experiments, days and arms of the panel.
-        rows: The rows, (R,).
-        e: Index of the experiment, (R,).
-        t: Index of the day, (R,).
-        k: Index of the arm, (R,); -1 for a fallback variant.
-    """
-
-    shape: tuple[int, int, int]
-    rows: Ints
-    e: Ints
-    t: Ints
-    k: Ints
+class _Cells(Places):
+    """Rows of one panel and their cells."""
 
     def by_arm(self, values: npt.ArrayLike | None, missing: float) -> Floats:
         """Put one value per row into an array (E, T, K)."""
@@ -92,8 +86,14 @@ def _cells(layout: Layout, members: Ints) -> _Cells:
     return _Cells(shape, rows, local[layout.experiment[rows]], layout.day_index[rows], layout.arm[rows])
 
 
-def _build_panel(columns: Mapping[str, npt.ArrayLike], layout: Layout, members: Ints, context: Context) -> Panel:
-    cells = _cells(layout, members)
+def _build_panel(
+    columns: Mapping[str, npt.ArrayLike],
+    layout: Layout,
+    members: Ints,
+    context: Context,
+    cells: _Cells,
+    measured: tuple[tuple[MetricCells, ...], SegmentRows],
+) -> Panel:
     arms, declared = tuple(layout.arms[m] for m in members), tuple(layout.declared[m] for m in members)
     day, period_start = cells.dates(columns["day"]), cells.dates(columns["period_start"])
     is_day = ~np.isnat(day)
@@ -118,6 +118,8 @@ def _build_panel(columns: Mapping[str, npt.ArrayLike], layout: Layout, members: 
         shares=shares,
         is_declared=is_declared,
         control=np.array([_index(*one) for one in zip(arms, controls, strict=True)], dtype=np.int64),
+        metrics=measured[0],
+        segments=measured[1],
         **counts,
         **{name: cells.by_day(columns.get(name)) for name in DAY_COLUMNS},
     )

@@ -72,6 +72,16 @@ _ALL = (
         if_validity(lambda v: v.late_arm_p < v.rules.validity_alpha),
     ),
     _withholds(
+        "metric_missing",
+        "A goal or guardrail of the experiment has no data.",
+        if_validity(lambda v: v.is_metric_missing),
+    ),
+    _withholds(
+        "covariate_imbalanced",
+        "The users of the arms differed by a covariate already before their first exposure.",
+        if_validity(lambda v: v.covariate_p < v.rules.validity_alpha),
+    ),
+    _withholds(
         "effect_unstable",
         "The looks so far contradict each other: the effect changed on the way.",
         if_decided(lambda j: j.decisions.is_unstable),
@@ -79,6 +89,16 @@ _ALL = (
     _decides("proven_gain", "An arm is proven better than the control.", if_decided(lambda j: j.decisions.is_gain)),
     _decides(
         "proven_loss", "Every other arm is proven worse than the control.", if_decided(lambda j: j.decisions.is_loss)
+    ),
+    _decides(
+        "guardrail_violated",
+        "A guardrail is proven worse than the control, and no other arm is left.",
+        if_decided(lambda j: j.decisions.is_violation),
+    ),
+    _decides(
+        "goal_worse",
+        "A goal is proven better than the control but another one worse, and no other arm is left.",
+        if_decided(lambda j: j.decisions.is_conflict),
     ),
     _decides(
         "futility",
@@ -97,14 +117,29 @@ _ALL = (
         if_decided(lambda j: j.has_untested_arm),
     ),
     _explains(
+        "too_few_values",
+        "An arm has too few users with a value for a test of a goal or guardrail.",
+        if_decided(lambda j: j.has_too_few_values),
+    ),
+    _explains(
         "too_early",
         "So early in the plan no test is made yet.",
-        if_decided(lambda j: j.waits_for_look & ~j.evidence.is_spent),
+        if_decided(lambda j: j.waits_for_look & ~j.is_spent),
     ),
     _explains(
         "level_spent",
         "Earlier periods have used up the level of the test, so none is left.",
-        if_decided(lambda j: j.waits_for_look & j.evidence.is_spent),
+        if_decided(lambda j: j.waits_for_look & j.is_spent),
+    ),
+    _explains(
+        "guardrail_unproven",
+        "An arm is proven better by a goal, but a guardrail is not yet proven to be no worse than its margin.",
+        if_decided(lambda j: j.scorecard.has_uncleared_gain),
+    ),
+    _explains(
+        "gain_does_harm",
+        "An arm is proven better by a goal, but worse by another goal or a guardrail.",
+        if_decided(lambda j: j.scorecard.has_harmful_gain),
     ),
     _explains(
         "posterior_missing",
@@ -125,7 +160,7 @@ _ALL = (
     _explains(
         "best_arm_unproven",
         "One arm is proven better than the control, but another looks better still and is not proven.",
-        if_decided(lambda j: ~j.best_arm.is_proven & j.evidence.has_gain),
+        if_decided(lambda j: ~j.best_arm.is_proven & j.scorecard.has_cleared_gain),
     ),
     _explains(
         "not_proven",
@@ -142,6 +177,11 @@ _ALL = (
         "drifted",
         "Today's difference lies outside the interval on which the decision rests.",
         if_decided(lambda j: j.has_drifted),
+    ),
+    _warns(
+        "covariate_changes_sign",
+        "Without its covariate a goal points in the other direction.",
+        if_decided(lambda j: j.covariate_changes_sign),
     ),
     _warns(
         "too_good_to_be_true",
@@ -206,7 +246,7 @@ _ALL = (
     _informs(
         "after_planned_end",
         "The plan has ended: the last look is repeated, later days add nothing.",
-        if_decided(lambda j: j.evidence.is_repeated),
+        if_decided(lambda j: j.is_repeated),
     ),
     _informs(
         "windows_open",
@@ -261,7 +301,7 @@ def codes_of(effect: Effect) -> tuple[str, ...]:
     """Return the codes of all reasons with an effect, in order.
 
     Examples:
-        >>> codes_of(Effect.DECIDES)
-        ('proven_gain', 'proven_loss', 'futility', 'decided_in_earlier_period')
+        >>> codes_of(Effect.INVALIDATES)[:3]
+        ('no_data', 'too_few_arms', 'control_missing')
     """
     return tuple(code for code, reason in REASONS.items() if reason.effect is effect)

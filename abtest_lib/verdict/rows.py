@@ -17,6 +17,7 @@ from abtest_lib.verdict.flags import comparison_flags, panel_flags
 from abtest_lib.verdict.judged_days import JudgedDays, as_nullable, select_days
 from abtest_lib.verdict.judgement import Judgement
 from abtest_lib.verdict.reasons import REASONS, sentence_of
+from abtest_lib.verdict.roles import goals_of
 from abtest_lib.verdict.rules import EVERYBODY, METRIC, RULES_VERSION
 
 Columns = dict[str, list[Any]]
@@ -43,7 +44,7 @@ class Verdict:
         information_fraction: Share of the plan that has passed.
         model_version: Version of the rules.
         explanation: One sentence for a person.
-        metric: The metric.
+        metric: The goal that the decision rests on, else the first goal.
         segment: The segment of users.
     """
 
@@ -95,7 +96,7 @@ def verdict_columns(judgement: Judgement, wanted: Bools | None = None) -> Column
         "information_fraction": as_nullable(days.select(judgement.evidence.fraction)),
         "model_version": [RULES_VERSION] * len(days),
         "explanation": [explain(facts, judgement.rules) for facts in gather_facts(days, reasons)],
-        "metric": [METRIC] * len(days),
+        "metric": _goals(days),
     }
 
 
@@ -114,6 +115,14 @@ def list_reasons(days: JudgedDays) -> list[list[str]]:
     ends = np.searchsorted(row, np.arange(len(days) + 1))
     listed = codes[found].tolist()
     return [listed[start:end] for start, end in pairwise(ends.tolist())]
+
+
+def _goals(days: JudgedDays) -> list[str]:
+    """Name the goal that each day's decision rests on; the first goal where it is not in the catalogue, too."""
+    findings, first = days.judgement.scorecard.findings, days.judgement.panel.declared
+    is_shipped = days.select(days.judgement.decisions.is_gain).tolist()
+    rows = zip(is_shipped, days.select(days.judgement.decisions.goal).tolist(), days.experiment.tolist(), strict=True)
+    return [findings[goal].name if shipped else goals_of(first[i])[0] for shipped, goal, i in rows]
 
 
 def _srm_status(days: JudgedDays) -> list[str]:
@@ -160,4 +169,5 @@ def _absent(item: Experiment, start: date, day: date) -> Verdict:
         information_fraction=None,
         model_version=RULES_VERSION,
         explanation=f"{sentence_of('no_data').rstrip('.')} since {start}.",
+        metric=goals_of(item)[0],
     )

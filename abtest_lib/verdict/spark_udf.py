@@ -11,6 +11,7 @@ from abtest_lib.contracts.table import Column
 from abtest_lib.stats.arrays import Bools
 from abtest_lib.verdict.comparison_rows import comparison_columns
 from abtest_lib.verdict.decision import judge
+from abtest_lib.verdict.metric_rows import read_metric_rows
 from abtest_lib.verdict.panel import Context, Panel
 from abtest_lib.verdict.panel_builder import build_panels
 from abtest_lib.verdict.rows import Columns, verdict_columns
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERDICT, COMPARISON = "verdict", "comparison"
+
+METRICS = "metrics"
+"""The column of the metrics of a row of counts."""
 
 _BATCH_ROWS = 20_000
 
@@ -40,7 +44,8 @@ def judge_partition(batches: Iterable["pa.RecordBatch"], context: Context, rules
 
     Args:
         batches: Rows as `build_panels` takes them, whole histories of experiments, and `since`, the first day
-            of the experiment whose rows are wanted.
+            of the experiment whose rows are wanted; `metrics`, a list of structs with metric, segment and the numbers
+            of gold/metric_to_date and gold/posteriors, may be missing or NULL.
         context: What is declared.
         rules: The levels and limits.
 
@@ -53,10 +58,12 @@ def judge_partition(batches: Iterable["pa.RecordBatch"], context: Context, rules
     if not rows or sum(batch.num_rows for batch in rows) == 0:
         return
     table = pa.Table.from_batches(rows)
-    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+    metrics = read_metric_rows(table.column(METRICS) if METRICS in table.column_names else None)
+    names = [name for name in table.column_names if name != METRICS]
+    columns = {name: table.column(name).to_numpy(zero_copy_only=False) for name in names}
     wanted_since = dict(zip(columns["experiment_name"], columns.pop("since").astype("datetime64[D]"), strict=True))
     schema = pa.schema([(column.name, _arrow_type(column.type)) for column in output_columns()])
-    for panel in build_panels(columns, context):
+    for panel in build_panels(columns, context, metrics):
         judgement, wanted = judge(panel, rules), _wanted(panel, wanted_since)
         yield from _as_batches(VERDICT, verdict_columns(judgement, wanted), schema)
         yield from _as_batches(COMPARISON, comparison_columns(judgement, wanted), schema)

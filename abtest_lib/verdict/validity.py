@@ -7,6 +7,7 @@ import numpy as np
 from abtest_lib.contracts.enums import CrossExposed
 from abtest_lib.stats.arrays import Bools, Floats, divide
 from abtest_lib.stats.chi_square import balance, constancy, sample_ratio
+from abtest_lib.verdict.metric_validity import covariate_balance_p, is_metric_missing
 from abtest_lib.verdict.panel import Panel, accumulate_within
 from abtest_lib.verdict.rules import Rules
 
@@ -32,6 +33,8 @@ class Validity:
         fallback_share: Users of fallback variants, a proportion of all, (E, T); NaN without users.
         days_missing: Days without exposures between the start of the period and its last exposure, (E, T).
         is_window_open: Whether purchases to come can still count for the latest users, (E, T).
+        is_metric_missing: Whether a goal or guardrail has no sums, (E, T).
+        covariate_p: p-value of the test that users of all arms were alike before their first exposure, (E, T).
     """
 
     panel: Panel
@@ -48,6 +51,8 @@ class Validity:
     fallback_share: Floats
     days_missing: Floats
     is_window_open: Bools
+    is_metric_missing: Bools
+    covariate_p: Floats
 
     @property
     def has_undeclared_arm(self) -> Bools:
@@ -98,6 +103,8 @@ def check_validity(panel: Panel, rules: Rules) -> Validity:
         fallback_share=divide(panel.fallback_users, everybody),
         days_missing=_days_missing(panel),
         is_window_open=_is_window_open(panel),
+        is_metric_missing=is_metric_missing(panel),
+        covariate_p=covariate_balance_p(panel),
     )
 
 

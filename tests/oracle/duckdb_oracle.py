@@ -78,8 +78,8 @@ def run_oracle(paths: Iterable[Path], settings: OracleSettings) -> OracleTables:
     accepted = [record for record in distinct if record not in rejected]
     with duckdb.connect() as db:
         _load(db, accepted, settings)
-        _build_silver(db, settings)
-        _build_gold(db, settings)
+        build_silver(db, settings)
+        build_gold(db, settings)
         exposures = "user_id, timestamp, day, event_name, item_id, site, experiment_name, variant_id, flag_purchase"
         return OracleTables(
             rows_read=len(lines),
@@ -226,11 +226,6 @@ def _load(db: duckdb.DuckDBPyConnection, accepted: Sequence[Fields], settings: O
     zone = ZoneInfo(settings.reporting_timezone)
     moments = [instant(record[2] or "") or _FROM for record in accepted]
     naive = [moment.replace(tzinfo=None) for moment in moments]
-    exposures = [
-        (number, name, variant)
-        for number, record in enumerate(accepted)
-        for name, variant in exposures_of(record[4] or "") or []
-    ]
     names = pa.array(["row", "event_name", "item_id", "site", "user_id", "timestamp", "day"])
     columns = [
         pa.array(range(len(accepted)), pa.int64()),
@@ -238,11 +233,17 @@ def _load(db: duckdb.DuckDBPyConnection, accepted: Sequence[Fields], settings: O
         pa.array(naive, pa.timestamp("us")),
         pa.array([moment.astimezone(zone).date() for moment in moments], pa.date32()),
     ]
-    _create(db, "events", dict(zip(names.to_pylist(), columns, strict=True)))
+    create_table(db, "events", dict(zip(names.to_pylist(), columns, strict=True)))
+    load_exposures(db, [record[4] or "" for record in accepted], settings)
+
+
+def load_exposures(db: duckdb.DuckDBPyConnection, texts: Sequence[str], settings: OracleSettings) -> None:
+    """Create `exposed` and `variants` from the experiments of each event, whose number is its `row`."""
+    exposures = [(row, *pair) for row, text in enumerate(texts) for pair in exposures_of(text) or []]
     types = {"row": pa.int64(), "experiment_name": pa.string(), "variant_id": pa.string()}
-    _create(db, "exposed", {n: pa.array([e[i] for e in exposures], t) for i, (n, t) in enumerate(types.items())})
+    create_table(db, "exposed", {n: pa.array([e[i] for e in exposures], t) for i, (n, t) in enumerate(types.items())})
     variants = sorted({(name, variant) for _, name, variant in exposures}, key=lambda pair: variant_order(pair[1]))
-    _create(
+    create_table(
         db,
         "variants",
         {
@@ -254,13 +255,15 @@ def _load(db: duckdb.DuckDBPyConnection, accepted: Sequence[Fields], settings: O
     )
 
 
-def _create(db: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, pa.Array]) -> None:
+def create_table(db: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, pa.Array]) -> None:
+    """Create a table from Arrow columns."""
     db.register("arrow_table", pa.table(dict(columns)))
     db.execute(f"CREATE TABLE {name} AS SELECT * FROM arrow_table")  # noqa: S608  a name from this module
     db.unregister("arrow_table")
 
 
-def _build_silver(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None:
+def build_silver(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None:
+    """Create participants and everything before them from `events`, `exposed` and `variants`."""
     window = settings.attribution_window
     seconds = "NULL" if window is None else str(window // timedelta(seconds=1))
     db.execute(f"""
@@ -316,7 +319,8 @@ def _build_silver(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> No
 # --- gold ------------------------------------------------------------------------------------------------------
 
 
-def _build_gold(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None:
+def build_gold(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None:
+    """Create the tables of gold that hold counts."""
     for table, keys in (
         ("experiment_daily", "day, experiment_name, variant_id"),
         ("funnel_daily", "day, event_name, experiment_name, variant_id"),
@@ -347,7 +351,7 @@ def _build_gold(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None
 
 def _build_periods(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None:
     declared = [(name, start) for name, starts in settings.periods.items() for start in starts]
-    _create(
+    create_table(
         db,
         "declared",
         {
@@ -375,7 +379,7 @@ def _build_ends(db: duckdb.DuckDBPyConnection, settings: OracleSettings) -> None
     newest = max((day for day, number in users if number >= typical / 20), default=date.min)
     passed = [(name, end) for name, end in settings.ends.items() if end < newest]
     columns = {"experiment_name": pa.string(), "day": pa.date32()}
-    _create(db, "ends", {n: pa.array([row[i] for row in passed], t) for i, (n, t) in enumerate(columns.items())})
+    create_table(db, "ends", {n: pa.array([row[i] for row in passed], t) for i, (n, t) in enumerate(columns.items())})
 
 
 def _lake_daily(db: duckdb.DuckDBPyConnection, rejected: Iterable[Fields]) -> Table:

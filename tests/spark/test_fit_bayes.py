@@ -154,6 +154,7 @@ def test_the_sampler_runs_on_executors_and_agrees_with_the_quadrature(lake: Hand
         assert sampled[key]["probability_best"] == pytest.approx(exact[key]["probability_best"], abs=0.06)
 
 
+@pytest.mark.both_engines
 def test_the_seed_in_sql_is_the_seed_in_python(lake: HandmadeLake) -> None:
     rows = lake.fit(seed=11)
     for (window, day, experiment, _), row in rows.items():

@@ -14,7 +14,7 @@ from abtest_lib.lake.lake import open_lake
 from abtest_lib.metrics import load_catalogue
 from abtest_lib.registry import load_registry
 from abtest_lib.storage import check_lake, lake_location
-from abtest_lib.traffic.truth import read_effects
+from abtest_lib.traffic.effects import read_effects
 from abtest_lib.user_files import read_user_file
 from deploy.emr.deployment import load_deployment
 

@@ -8,9 +8,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
-from abtest_lib.bayes.engines.engine import Counts, HyperDraws, Nodes
+from abtest_lib.bayes.engines.engine import Counts, Floats, HyperDraws, Nodes
 from abtest_lib.bayes.mode import find_modes
 from abtest_lib.bayes.priors import ExponentialPrior
 from abtest_lib.bayes.quadrature import EDGE_MASS, Frame, Grid, integrate
@@ -72,10 +73,21 @@ def _nodes(grid: Grid) -> Nodes:
 
 
 def _draw(grid: Grid, seed: int) -> HyperDraws:
-    """Draw nodes in proportion to their weights by systematic resampling, which rounds up or down at random."""
     nodes = _nodes(grid)
-    offset = np.random.default_rng((seed, 1)).random()
-    drawn_so_far = np.floor(nodes.weight.cumsum() * DRAWS + offset).clip(0, DRAWS).astype(int)
-    drawn_so_far[-1] = DRAWS
-    drawn = np.repeat(np.arange(nodes.weight.size), np.diff(drawn_so_far, prepend=0))
+    drawn = draw_nodes(nodes.weight, np.random.default_rng((seed, 1)).random())
     return HyperDraws(nodes.alpha[drawn][None, :], nodes.beta[drawn][None, :], None, _problem(grid), nodes)
+
+
+def draw_nodes(weight: Floats, offset: float) -> NDArray[np.int64]:
+    """Draw 3,000 nodes by systematic resampling, which rounds their expected numbers up or down at random.
+
+    Args:
+        weight: Shape (nodes,); the weights sum to one.
+        offset: A uniform random number.
+
+    Returns:
+        The positions of the drawn nodes, ascending, shape (draws,).
+    """
+    drawn_so_far = np.floor(weight.cumsum() * DRAWS + offset).clip(0, DRAWS).astype(int)
+    drawn_so_far[-1] = DRAWS
+    return np.repeat(np.arange(weight.size), np.diff(drawn_so_far, prepend=0))

@@ -33,10 +33,11 @@ class McmcEngine:
 
 def warm_up() -> None:
     """Import JAX and compile the sampler for experiments of two arms, so that the first fit need not wait for it."""
-    from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  imports JAX
+    from abtest_lib.bayes.models import CONVERSIONS  # noqa: PLC0415  imports JAX
+    from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  the same
 
     arms, groups = next(iter(_BATCH_SIZES.items()))
-    compiled_sampler(groups, arms)
+    compiled_sampler(CONVERSIONS, groups, arms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,12 @@ def _padded_arms(group: Counts) -> int:
 
 
 def _run(batch: Batch, prior: ExponentialPrior) -> list[HyperDraws]:
-    from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  imports JAX
+    from abtest_lib.bayes.models import CONVERSIONS  # noqa: PLC0415  imports JAX
+    from abtest_lib.bayes.sampler import compiled_sampler  # noqa: PLC0415  the same
 
-    trace = compiled_sampler(*batch.users.shape)(batch.seeds, batch.purchases, batch.users, np.float64(prior.rate))
-    logit_mean = np.asarray(trace.logit_mean)
+    sample = compiled_sampler(CONVERSIONS, *batch.users.shape)
+    trace = sample(batch.seeds, batch.purchases, batch.users, np.float64(prior.rate))
+    logit_mean = np.asarray(trace.location)
     concentration = np.exp(np.asarray(trace.log_concentration))
     alpha, beta = concentration * expit(logit_mean), concentration * expit(-logit_mean)
     divergences = np.asarray(trace.diverging).sum(axis=(1, 2))

@@ -7,7 +7,7 @@ import pytest
 
 from abtest_lib.errors import UsageError
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS, Experiment
-from abtest_lib.traffic.truth import read_effects
+from abtest_lib.traffic.effects import read_effects
 
 
 def effects(tmp_path: Path, content: object) -> dict[str, Experiment]:

@@ -15,9 +15,9 @@ from abtest_lib.errors import MachineError, UsageError
 from abtest_lib.registry import load_registry
 from abtest_lib.traffic.catalog import DEFAULT_EXPERIMENTS, Arm, Experiment
 from abtest_lib.traffic.corruption import BROKEN_RULES
+from abtest_lib.traffic.effects import read_effects
 from abtest_lib.traffic.events import Traffic
 from abtest_lib.traffic.generate import generate_traffic
-from abtest_lib.traffic.truth import read_effects
 
 SMALL = Traffic(400, 4, 7, date(2021, 8, 1), "America/New_York", DEFAULT_EXPERIMENTS)
 
