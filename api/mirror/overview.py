@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 
-from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, LAKE_DAILY, METRIC_TO_DATE, QUARANTINE, RUNS, TableContract
+from abtest_lib.contracts import ALL_TABLES, GOLD_TABLES, LAKE_DAILY, QUARANTINE, RUNS, TableContract
 from abtest_lib.errors import LakeError
 from abtest_lib.stats.calendar import stray_days
 from api.mirror.release_reader import PublishedRelease, check_lake, lake_errors, open_table
@@ -32,21 +32,16 @@ def overview(lake: str, release: PublishedRelease | None, mask_key: bytes) -> di
         mask_key: The secret that turns people's ids into pseudonyms.
 
     Returns:
-        `tables` (one entry per table), `runs` (newest first), `quarantine` and `stray_days`, ready for JSON. A
+        `tables` (one entry per contract), `runs` (newest first), `quarantine` and `stray_days`, ready for JSON. A
         table that cannot be read has a `problem` and nulls.
     """
     mask = _Mask(mask_key)
     return {
-        "tables": [_table(lake, contract, release, mask) for contract in ALL_TABLES if _is_expected(contract, release)],
+        "tables": [_table(lake, contract, release, mask) for contract in ALL_TABLES],
         "runs": _or_empty(lambda: _runs(lake)),
         "quarantine": _or_empty(lambda: _quarantine(lake)),
         "stray_days": _or_empty(lambda: _stray_days(lake, release)),
     }
-
-
-def _is_expected(contract: TableContract, release: PublishedRelease | None) -> bool:
-    """Return whether a release should have a table; that of metrics exists only with a catalogue or segments."""
-    return contract != METRIC_TO_DATE or (release is not None and contract.full_name in release.versions)
 
 
 class _Mask:

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from abtest_lib import __version__, answers
-from abtest_lib.contracts import ALL_TABLES, CONTRACT_VERSION
+from abtest_lib.contracts import ALL_TABLES, CONTRACT_VERSION, METRIC_TO_DATE
 from api import examples
 from api.http.responses import PathText, documented, plain_reply, problem_doc, reply, service_of
 from api.store.service import Service
@@ -32,8 +32,15 @@ async def _overviews(service: Service) -> tuple[Snapshot, dict[str, Any]]:
 async def tables(request: Request) -> Response:
     """Gold tables in the versions of the release, other tables as of the last run."""
     snapshot, content = await _overviews(service_of(request))
-    found = [answers.TableSummary(**_counts(row), problem=row["problem"]) for row in content["tables"]]
+    shown = (row for row in content["tables"] if _is_expected(row, snapshot))
+    found = [answers.TableSummary(**_counts(row), problem=row["problem"]) for row in shown]
     return reply(request, snapshot, answers.TableList(tables=found))
+
+
+def _is_expected(row: dict[str, Any], snapshot: Snapshot) -> bool:
+    """Return whether a release should have a table; that of metrics exists only with a catalogue or segments."""
+    name = f"{row['layer']}/{row['table']}"
+    return name != METRIC_TO_DATE.full_name or name in snapshot.manifest.versions
 
 
 def _counts(row: dict[str, Any]) -> answers.TableCounts:
@@ -64,9 +71,9 @@ async def table(
     """Ids of people are replaced by pseudonyms."""
     snapshot, content = await _overviews(service_of(request))
     contract = _CONTRACTS.get((layer, table))
-    row = next((row for row in content["tables"] if (row["layer"], row["table"]) == (layer, table)), None)
-    if contract is None or row is None:
+    if contract is None:
         raise HTTPException(404, f"no table {layer[:80]}/{table[:80]}: see /tables")
+    row = next(row for row in content["tables"] if (row["layer"], row["table"]) == (layer, table))
     columns = [
         answers.TableColumn(name=column.name, type=column.type, meaning=column.meaning) for column in contract.columns
     ]

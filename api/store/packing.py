@@ -22,6 +22,7 @@ from api.store.metric_section import EVERYBODY
 
 VERDICT_WORDS = ("control_id", "winner", "reasons", "model_version", "explanation", "metric")
 _KEYS = {"window", "metric", "segment", "day", "experiment_name", "variant_id", "control_id", "event_name"}
+_BY_METRIC = {"posteriors", "comparisons", "metric_to_date"}
 _COUNTED = {"users", "control_users", "value", "control_value"}
 """Columns of gold/comparisons that follow from the counts of the arms."""
 Tables = Mapping[str, pa.Table]
@@ -80,7 +81,7 @@ def pack_day(day: date, tables: Tables) -> bytes:
     every = {name: table for name, table in tables.items() if table.num_rows}
     arms = _find_arms(every)
     metrics = pack_metrics(arms, every)
-    tables = {name: found for name, table in every.items() if (found := _of_purchases(table)).num_rows}
+    tables = {name: found for name, table in every.items() if (found := _of_purchases(name, table)).num_rows}
     columns, codes, matrix = _arm_matrix(arms, tables)
     events, funnel, funnel_starts = _funnel(arms, tables.get("funnel_daily"))
     encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -118,11 +119,13 @@ def _assemble(header: dict[str, Any], sections: Mapping[str, bytes]) -> bytes:
     return PREAMBLE.pack(MAGIC, room) + text + b"".join(sections.values())
 
 
-def _of_purchases(table: pa.Table) -> pa.Table:
-    """Return the rows about purchases by all users."""
-    for name, value in (("metric", PURCHASE), ("segment", EVERYBODY)):
-        if name in table.column_names:
-            table = table.filter(pc.equal(table[name], value))
+def _of_purchases(name: str, table: pa.Table) -> pa.Table:
+    """Return the rows of a table about purchases by all users; a verdict is about all metrics."""
+    if name not in _BY_METRIC:
+        return table
+    for column, value in (("metric", PURCHASE), ("segment", EVERYBODY)):
+        if column in table.column_names:
+            table = table.filter(pc.equal(table[column], value))
     return table
 
 

@@ -32,6 +32,8 @@ def show(api: Client, name: str, day: str, verdict: answers.Verdict | None) -> N
 
 
 def _pick_metric(names: list[str]) -> str:
+    if st.session_state.get("metric") not in names:  # chosen for another experiment
+        st.session_state.pop("metric", None)
     restore_choice("metric", names)
     chosen: str = st.selectbox(labels.METRIC, names, key="metric")
     return store_choice("metric", chosen, names)

@@ -83,6 +83,9 @@ def gold() -> list[tuple[TableContract, Rows]]:
     """The gold tables of the ordinary lake, with the rows of two metrics of its catalogue."""
     more = {"comparisons": comparisons(), "posteriors": posteriors()}
     rows = [(contract, [*make(), *more.get(contract.name, [])]) for contract, make in lakes.GOLD]
+    decided_on_revenue = {(DAY_2, RANKING): {"metric": REVENUE}}
+    judged = [row | decided_on_revenue.get((row["day"], row["experiment_name"]), {}) for row in lakes.verdicts()]
+    rows = [(contract, judged if contract == contracts.VERDICTS else found) for contract, found in rows]
     return [*rows, (contracts.METRIC_TO_DATE, metric_to_date())]
 
 

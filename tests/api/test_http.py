@@ -222,7 +222,7 @@ def test_examples_have_the_documented_shape(client: TestClient) -> None:
                     TypeAdapter(getattr(answers, shape)).validate_python(content["example"])
                     shown += 1
     assert shown >= 30
-    assert len(paths) == 15
+    assert len(paths) == 17
     assert responses.INVALID["content"]
 
 

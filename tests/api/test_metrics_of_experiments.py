@@ -76,6 +76,16 @@ def test_the_detail_has_the_scorecard_of_the_last_day(measured: TestClient) -> N
         assert detail[role] == result[role]
 
 
+def test_a_verdict_names_the_metric_on_which_it_rests(measured: TestClient) -> None:
+    points = get(measured, answers.History, f"{PATH}/history").points
+    assert [(point.verdict.metric, point.verdict.decision) for point in points] == [
+        ("purchase", "inconclusive"),
+        (REVENUE, "ship"),
+    ]
+    (line,) = get(measured, answers.ExperimentList, "/experiments", search="rank").experiments
+    assert (line.metric, line.decision, line.decision_before) == (REVENUE, "ship", "inconclusive")
+
+
 def test_an_experiment_without_comparisons_has_an_empty_scorecard(measured: TestClient) -> None:
     found = get(measured, answers.ResultAnswer, "/experiment/lonely/result").results
     assert (found.goals, found.guardrails, found.observed) == ([], [], [])
@@ -85,7 +95,7 @@ def test_an_experiment_without_comparisons_has_an_empty_scorecard(measured: Test
 def test_other_metrics_change_nothing_that_was_answered_before(
     measured: TestClient, client: TestClient, route: str
 ) -> None:
-    new = ("goals", "guardrails", "observed")
+    new = ("goals", "guardrails", "observed", "metric")
     with_metrics, plain = (one.get(PATH + route) for one in (measured, client))
     assert with_metrics.status_code == plain.status_code == 200
     assert without(with_metrics.json(), *new) == without(plain.json(), *new)
@@ -186,4 +196,4 @@ def test_the_table_of_metrics_is_listed_where_it_exists(measured: TestClient, cl
 
     assert listed(measured) - listed(client) == {"gold/metric_to_date"}
     assert get(measured, answers.Table, "/tables/gold/metric_to_date").rows == 18
-    assert client.get("/tables/gold/metric_to_date").status_code == 404
+    assert "not part of the release" in get(client, answers.Table, "/tables/gold/metric_to_date").problem

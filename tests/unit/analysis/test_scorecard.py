@@ -56,6 +56,14 @@ def test_the_arms_stay_those_of_purchases(result: ExperimentResult, tmp_path: Pa
     assert result.to_pandas().equals(plain.to_pandas())
 
 
+def test_the_verdict_and_the_list_name_the_metric(result: ExperimentResult, tmp_path: Path) -> None:
+    assert result.verdict is not None
+    assert result.verdict.metric == REVENUE
+    (line,) = [item for item in open_lake(build_metric_lake(tmp_path)).experiments() if item.name == RANKING]
+    assert line.comparison is not None
+    assert (line.metric, line.best_arm, line.comparison.lift) == (REVENUE, "4916", 0.225)
+
+
 def test_the_scorecard_is_printed(result: ExperimentResult) -> None:
     text = result.to_text(120)
     lines = [" ".join(line.split()) for line in text.splitlines()]
