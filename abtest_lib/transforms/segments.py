@@ -55,7 +55,8 @@ def _label(enrolled: DataFrame, events: DataFrame, assigned: DataFrame, column: 
 
 def _most_seen(valued: DataFrame) -> DataFrame:
     """Return the values that came first, so that no later event moves a user to another segment."""
-    by_day = valued.where(F.col("value") != NONE).groupBy("experiment_name", "value", "entered").agg(F.count(F.lit(1)).alias("people"))
+    known = valued.where(F.col("value") != NONE)
+    by_day = known.groupBy("experiment_name", "value", "entered").agg(F.count(F.lit(1)).alias("people"))
     first: Column = F.min("entered").alias("first_day")
     of_value = by_day.groupBy("experiment_name", "value").agg(first, F.min_by("people", "entered").alias("people"))
     order = Window.partitionBy("experiment_name").orderBy("first_day", F.desc("people"), "value")

@@ -31,7 +31,7 @@ def metric_finding(panel: Panel, cells: MetricCells, fraction: Floats, rules: Ru
     """
     metric, means = cells.metric, compare_with_control(panel, cells)
     result, sign = means.result, sign_of(cells.metric)
-    pairs = _pairs(panel, means)
+    pairs = _pairs(panel, means, is_proportion=metric.is_proportion)
     role = role_of(panel.declared, metric.name, rules.alpha)
     schedule = schedule_pairs(panel, pairs, role, fraction)
     return Finding(
@@ -59,9 +59,10 @@ def compare_with_control(panel: Panel, cells: MetricCells) -> Means:
     return Means(arm, control, compare_means(arm, control, is_proportion=cells.metric.is_proportion))
 
 
-def _pairs(panel: Panel, means: Means) -> Pairs:
+def _pairs(panel: Panel, means: Means, *, is_proportion: bool) -> Pairs:
     result, users = means.result, harmonic_users(means.arm, means.control)
-    may = find_pairs(panel) & np.isfinite(result.standard_error) & may_test(means.arm, means.control)
+    enough = may_test(means.arm, means.control, is_proportion=is_proportion)
+    may = find_pairs(panel) & np.isfinite(result.standard_error) & enough
     # Totals can fall, e.g. by refunds: an information once reached is kept.
     information = accumulate_within(mixture_information(result, users), panel.is_first, np.fmax)
     # The correlation of looks is that of sums of x - R·y: not of ratios, whose denominators go on growing.

@@ -89,7 +89,8 @@ def _interaction(groups: SegmentGroups, result: MeanDifference) -> Floats:
 
 def _status(groups: SegmentGroups, finding: Finding, p_holm: Floats, difference: Floats, alpha: float) -> Any:  # noqa: ANN401  an array of texts
     """Name what Holm's p-values over segments show."""
-    can_test: Bools = groups.is_compared & ~np.isnan(p_holm) & may_test(groups.sums, groups.control_sums)
+    enough = may_test(groups.sums, groups.control_sums, is_proportion=finding.is_proportion)
+    can_test: Bools = groups.is_compared & ~np.isnan(p_holm) & enough
     is_significant = p_holm <= alpha
     names = np.select(
         [~can_test, is_significant & (finding.sign * difference > 0), is_significant],
