@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     registry: Path | None = None
     metrics: Path | None = None
     engine: Engine = Engine.MCMC
+    metrics_engine: Engine = Engine.EXACT
     prior: str = "exponential"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 20_210_801
     writer_lease: bool = True

@@ -1,6 +1,6 @@
 """The settings of a fit, and the draws it makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,20 +19,28 @@ class FitConfig:
         engine: `mcmc` or `exact`; ignored by a fixed prior, which leaves nothing to integrate.
         prior: The prior.
         seed: The configured seed; the seed of every group is derived from it.
+        metrics_engine: The engine of the catalogue's metrics.
     """
 
     engine: str
     prior: Prior
     seed: int
+    metrics_engine: str = "exact"
 
     def __post_init__(self) -> None:
         """Reject an unknown engine."""
         other_engine(self.engine)
+        other_engine(self.metrics_engine)
 
     @property
     def effective_engine(self) -> str:
         """The engine named in results: with a fixed prior every posterior is exact."""
         return "exact" if isinstance(self.prior, FixedPrior) else self.engine
+
+    @property
+    def for_metrics(self) -> "FitConfig":
+        """The settings of a fit of the catalogue's metrics."""
+        return replace(self, engine=self.metrics_engine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def _fit(rows: Iterable[dict[str, Any]], config: FitConfig) -> Iterator[GroupPos
         if is_purchase:
             yield from fit_groups(map(_group, some), config)
         else:
-            yield from fit_metric_groups(map(_metric_group, some), config)
+            yield from fit_metric_groups(map(_metric_group, some), config.for_metrics)
 
 
 def _group(row: dict[str, Any]) -> Group:

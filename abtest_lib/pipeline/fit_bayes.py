@@ -48,15 +48,19 @@ def _has_metrics(run: Run) -> bool:
 
 
 def _config(run: Run) -> FitConfig:
-    return FitConfig(run.settings.engine.value, prior_by_name(run.settings.prior), run.settings.seed)
+    settings = run.settings
+    prior = prior_by_name(settings.prior)
+    return FitConfig(settings.engine.value, prior, settings.seed, settings.metrics_engine.value)
 
 
 def warm_up(run: Run) -> None:
     """Prepare the inference engine in the background if it runs in this process: its start takes seconds."""
-    if run.settings.engine is Engine.MCMC and run.lake.runs_python_here:
+    if not run.lake.runs_python_here:
+        return
+    if run.settings.engine is Engine.MCMC:
         start_in_background(mcmc.warm_up)
-        if run.catalogue.own:
-            start_in_background(mcmc_normal.warm_up)
+    if run.catalogue.own and run.settings.metrics_engine is Engine.MCMC:
+        start_in_background(mcmc_normal.warm_up)
 
 
 def _rebuild(run: Run) -> Sequence[Commit]:
@@ -174,11 +178,17 @@ def _compare(groups: DataFrame, stored: DataFrame, plan: FitConfig) -> DataFrame
 
 def _is_current(plan: FitConfig) -> Column:
     """Return whether a group's stored rows come from this plan's prior, engine and model; an aggregate."""
-    engine, other = F.lit(plan.effective_engine), F.lit(_OTHER_ENGINE[plan.effective_engine])
-    wanted_engine = F.when(F.bool_or(F.col("status") == "refitted"), other).otherwise(engine)
+    is_refitted = F.bool_or(F.col("status") == "refitted")
+    own, of_metrics = (_engine_of(config, is_refitted) for config in (plan, plan.for_metrics))
+    wanted_engine = F.when(F.col("metric") == PURCHASE, own).otherwise(of_metrics)
     is_engine = (F.min("engine") == wanted_engine) & (F.max("engine") == wanted_engine)
     is_model = (F.col("prior") == plan.prior.name) & (F.col("model_version") == _model_version())
     return is_engine & F.bool_and(F.coalesce(is_model, F.lit(False)))
+
+
+def _engine_of(config: FitConfig, is_refitted: Column) -> Column:
+    engine = config.effective_engine
+    return F.when(is_refitted, F.lit(_OTHER_ENGINE[engine])).otherwise(F.lit(engine))
 
 
 def _model_version() -> Column:

@@ -249,7 +249,7 @@ def test_metrics_of_the_catalogue_are_fitted_from_their_sums(measured: HandmadeL
 
 @pytest.mark.both_engines
 def test_the_sampler_agrees_with_the_quadrature_on_metrics(measured: HandmadeLake) -> None:
-    exact, sampled = measured.fit_metrics(), measured.fit_metrics(engine="mcmc")
+    exact, sampled = measured.fit_metrics(), measured.fit_metrics(metrics_engine="mcmc")
     for name in ("revenue", "looks"):
         for arm in ("A", "B"):
             one, other = exact[name]["to_date", FIRST, "plain", arm], sampled[name]["to_date", FIRST, "plain", arm]
