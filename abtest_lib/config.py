@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     submit_conf: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
     delta_jars: DeltaJars = DeltaJars.FETCH
 
+    @field_validator("timestamp_timezone", mode="before")
+    @classmethod
+    def _no_time_zone(cls, value: object) -> object:
+        """Read `null` or nothing from the environment as no time zone."""
+        return None if isinstance(value, str) and value.strip().lower() in {"", "null"} else value
+
     @field_validator("reporting_timezone", "timestamp_timezone")
     @classmethod
     def _known_time_zone(cls, value: str | None) -> str | None:
@@ -114,7 +120,11 @@ class Settings(BaseSettings):
     @field_validator("spark_conf", "submit_conf", "event_columns", "column_names", mode="before")
     @classmethod
     def _mapping(cls, value: object, info: ValidationInfo) -> object:
-        return read_texts(value, f"setting {info.field_name}", ConfigError) if isinstance(value, str) else value
+        """Read a mapping: `{price: double}` from the environment; nothing at all means none."""
+        content = read_texts(value, f"setting {info.field_name}", ConfigError) if isinstance(value, str) else value
+        if content is not None and not isinstance(content, dict):
+            raise ValueError("not a mapping such as {name: value}")
+        return content or {}
 
     @field_validator("event_columns")
     @classmethod

@@ -67,7 +67,9 @@ def examine(settings: Settings, lake: str | None) -> Iterator[Finding]:
     yield _java(is_needed=needs_java)
     yield _spark_and_delta()
     yield _packages()
-    yield _time_zone(settings.reporting_timezone)
+    yield _time_zone("reporting_timezone", settings.reporting_timezone)
+    if settings.timestamp_timezone is not None:
+        yield _time_zone("timestamp_timezone", settings.timestamp_timezone)
     yield _memory(settings.driver_memory)
     if lake is not None:
         if is_s3(lake):
@@ -135,7 +137,7 @@ def _packages() -> Finding:
     return Finding("packages", Health.OK, text)
 
 
-def _time_zone(name: str) -> Finding:
+def _time_zone(setting: str, name: str) -> Finding:
     from abtest_lib.spark.java import java_zones  # noqa: PLC0415  the API's installation has no Spark part
 
     offset = datetime(2021, 8, 1, tzinfo=UTC).astimezone(ZoneInfo(name)).strftime("%z")
@@ -146,7 +148,7 @@ def _time_zone(name: str) -> Finding:
         return Finding("time zone", Health.WARNING, f"{found}; {one_line(error)}", "the first run tries it")
     if name in names:
         return Finding("time zone", Health.OK, found)
-    fix = "set reporting_timezone to another, or update the JDK"
+    fix = f"set {setting} to another, or update the JDK"
     return Finding("time zone", Health.FAILED, f"{name} is not among the time zones of Java ({release})", fix)
 
 

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Mapping
 
-from abtest_lib.contracts import EVENTS, QUARANTINE, RAW_FIELDS
+from abtest_lib.contracts import EVENTS, EXPOSURES, PARTICIPANTS, QUARANTINE, RAW_FIELDS
 from abtest_lib.near_names import hint
 
 TYPES = ("double", "string")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _MOST_COLUMNS = 100
 _TAKEN = {
-    *(column.name for column in (*EVENTS.columns, *QUARANTINE.columns)),
+    *(name for table in (EVENTS, QUARANTINE, EXPOSURES, PARTICIPANTS) for name in table.column_names),
     *("day", "event_time", "is_sound", "is_valid", "is_forgotten", "map_faults", "copy", "is_known"),
 }
 
@@ -27,7 +27,7 @@ def check_event_columns(columns: Mapping[str, str]) -> dict[str, str]:
         if not _NAME.fullmatch(name):
             raise ValueError(f"column {name!r}: a name has letters, digits and _, and begins with a letter")
         if name.lower() in _TAKEN:
-            raise ValueError(f"column {name}: every event has a column of this name, so choose another")
+            raise ValueError(f"column {name}: a table has a column of this name, so choose another")
         if kind not in TYPES:
             raise ValueError(f"column {name} of type {kind!r}: the types are {' and '.join(TYPES)}")
     if len({name.lower() for name in columns}) < len(columns):
@@ -45,10 +45,12 @@ def check_column_names(names: Mapping[str, str], event_columns: Mapping[str, str
     for name, source in names.items():
         if name not in fields:
             raise ValueError(f"there is no field {name}; {hint(name, fields)}")
-        if not source.strip():
-            raise ValueError(f"field {name} has an empty name: give the name of a column of the input")
-    sources = [names.get(name, name) for name in fields]
+        if not source.strip() or not source.isprintable():
+            raise ValueError(f"field {name} is read from {source!r}: give the name of a column of the input")
+    sources = [names.get(name, name).lower() for name in fields]  # Spark takes `ts` and `TS` for one column
     twice = sorted({source for source in sources if sources.count(source) > 1})
     if twice:
-        raise ValueError(f"two fields are read from column {twice[0]}: give each a column of its own")
+        raise ValueError(
+            f"two fields are read from column {twice[0]} (in upper or lower case): give each its own column"
+        )
     return dict(names)

@@ -13,7 +13,11 @@ EVENTS = TableContract(
     name="events",
     grain="distinct raw event",
     columns=(
-        Column("row_id", "string", "SHA-256 of the six raw fields, length-prefixed, in hexadecimal"),
+        Column(
+            "row_id",
+            "string",
+            "SHA-256 of the six raw fields and of event columns with a value, length-prefixed, in hexadecimal",
+        ),
         Column("event_name", "string", "what the user did, e.g. SEARCH or BUY"),
         Column("item_id", "string", "the item looked at or bought", nullable=True),
         Column("timestamp", "timestamp", "the instant of the event, UTC"),

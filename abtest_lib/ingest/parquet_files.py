@@ -59,10 +59,11 @@ def _read_files(spark: SparkSession, schema: T.StructType, names: list[str], wan
 
 
 def _as_text(field: T.StructField) -> Column:
-    column, kind = F.col(field.name), field.dataType
+    name, kind = _quoted(field.name), field.dataType
+    column = F.col(name)
     form = (field.metadata or {}).get(FORM)
     if form in (NANOSECONDS, NANOSECONDS_UTC):
-        return _nanoseconds(field.name, "Z" if form == NANOSECONDS_UTC else "")
+        return _nanoseconds(name, "Z" if form == NANOSECONDS_UTC else "")
     if form == UUID:
         return _uuid(column)
     if isinstance(kind, T.TimestampType):
@@ -71,15 +72,20 @@ def _as_text(field: T.StructField) -> Column:
         return F.date_format(column, _WITHOUT_OFFSET)
     if isinstance(kind, T.FractionalType):
         # Columns of whole numbers become fractional if some are missing; 7 must not be another user than 7.0.
-        whole = F.expr(f"try_cast(`{field.name}` AS BIGINT)")
+        whole = F.expr(f"try_cast({name} AS BIGINT)")
         return F.coalesce(F.when(whole == column, whole).cast("string"), _plain_text(column, kind))
     pairs = _pairs(column, kind)
     return column.cast("string") if pairs is None else pairs
 
 
+def _quoted(name: str) -> str:
+    """Write a name of a column, which may have points or backticks, as SQL."""
+    return f"`{name.replace('`', '``')}`"
+
+
 def _nanoseconds(name: str, offset: str) -> Column:
     """Write nanoseconds since 1970 as text; digits finer than microseconds are kept, so that a rule rejects them."""
-    micros = F.expr(f"timestamp_micros((`{name}` - pmod(`{name}`, 1000)) div 1000)")
+    micros = F.expr(f"timestamp_micros(({name} - pmod({name}, 1000)) div 1000)")
     rest = F.pmod(F.col(name), F.lit(1_000))
     finer = F.when(rest == 0, "").otherwise(F.lpad(rest.cast("string"), 3, "0"))
     return F.concat(F.date_format(micros, _WITHOUT_OFFSET), finer, F.lit(offset))

@@ -1,12 +1,14 @@
-"""File maintenance of a table by delta-rs, for an engine that has no commands for it."""
+"""Maintenance of a table by delta-rs, for an engine that has no commands for it."""
 
+import json
 import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from deltalake import DeltaTable
+from deltalake import DeltaTable, Field
 from deltalake.exceptions import DeltaError
+from pyspark.sql.types import StructType
 
 from abtest_lib.errors import LakeError, one_line
 from abtest_lib.storage import delta_rs_location, delta_rs_options
@@ -45,6 +47,14 @@ def set_property(table: DeltaTable, name: str, value: str) -> None:
     """Set a property of a table; write nothing if it has that value already."""
     if table.metadata().configuration.get(name) != value:
         table.alter.set_table_properties({name: value})
+
+
+def add_columns(table: DeltaTable, schema: StructType) -> None:
+    """Add the columns of a schema that a table lacks; write nothing if it has them all."""
+    there = {field.name for field in table.schema().fields}
+    new = [Field.from_json(json.dumps(field.jsonValue())) for field in schema.fields if field.name not in there]
+    if new:
+        table.alter.add_columns(new)
 
 
 def vacuum(table: DeltaTable, keep: timedelta) -> None:

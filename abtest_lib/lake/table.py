@@ -10,6 +10,8 @@ from pyspark.sql import functions as F
 from abtest_lib.contracts import TableContract
 from abtest_lib.errors import ContractError, LakeError
 from abtest_lib.lake.delta_log import Commit, DeltaLog
+from abtest_lib.lake.delta_rs import add_columns, open_delta
+from abtest_lib.spark.embedded import is_embedded
 from abtest_lib.spark.spark_errors import translate_spark_errors
 
 
@@ -101,6 +103,18 @@ class Table:
             )
         )
 
+    def stored_types(self) -> dict[str, str]:
+        """Return the type of each column that the table has, also of those outside the contract; empty without a table.
+
+        Raises:
+            LakeError: The table cannot be read.
+        """
+        if not self.exists:
+            return {}
+        with translate_spark_errors(f"reading {self.name}"):
+            schema = self.session.read.format("delta").load(self.path).schema
+        return {field.name: field.dataType.simpleString() for field in schema.fields}
+
     def read_pinned(self) -> DataFrame:
         """Read the current version, whatever is committed later; frames persisted from it stay valid."""
         return self.read(self.version)
@@ -167,8 +181,11 @@ class Table:
         return self._read_back(before)
 
     def _write(self, frame: DataFrame, mode: str, **options: str) -> Commit:
-        writer = _arranged(conform(frame, self.contract), self.contract).write.format("delta").mode(mode)
+        rows = conform(frame, self.contract)
         before = self.last_commit()
+        if mode == "append" and before is not None and is_embedded(self.session):
+            rows = self._fitted(rows)
+        writer = _arranged(rows, self.contract).write.format("delta").mode(mode)
         if mode == "overwrite" or before is None:
             writer = writer.options(**_creation_options(self.contract))
         else:
@@ -178,6 +195,15 @@ class Table:
         with translate_spark_errors(f"writing {self.name}"):
             writer.options(**options).save(self.path)
         return self._read_back(before)
+
+    def _fitted(self, rows: DataFrame) -> DataFrame:
+        """Give table and rows the same columns: Sail 0.7.2 drops new ones silently, and wants all of the table's."""
+        with open_delta(self.path, f"writing {self.name}") as table:
+            add_columns(table, rows.schema)
+            names = {field.name for field in table.schema().fields}
+        others = names - set(rows.columns)
+        types = self.stored_types() if others else {}
+        return rows.select("*", *(F.lit(None).cast(types[name]).alias(name) for name in sorted(others)))
 
     def _read_back(self, before: Commit | None) -> Commit:
         """Return the commit of a write; without rows to write Delta makes none, and no row has changed."""

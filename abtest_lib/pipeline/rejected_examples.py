@@ -27,10 +27,10 @@ def rejected_examples(rejected: DataFrame) -> Mapping[str, str]:
     Returns:
         Rule to the offending value, its file and, where the file can be read here, its line.
     """
-    # Arrays of maps have no order: the columns travel as JSON.
-    columns = F.to_json("event_columns").alias("event_columns")
-    row = F.struct("source_file", "raw_record", *RAW_FIELDS, columns)
-    broken = rejected.select(F.explode("failed_rules").alias("rule"), row.alias("row"))
+    # A struct with a map has no order, and Spark ignores an alias inside a struct.
+    rows = rejected.withColumn("event_columns", F.to_json("event_columns"))
+    row = F.struct("source_file", "raw_record", *RAW_FIELDS, "event_columns")
+    broken = rows.select(F.explode("failed_rules").alias("rule"), row.alias("row"))
     found = broken.groupBy("rule").agg(F.min("row").alias("row")).collect()
     return {item["rule"]: _example(item["rule"], item["row"]) for item in found}
 

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from abtest_lib.config import Settings
+from abtest_lib.contracts import EVENTS
 from abtest_lib.lake.lake import Lake
 from abtest_lib.metrics import Catalogue, load_catalogue
+from abtest_lib.pipeline.changed_columns import check_stored_types, notices_of_changes
 from abtest_lib.pipeline.history import History, StepReport, announce, open_history
 from abtest_lib.registry import Registry, load_registry
 from abtest_lib.spark.frame_cache import FrameCache
@@ -51,6 +53,7 @@ class Run:
         progress: Shows the progress.
         frames: Frames that several steps use; they are released when the run ends.
         catalogue: The declared metrics.
+        notices: Sentences for a person about the lake; the first step reports them.
     """
 
     lake: Lake
@@ -63,6 +66,7 @@ class Run:
     progress: Progress = field(default_factory=NoProgress)
     frames: FrameCache = field(default_factory=FrameCache)
     catalogue: Catalogue = field(default_factory=Catalogue)
+    notices: tuple[str, ...] = ()
 
     @property
     def latest_event(self) -> datetime | None:
@@ -111,13 +115,17 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
     """Start a run on a lake.
 
     Raises:
-        ConfigError: The lake was built with other settings, or by a newer version.
+        ConfigError: The lake was built with other settings, or by a newer version, or stores an event column
+            with another type.
         MetricError: The metric catalogue is wrong.
         RegistryError: The registry is wrong, or names a metric that the catalogue does not have.
     """
     catalogue = load_catalogue(settings)
     registry = load_registry(settings.registry, catalogue)
     history = open_history(lake, settings, full_refresh=full_refresh)
+    has_columns = full_refresh or bool(settings.event_columns)
+    stored = lake[EVENTS].stored_types() if has_columns else {}
+    check_stored_types(lake, settings.event_columns, stored)
     return Run(
         lake.with_event_columns(settings.event_columns),
         settings,
@@ -126,6 +134,7 @@ def open_run(lake: Lake, settings: Settings, *, full_refresh: bool = False, prog
         full_refresh=full_refresh,
         progress=progress or NoProgress(),
         catalogue=catalogue,
+        notices=notices_of_changes(settings.event_columns, stored) if full_refresh else (),
     )
 
 

@@ -95,7 +95,7 @@ def _perform_all(run: Run, steps: Sequence[Step]) -> list[StepReport]:
     done: list[StepReport] = []
     is_prepared = FIT_BAYES not in steps
     for step in (step for step in steps if step.is_needed(run)):
-        done.append(_perform(run, step))
+        done.append(_perform(run, step, () if done else run.notices))
         if done[-1].rows_written and not is_prepared:
             warm_up(run)
             is_prepared = True
@@ -104,8 +104,8 @@ def _perform_all(run: Run, steps: Sequence[Step]) -> list[StepReport]:
     return done
 
 
-def _perform(run: Run, step: Step) -> StepReport:
-    """Run one step, show its progress, and add its report to the history."""
+def _perform(run: Run, step: Step, notices: tuple[str, ...]) -> StepReport:
+    """Run one step, show its progress, and add its report to the history, with notices that come before its own."""
     run.progress.started(step.name)
     started_at = datetime.now(UTC)
     try:
@@ -115,6 +115,7 @@ def _perform(run: Run, step: Step) -> StepReport:
         run.history.add(StepReport(step.name, started_at, datetime.now(UTC), status=FAILED))
         raise
     done = {item.name: getattr(outcome, item.name) for item in fields(outcome)}
+    done["notices"] = (*notices, *outcome.notices)
     report = StepReport(step.name, started_at, datetime.now(UTC), **done)
     run.history.add(report)
     run.progress.finished(report)

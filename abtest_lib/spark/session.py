@@ -93,7 +93,7 @@ def open_session(
 
     Raises:
         MachineError: The engine cannot be started.
-        ConfigError: The engine does not know the reporting time zone.
+        ConfigError: The engine does not know a time zone of the settings.
     """
     if settings.compute is not Compute.EMBEDDED:
         yield build_session(settings, app_name, text_bytes, paths)
@@ -119,7 +119,7 @@ def build_session(
 
     Raises:
         MachineError: No usable JDK was found.
-        ConfigError: The engine does not know the reporting time zone.
+        ConfigError: The engine does not know a time zone of the settings.
     """
     builder = SparkSession.builder.appName(app_name)
     if settings.spark_master is not None and SparkSession.getActiveSession() is None:
@@ -140,14 +140,16 @@ def build_session(
 
 
 def _prepare(session: SparkSession, settings: Settings) -> None:
-    _check_time_zone(session, settings.reporting_timezone)
+    _check_time_zone(session, "reporting_timezone", settings.reporting_timezone)
+    if settings.timestamp_timezone is not None:
+        _check_time_zone(session, "timestamp_timezone", settings.timestamp_timezone)
     session.conf.set(_TIME_ZONE, "UTC")
     for name, value in _WANTED.items():
         with suppress(PySparkException):  # not every platform allows it
             session.conf.set(name, value)
 
 
-def _check_time_zone(session: SparkSession, name: str) -> None:
+def _check_time_zone(session: SparkSession, setting: str, name: str) -> None:
     """Check that the engine knows a time zone: its list may be older than Python's."""
     is_sail = is_embedded(session)
     where, fix = ("the embedded engine", "use --compute spark") if is_sail else ("Spark's Java", "update the JDK")
@@ -157,7 +159,7 @@ def _check_time_zone(session: SparkSession, name: str) -> None:
             session.range(1).select(F.from_utc_timestamp(F.lit("2021-08-01").cast("timestamp"), name)).collect()
     except PySparkException:
         raise ConfigError(
-            f"setting reporting_timezone = '{name}': {where} does not know this time zone; choose another, or {fix}"
+            f"setting {setting} = '{name}': {where} does not know this time zone; choose another, or {fix}"
         ) from None
 
 

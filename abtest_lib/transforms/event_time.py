@@ -38,8 +38,8 @@ _LOCAL_TIME = (
     f"'.', rpad({_PARTS_OF_LOCAL[7]}, 6, '0'), 'Z')"
 )
 
-_DIGITS_OF_EPOCH = {"epoch_s": 6, "epoch_ms": 3}
-"""Digits after the point of an epoch time, down to microseconds."""
+_DIGITS_OF_EPOCH = {"epoch_s": (11, 6), "epoch_ms": (14, 3)}
+"""Digits of an epoch time before its point, up to the year 5138, and after it, down to microseconds."""
 
 
 def event_time(clock: str = "iso", timezone: str | None = None) -> str:
@@ -53,9 +53,9 @@ def event_time(clock: str = "iso", timezone: str | None = None) -> str:
         timezone: The time zone of ISO times without an offset; None rejects them.
     """
     if clock != "iso":
-        digits = _DIGITS_OF_EPOCH[clock]
+        whole, digits = _DIGITS_OF_EPOCH[clock]
         number = f"try_cast(timestamp AS decimal(20,{digits}))"
-        is_number = rf"{_IS_SHORT} AND timestamp RLIKE '^-?[0-9]{{1,14}}([.][0-9]{{1,{digits}}}0*)?\\z'"
+        is_number = rf"{_IS_SHORT} AND timestamp RLIKE '^-?[0-9]{{1,{whole}}}([.][0-9]{{1,{digits}}}0*)?\\z'"
         return f"CASE WHEN {is_number} THEN timestamp_micros(CAST({number} * {10**digits} AS bigint)) END"
     local = f"to_utc_timestamp(try_cast({_LOCAL_TIME} AS timestamp), '{timezone}')"
     without_offset = "" if timezone is None else f" WHEN {_IS_SHORT} AND timestamp RLIKE '{_IS_LOCAL}' THEN {local}"

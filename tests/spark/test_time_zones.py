@@ -28,10 +28,11 @@ def nowhere(tmp_path: Path) -> Iterator[str]:
     zoneinfo.ZoneInfo.clear_cache()
 
 
-def test_a_run_ends_before_anything_is_written(spark: SparkSession, nowhere: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", ["reporting_timezone", "timestamp_timezone"])
+def test_a_run_ends_before_anything_is_written(spark: SparkSession, nowhere: str, tmp_path: Path, setting: str) -> None:
     compute, who = ("embedded", "the embedded engine") if is_embedded(spark) else ("spark", "Spark's Java")
-    settings = load_settings(overrides={"reporting_timezone": nowhere, "compute": compute})
-    with pytest.raises(ConfigError, match=f"reporting_timezone = 'America/Nowhere': {who} does not know"):
+    settings = load_settings(overrides={setting: nowhere, "compute": compute})
+    with pytest.raises(ConfigError, match=f"{setting} = 'America/Nowhere': {who} does not know"):
         open_lake(settings, tmp_path / "lake").__enter__()
     assert not (tmp_path / "lake").exists()
     assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
