@@ -1,4 +1,4 @@
-"""The columns that releases of older versions lack, and their values there."""
+"""The columns that tables of older versions lack, and their values there."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ _VALUES: Mapping[str, Mapping[str, str | None]] = {
 
 
 def older_values(contract: TableContract) -> dict[str, str | None]:
-    """Return the columns that an older release may lack, with their values there; a nullable column is NULL.
+    """Return the columns that an older table may lack, with their values there; a nullable column is NULL.
 
     Examples:
         >>> older_values(VERDICTS)["metric"], older_values(COMPARISONS)["margin"]
@@ -32,5 +32,5 @@ def older_values(contract: TableContract) -> dict[str, str | None]:
 
 
 def complete_row(contract: TableContract, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with the columns that an older release lacks."""
+    """Return a row with the columns that an older table lacks."""
     return older_values(contract) | dict(row)

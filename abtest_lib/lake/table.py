@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from abtest_lib.contracts import TableContract
+from abtest_lib.contracts.older import older_values
 from abtest_lib.errors import ContractError, LakeError
 from abtest_lib.lake.delta_log import Commit, DeltaLog
 from abtest_lib.lake.delta_rs import add_columns, open_delta
@@ -90,15 +91,15 @@ class Table:
         with translate_spark_errors(f"reading {self.name}"):
             frame = reader.load(self.path)
             there = frame.columns
-        missing = [item.name for item in self.contract.columns if item.name not in there and not item.nullable]
+        older = older_values(self.contract)
+        missing = [name for name in self.contract.column_names if name not in there and name not in older]
         if missing:
             raise ContractError(
                 f"table {self.name} in {self.lake_path} lacks column {missing[0]}: it has {', '.join(there)}"
             )
-        # A nullable column is NULL if the table was created before its contract had it.
         return frame.select(
             *(
-                F.col(item.name) if item.name in there else F.lit(None).cast(item.type).alias(item.name)
+                F.col(item.name) if item.name in there else F.lit(older[item.name]).cast(item.type).alias(item.name)
                 for item in self.contract.columns
             )
         )

@@ -13,6 +13,7 @@ from abtest_lib.answers import NoData, Problem
 from abtest_lib.errors import LakeError, UsageError, one_line
 from api.http.encoding import encode
 from api.routes.planner import BusyError
+from api.routes.scorecards import UnknownNameError
 
 PROBLEM_JSON = "application/problem+json"
 _TITLES = {422: "Unprocessable Content"}  # RFC 9110; http.HTTPStatus has the older phrase before Python 3.13
@@ -54,6 +55,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(UsageError, _usage)
+    app.add_exception_handler(UnknownNameError, _unknown)
     app.add_exception_handler(LakeError, _not_ready)
     app.add_exception_handler(BusyError, _busy)
 
@@ -61,6 +63,10 @@ def install(app: FastAPI) -> None:
 def _id(request: Request) -> str | None:
     found: str | None = request.scope.get("request_id")
     return found
+
+
+def _unknown(_: Request, error: Exception) -> Response:
+    return no_data(one_line(error))
 
 
 def _invalid(request: Request, error: Exception) -> Response:

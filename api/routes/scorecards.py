@@ -25,6 +25,10 @@ _AT = {name: position for position, name in enumerate(NUMBERS)}
 _MARGIN, _CONTROL_USERS, _CONTROL_VALUE = (_AT[name] for name in ("margin", "control_users", "control_value"))
 
 
+class UnknownNameError(UsageError):
+    """There is no metric or segment of this name; answered with 404."""
+
+
 def scorecard(found: ExperimentDay, catalogue: Catalogue) -> Scorecard:
     """Return the metrics of all users by their role."""
     card: Scorecard = {"goals": [], "guardrails": [], "observed": []}
@@ -55,7 +59,7 @@ def choose(results: list[MetricResult], metric: str | None, segment: str | None)
     """Return the results of a metric, or of a segment, or of the segments by a column.
 
     Raises:
-        UsageError: There is no such metric or segment; the message names the nearest ones.
+        UnknownNameError: There is no such metric or segment; the message names the nearest ones.
     """
     metrics = {item["metric"] for item in results}
     segments = {name for item in results for name in (item["segment"], item["segment"].partition("=")[0])}
@@ -72,10 +76,12 @@ def require(kind: str, name: str | None, known: Collection[str]) -> None:
     """Check that a name is known; None is no name.
 
     Raises:
-        UsageError: It is not; the message names the nearest ones.
+        UnknownNameError: It is not; the message names the nearest ones.
     """
     if name is not None and name not in known:
-        raise UsageError(f"{kind} '{one_line(name, 80)}': there are no results of it{suggest(name, sorted(known))}")
+        raise UnknownNameError(
+            f"{kind} '{one_line(name, 80)}': there are no results of it{suggest(name, sorted(known))}"
+        )
 
 
 def metric_results(found: ExperimentDay, rows: Iterable[MetricRow], catalogue: Catalogue) -> list[MetricResult]:

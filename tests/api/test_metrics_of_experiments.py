@@ -148,7 +148,7 @@ def test_a_history_follows_a_metric_when_asked(measured: TestClient) -> None:
     purchases = get(measured, answers.History, f"{PATH}/history", metric="purchase").points
     assert [point.metric.arms[0].value for point in purchases] == [6 / 110, 14 / 202]
     assert not any("metric" in point for point in measured.get(f"{PATH}/history").json()["points"])
-    assert measured.get(f"{PATH}/history", params={"metric": "no"}).status_code == 422
+    assert measured.get(f"{PATH}/history", params={"metric": "no"}).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(
     measured: TestClient, params: dict[str, str], message: str
 ) -> None:
     answer = measured.get(f"{PATH}/metrics", params=params)
-    assert answer.status_code == 422
+    assert answer.status_code == 404
     assert answer.json()["detail"].startswith(message)
 
 
