@@ -20,29 +20,18 @@ from abtest_lib.stats.means import (
 from abtest_lib.stats.proportions import critical_value, pair_information, score_statistic, two_sided_p_value
 from abtest_lib.stats.sums import Sums
 from abtest_lib.stats.welch import welch
+from tests.oracle.known_users import SITES, known_users
 
 Array = npt.NDArray[np.float64]
-SITES = ("MLA", "MLB", "MLM")
 
 
 @pytest.fixture(scope="module")
 def users() -> dict[str, Array]:
-    """Return 400 users of a linear congruential generator; arm 0 and 1 alternate."""
-    state = 20261126
-
-    def u() -> float:
-        nonlocal state
-        state = (1103515245 * state + 12345) % 2**31
-        return state / 2**31
-
-    rows = []
-    for i in range(400):
-        is_b = i % 2 == 1
-        site, pre, sessions = int(3 * u()), int(u() * u() * 400) / 4, 1 + int(6 * u())
-        orders = sum(u() < (0.20 if is_b else 0.15) for _ in range(sessions))
-        bonus = 0.5 * pre * (u() < 0.5)
-        revenue = round(bonus + orders * (10 + int(u() * u() * 360) / 4) * (1.1 if is_b else 1.0), 2)
-        rows.append((is_b, site, pre, sessions, orders, revenue))
+    """Return the known users by column; arm 0 and 1 alternate."""
+    rows = [
+        (user.variant == "B", SITES.index(user.site), user.pre, user.sessions, user.orders, user.revenue)
+        for user in known_users()
+    ]
     names = ("arm", "site", "pre", "sessions", "orders", "revenue")
     return dict(zip(names, np.array(rows, dtype=np.float64).T, strict=True))
 
