@@ -17,8 +17,6 @@ from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.maintain import Keep, maintain
 from abtest_lib.pipeline.runner import run_pipeline
 
-pytestmark = pytest.mark.both_engines
-
 HEADER = "event_name,item_id,ts,site,experiments,visitor,price,device\n"
 BOTH = {"price": "double", "device": "string"}
 
@@ -45,6 +43,7 @@ def stored(lake: Lake, columns: Mapping[str, str]) -> list[tuple[object, ...]]:
     return sorted(((row["user_id"], *(row[name] for name in columns)) for row in rows), key=str)
 
 
+@pytest.mark.both_engines
 def test_values_and_damaged_numbers(spark: SparkSession, tmp_path: Path) -> None:
     lake = Lake(spark, tmp_path / "lake")
     lines = [line(0, "12.50", "ios"), line(1), line(2, "12 USD", "web"), line(3, "NaN"), line(4, "2e9", '""')]

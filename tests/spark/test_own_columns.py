@@ -14,8 +14,6 @@ from abtest_lib.ingest.raw_events import find_source, read_raw_events
 from abtest_lib.ingest.raw_fields import RawEvents
 from abtest_lib.ingest.wanted_columns import WantedColumns
 
-pytestmark = pytest.mark.both_engines
-
 WANTED = WantedColumns(("price", "device"), {"user_id": "visitor", "timestamp": "ts"})
 MOMENT = "2021-08-01T10:00:00Z"
 
@@ -59,6 +57,7 @@ def values(
     return [tuple(row[name] for name in names) for row in sorted(rows, key=lambda row: str(row["user_id"]))]
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("name", WRITERS)
 def test_the_same_rows_in_every_format(spark: SparkSession, tmp_path: Path, name: str) -> None:
     rows = [
