@@ -67,7 +67,7 @@ def answer(contract: TableContract | None = None) -> Callable[[T], T]:
         ... class Best(TypedDict):
         ...     probability_best: float
         >>> get_args(Best.__annotations__["probability_best"])[1].description
-        'posterior probability that the arm converts best'
+        'posterior probability that the arm has the best value'
     """
     meanings = {} if contract is None else {column.name: column.meaning for column in contract.columns}
 

@@ -30,7 +30,7 @@ def hints(header: Collection[str], wanted: WantedColumns = SIX_FIELDS) -> str:
 
     Examples:
         >>> hints(["event_name", "item_id", "ts", "site", "experiments", "Visitor"])
-        'ts looks like timestamp, Visitor like user_id: rename them'
+        'ts looks like timestamp, Visitor like user_id: rename them, or set column_names'
     """
     others = [column for column in header if column not in wanted.sources and column.strip()]
     found: list[tuple[str, str]] = []

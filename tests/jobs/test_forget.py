@@ -16,6 +16,7 @@ from abtest_lib.pipeline.history import StepReport
 from abtest_lib.pipeline.runner import all_steps, run_pipeline, run_steps
 
 PERSON = "4711-forget-me"
+METRICS = Path(__file__).parents[1] / "metrics.yaml"
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 THEIRS = (
     'VIEW,1,2021-08-01T10:00:00.000-0400,MLA,"{search/one=A, search/two=1}",4711-forget-me\n'
@@ -41,7 +42,7 @@ def run(spark: SparkSession, text: str, lake: Path) -> None:
 
 
 def settings(**overrides: object) -> Settings:
-    return load_settings(overrides={"engine": "exact"} | overrides)
+    return load_settings(overrides={"engine": "exact", "metrics": METRICS} | overrides)
 
 
 def built_with() -> Settings:

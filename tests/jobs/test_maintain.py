@@ -11,14 +11,14 @@ from abtest_lib.lake.lake import Lake
 from abtest_lib.pipeline.maintain import Keep, maintain
 from abtest_lib.pipeline.runner import run_pipeline
 from tests.api.serving import mirror, served, settings_for
-from tests.jobs.test_forget import contents
+from tests.jobs.test_forget import METRICS, contents
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 RESULT = "/experiment/search|one/result"
 
 
 def settings(**overrides: object) -> Settings:
-    return load_settings(overrides={"engine": "exact"} | overrides)
+    return load_settings(overrides={"engine": "exact", "metrics": METRICS} | overrides)
 
 
 def built_with() -> Settings:

@@ -21,7 +21,11 @@ from abtest_lib.pipeline.runner import run_pipeline
 
 HEADER = "event_name,item_id,timestamp,site,experiments,user_id\n"
 VOLATILE = ("ingested_at", "quarantined_at", "source_file")
-STEPS = "bronze quarantine purchases exposures participants daily funnel to_date health posteriors comparisons verdicts"
+METRICS = Path(__file__).parents[1] / "metrics.yaml"
+STEPS = (
+    "bronze quarantine purchases exposures participants daily funnel to_date health metrics posteriors comparisons "
+    "verdicts"
+)
 
 
 class Death(BaseException):
@@ -58,7 +62,7 @@ def armed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Failpoint], Non
 
 
 def settings() -> Settings:
-    return load_settings(overrides={"engine": "exact", "attribution_window": "36h"})
+    return load_settings(overrides={"engine": "exact", "attribution_window": "36h", "metrics": METRICS})
 
 
 def events(folder: Path) -> tuple[Path, Path]:

@@ -22,10 +22,15 @@ from abtest_lib.pipeline.runner import run_steps
 from tests.reliability.test_damage import HEADER, damaged
 
 RUN = (sys.executable, "-c", "from abtest_cli import main; main()", "run")
-SETTINGS = {"ABTEST_ENGINE": "exact", "ABTEST_ATTRIBUTION_WINDOW": "36h", "ABTEST_DRIVER_MEMORY": "2g"}
 VOLATILE = ("ingested_at", "quarantined_at")
 READ = ("bronze/events", "quarantine/events")
 ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "ABTEST_ENGINE": "exact",
+    "ABTEST_ATTRIBUTION_WINDOW": "36h",
+    "ABTEST_DRIVER_MEMORY": "2g",
+    "ABTEST_METRICS": str(ROOT / "tests" / "metrics.yaml"),
+}
 COLUMNS = [f"c{place}" for place in range(9)]
 
 
@@ -99,7 +104,8 @@ def test_a_run_that_is_killed_leaves_nothing_behind(
     lake, scratch = tmp_path / "lake", tmp_path / "tmp"
     scratch.mkdir()
     environment = os.environ | SETTINGS | {"ABTEST_COMPUTE": "embedded", "TMPDIR": str(scratch)}
-    steps = ("ingest_bronze", "build_silver", "aggregate_gold", "fit_bayes", "decide", "publish_release")
+    of_gold = ("aggregate_gold", "aggregate_metrics", "fit_bayes", "decide")
+    steps = ("ingest_bronze", "build_silver", *of_gold, "publish_release")
     deaths = 0
     for source, kills in zip(sources, (steps[:2], steps[2:4], steps[4:], steps[:1]), strict=True):
         for step in kills:
