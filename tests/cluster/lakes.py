@@ -40,6 +40,7 @@ class Input:
             "ABTEST_REGISTRY": str(self.registry),
             "ABTEST_REPORTING_TIMEZONE": "America/New_York",
             "ABTEST_FALLBACK_VARIANTS": "DEFAULT",
+            "ABTEST_METRICS": str(ROOT / "tests" / "metrics.yaml"),
         }
         return own | settings | {"PYSPARK_DRIVER_PYTHON": sys.executable, "PYTHONPATH": str(ROOT)}
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 from deltalake import DeltaTable
 
@@ -14,7 +15,8 @@ from tests.s3.store import Store
 
 PATIENCE = 900
 COMMAND = (sys.executable, "-c", "from abtest_cli import main; main()")
-SETTINGS = {"ABTEST_ENGINE": "exact", "ABTEST_DRIVER_MEMORY": "2g"}
+METRICS = str(Path(__file__).parents[1] / "metrics.yaml")
+SETTINGS = {"ABTEST_ENGINE": "exact", "ABTEST_DRIVER_MEMORY": "2g", "ABTEST_METRICS": METRICS}
 COMPARED = (*GOLD_TABLES, QUARANTINE)
 VOLATILE = {"quarantined_at", "source_file"}
 
