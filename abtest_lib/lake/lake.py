@@ -15,7 +15,8 @@ from abtest_lib.lake.lease import writer_lease
 from abtest_lib.lake.table import Table
 from abtest_lib.spark.compute import Choice, choose_compute
 from abtest_lib.spark.embedded import is_embedded
-from abtest_lib.storage import check_folder, lake_location, use_object_store
+from abtest_lib.spark.scratch import scratch_of
+from abtest_lib.storage import check_folder, lake_location, local_folder, use_object_store
 
 
 class Lake:
@@ -59,7 +60,11 @@ class Lake:
         """Return the table of a contract, whether it exists yet or not."""
         if contract is EVENTS and self.event_columns:
             contract = events_with(self.event_columns)
-        return Table(self.session, contract, self.path)
+        return Table(self.session, contract, self.path, self._engine_path())
+
+    def _engine_path(self) -> str | None:
+        scratch, folder = scratch_of(self.session), local_folder(self.path)
+        return None if scratch is None or folder is None else str(scratch.plain_path(folder))
 
     def with_event_columns(self, columns: Mapping[str, str]) -> "Lake":
         """Return the same lake, whose events have these further columns."""

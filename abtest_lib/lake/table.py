@@ -24,11 +24,13 @@ class Table:
         session: The Spark session.
         contract: Its columns, grain, key and properties.
         lake_path: The location of the lake.
+        engine_path: The same location as the engine must name it; None if that is no other.
     """
 
     session: SparkSession
     contract: TableContract
     lake_path: str
+    engine_path: str | None = None
 
     @property
     def name(self) -> str:
@@ -38,7 +40,7 @@ class Table:
     @property
     def path(self) -> str:
         """The location of the table."""
-        return self.contract.path(self.lake_path)
+        return self.contract.path(self.engine_path or self.lake_path)
 
     @property
     def sql_name(self) -> str:

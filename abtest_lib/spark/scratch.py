@@ -1,7 +1,9 @@
 """A scratch folder on this machine's disk for the frames of one session, removed with its process."""
 
 import fcntl
+import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +14,11 @@ from weakref import WeakKeyDictionary
 
 from pyspark.sql import DataFrame, SparkSession
 
+from abtest_lib.errors import LakeError
+
 _PREFIX = "abtest-scratch-"
 _LOCK = ".lock"
+_PLAIN = re.compile(r"[A-Za-z0-9/!$&'()+,;=@:._-]*")
 _scratches: "WeakKeyDictionary[SparkSession, Scratch]" = WeakKeyDictionary()
 
 
@@ -43,6 +48,28 @@ class Scratch:
         frame.write.option("compression", "snappy").parquet(str(path))
         # A frame without rows may have no file with its schema.
         return frame.sparkSession.read.schema(frame.schema).parquet(str(path)), path
+
+    def plain_path(self, folder: Path) -> Path:
+        """Return a path to a folder without signs that a URL escapes: Sail escapes them twice.
+
+        Args:
+            folder: A folder; it is created if its path holds such signs.
+
+        Raises:
+            LakeError: The scratch folder's own path holds such signs.
+        """
+        if _PLAIN.fullmatch(str(folder)):
+            return folder
+        if not _PLAIN.fullmatch(str(self.folder)):
+            raise LakeError(
+                f"the embedded engine cannot write to {folder} from the scratch folder {self.folder}: name a scratch "
+                "folder of letters, digits, - and _ with TMPDIR, or use --compute spark"
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+        link = self.folder / f"lake-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+        if not link.is_symlink():
+            link.symlink_to(folder)
+        return link
 
     def drop(self, path: Path) -> None:
         """Remove a kept frame."""

@@ -1,4 +1,4 @@
-"""A lake given by a relative path: every write, and the removal of a person, works as with an absolute one."""
+"""A lake given by a relative path, or by signs that a URL escapes: every write works as with a plain path."""
 
 from pathlib import Path
 
@@ -19,18 +19,19 @@ VIEWS = "".join(
 LATE = "BUY,7,2021-08-02T10:00:00Z,MLA,{},user-3\n"
 
 
+@pytest.mark.parametrize("folder", ["lake", "größe # 50% [a b]"])
 def test_a_relative_lake_takes_late_purchases_upkeep_and_forgetting(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     settings = load_settings(overrides={"engine": "exact"})
     for name, text in (("views.csv", VIEWS), ("late.csv", LATE)):
         Path(name).write_text(HEADER + text)
-        run_pipeline(Lake(spark, "./lake"), settings, name)
-    flagged = Lake(spark, tmp_path / "lake")[EXPOSURES].read().where("flag_purchase").collect()
+        run_pipeline(Lake(spark, f"./{folder}"), settings, name)
+    flagged = Lake(spark, tmp_path / folder)[EXPOSURES].read().where("flag_purchase").collect()
     assert [row["user_id"] for row in flagged] == ["user-3"]
 
-    assert maintain(Lake(spark, "lake/"), settings, Keep())
-    removed = forget(Lake(spark, "../" + tmp_path.name + "/lake"), settings, ["user-3"])
+    assert maintain(Lake(spark, f"{folder}/"), settings, Keep())
+    removed = forget(Lake(spark, f"../{tmp_path.name}/{folder}"), settings, ["user-3"])
     assert {item.table: item.rows for item in removed}["silver/exposures"] == 1
-    assert not any(b"user-3" in file.read_bytes() for file in (tmp_path / "lake").rglob("*") if file.is_file())
+    assert not any(b"user-3" in file.read_bytes() for file in (tmp_path / folder).rglob("*") if file.is_file())
