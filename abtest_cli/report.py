@@ -57,8 +57,8 @@ def report(
 
 def _explained(error: "ApiError", client: "Client", experiment: str) -> "AbtestError":
     """Turn an error of the API into one for the command line, with the nearest experiments for an unknown name."""
-    from abtest_lib.analysis.names import suggest
     from abtest_lib.errors import MachineError, UsageError, one_line
+    from abtest_lib.near_names import suggest
     from dashboard.client import ErrorKind
 
     if error.kind is ErrorKind.DOWN:

@@ -1,6 +1,6 @@
 """Hints for a name that does not exist."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from abtest_lib.errors import one_line
@@ -9,7 +9,7 @@ _MOST_LISTED = 12
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Return the known names that are most like a name, or else all of them.
+    """Return the declared names that are most like a name, or else all of them.
 
     Args:
         name: A name that is not known.
@@ -32,3 +32,13 @@ def hint(name: str, known: Iterable[str]) -> str:
     listed = ", ".join(names[:_MOST_LISTED])
     more = f" and {len(names) - _MOST_LISTED} others" if len(names) > _MOST_LISTED else ""
     return one_line(f"there are {listed}{more}") if names else "there are none"
+
+
+def suggest(unknown: str, names: Sequence[str]) -> str:
+    """Return the names in the data that are most like an unknown one, as the end of a message."""
+    close = get_close_matches(unknown, names, n=3, cutoff=0.4)
+    if close:
+        return f": did you mean {', '.join(one_line(name, 80) for name in close)}?"
+    nearest = ", ".join(one_line(name, 80) for name in get_close_matches(unknown, names, n=3, cutoff=0.0))
+    others = "1 other" if len(names) == 1 else f"{len(names):,} others"
+    return f": it holds {others}; the nearest: {nearest}" if nearest else f": it holds {others}"

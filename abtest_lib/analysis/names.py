@@ -1,12 +1,11 @@
-"""The experiment and the day that a reader means, and the nearest names for an unknown one."""
+"""The experiment and the day that a reader means."""
 
-from collections.abc import Sequence
 from datetime import date
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from abtest_lib.contracts import POSTERIORS, VERDICTS
 from abtest_lib.errors import LakeError, UsageError, one_line
+from abtest_lib.near_names import suggest
 
 if TYPE_CHECKING:
     from abtest_lib.lake.released import ReleasedTables
@@ -34,13 +33,3 @@ def choose_day(tables: "ReleasedTables", experiment: str, day: date | None) -> d
 def _suggestion(tables: "ReleasedTables", experiment: str) -> str:
     found = (tables.rows(contract, {}, ["experiment_name"]) or () for contract in (POSTERIORS, VERDICTS))
     return suggest(experiment, sorted({row["experiment_name"] for rows in found for row in rows}))
-
-
-def suggest(unknown: str, names: Sequence[str]) -> str:
-    """Name the names that are spelt most like an unknown one, as the end of a message."""
-    close = get_close_matches(unknown, names, n=3, cutoff=0.4)
-    if close:
-        return f": did you mean {', '.join(one_line(name, 80) for name in close)}?"
-    nearest = ", ".join(one_line(name, 80) for name in get_close_matches(unknown, names, n=3, cutoff=0.0))
-    others = "1 other" if len(names) == 1 else f"{len(names):,} others"
-    return f": it holds {others}; the nearest: {nearest}" if nearest else f": it holds {others}"

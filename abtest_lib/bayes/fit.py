@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def _fit_chunk(groups: list[Group], config: FitConfig) -> list[GroupPosterior]:
 
 def _fit_valid(groups: list[Group], config: FitConfig) -> list[GroupPosterior]:
     first = draw_groups(groups, config)
-    again = [row for row, draws in enumerate(first) if _problem(draws)]
+    again = [row for row, draws in enumerate(first) if problem_of(draws)]
     second = dict.fromkeys(again, "") | _refit(groups, again, config)
     return [
         _result(group, config, draws, second.get(row))
@@ -131,18 +132,49 @@ def _diagnose(hyper: HyperDraws, conversions: ConversionDraws) -> Diagnostics | 
     return diagnose(np.concatenate([parameters, log_odds]), hyper.divergences)
 
 
-def _problem(draws: GroupDraws | str) -> str | None:
+class Draws(Protocol):
+    """The draws of one group of any model."""
+
+    @property
+    def engine(self) -> str:
+        """The engine that made them."""
+
+    @property
+    def problem(self) -> str | None:
+        """Why they cannot be used, or None."""
+
+
+D = TypeVar("D", bound=Draws)
+
+
+def problem_of(draws: Draws | str) -> str | None:
+    """Return why draws cannot be used, or the text of the error instead of draws; else None."""
     return draws if isinstance(draws, str) else draws.problem
+
+
+def choose_draws(first: D | str, second: D | str | None, config: FitConfig) -> tuple[D | None, str | None]:
+    """Choose between the draws of the configured engine and those of the other one.
+
+    Args:
+        first: The draws of the configured engine, or its error.
+        second: The same of the other engine; None or empty if it was not asked.
+        config: How to fit.
+
+    Returns:
+        Draws that can be used, or None; and why they are not the first.
+    """
+    problem = problem_of(first)
+    if not isinstance(first, str) and problem is None:
+        return first, None
+    reason = f"{config.effective_engine}: {problem}"
+    if second and not isinstance(second, str) and second.problem is None:
+        return second, f"{reason}; fitted again by {second.engine}"
+    other = f"; {other_engine(config.engine)}: {problem_of(second)}" if second else ""
+    return None, reason + other
 
 
 def _result(
     group: Group, config: FitConfig, first: GroupDraws | str, second: GroupDraws | str | None
 ) -> GroupPosterior:
-    problem = _problem(first)
-    if isinstance(first, GroupDraws) and problem is None:
-        return posterior_of(group, config, first)
-    reason = f"{config.effective_engine}: {problem}"
-    if isinstance(second, GroupDraws) and second.problem is None:
-        return posterior_of(group, config, second, reason=f"{reason}; fitted again by {second.engine}")
-    other = f"; {other_engine(config.engine)}: {_problem(second)}" if second else ""
-    return failed(group, config, reason + other)
+    draws, reason = choose_draws(first, second, config)
+    return failed(group, config, reason) if draws is None else posterior_of(group, config, draws, reason=reason)

@@ -11,6 +11,7 @@ from abtest_lib.bayes.diagnostics import Diagnostics, diagnose
 from abtest_lib.bayes.engines.engine import ENGINE_NAMES, other_engine
 from abtest_lib.bayes.engines.exact_normal import draw_exactly
 from abtest_lib.bayes.engines.mcmc_normal import draw_by_chains
+from abtest_lib.bayes.fit import choose_draws, problem_of
 from abtest_lib.bayes.fit_config import FitConfig
 from abtest_lib.bayes.metric_groups import MetricGroup
 from abtest_lib.bayes.normal_points import NormalDraws, Standardised, ValueDraws, conditional_moments, draw_values
@@ -53,7 +54,7 @@ def _fit_chunk(groups: list[MetricGroup], config: FitConfig) -> list[GroupPoster
 
 def _fit_valid(groups: list[MetricGroup], config: FitConfig) -> list[GroupPosterior]:
     first = draw_metric_groups(groups, config.effective_engine, config.prior)
-    again = [row for row, draws in enumerate(first) if _problem(draws)]
+    again = [row for row, draws in enumerate(first) if problem_of(draws)]
     other = other_engine(config.effective_engine)
     is_sampled = isinstance(config.prior, ExponentialPrior)
     second = draw_metric_groups([groups[row] for row in again], other, config.prior) if again and is_sampled else []
@@ -100,18 +101,10 @@ def _diagnose(draws: NormalDraws, values: Floats) -> Diagnostics | None:
     return diagnose(np.concatenate([parameters, values.reshape(-1, *shape)]), draws.divergences)
 
 
-def _problem(draws: ValueDraws | str) -> str | None:
-    return draws if isinstance(draws, str) else draws.problem
-
-
 def _result(
     group: MetricGroup, config: FitConfig, first: ValueDraws | str, second: ValueDraws | str | None
 ) -> GroupPosterior:
-    problem = _problem(first)
-    if isinstance(first, ValueDraws) and problem is None:
-        return metric_posterior(group, config, first)
-    reason = f"{config.effective_engine}: {problem}"
-    if isinstance(second, ValueDraws) and second.problem is None:
-        return metric_posterior(group, config, second, reason=f"{reason}; fitted again by {second.engine}")
-    other = f"; {other_engine(config.engine)}: {_problem(second)}" if second else ""
-    return failed_metric(group, config, reason + other)
+    draws, reason = choose_draws(first, second, config)
+    return (
+        failed_metric(group, config, reason) if draws is None else metric_posterior(group, config, draws, reason=reason)
+    )

@@ -1,9 +1,9 @@
 """bronze and silver → gold/metric_to_date: sums of every metric over the users of each arm and segment."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import date
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -108,7 +108,7 @@ def _enrolled(run: Run) -> DataFrame:
     fallback = is_fallback(run.settings.fallback_variants, run.fallback_by_experiment)
     people, timezone = run.lake[PARTICIPANTS].read(), run.settings.reporting_timezone
     enrolled = enrolled_users(people, run.settings.cross_exposed, fallback, timezone)
-    return with_segments(enrolled, run.lake[EVENTS].read(), all_assignments(run), _segments(run))
+    return with_segments(enrolled, run.lake[EVENTS].read(), partial(all_assignments, run), _segments(run))
 
 
 def _sums(run: Run, frames: FrameCache, enrolled: DataFrame, shown: DataFrame, metrics: Sequence[Metric]) -> DataFrame:
@@ -123,10 +123,9 @@ def _notices(run: Run) -> tuple[str, ...]:
     """Warn of metrics that cannot tell anything: no event has their name, or their sums are 0 for everybody."""
     if not run.catalogue.own:
         return ()
-    names = run.lake[EVENTS].read().select("event_name").distinct().collect()
-    unknown = unknown_events(run.catalogue, [row["event_name"] for row in names])
-    largest = [F.max(name).alias(name) for name in ("sum_yy", "sum_cc")]
+    largest = [F.max(name).alias(name) for name in ("sum_xx", "sum_yy", "sum_cc")]
     rows = run.lake[METRIC_TO_DATE].read().groupBy("metric").agg(*largest).orderBy("metric").collect()
+    is_silent = any(row["sum_xx"] == 0 or row["sum_yy"] == 0 for row in rows)
     no_denominator = (
         f"metric '{row['metric']}': its denominator is 0 for every user so far" for row in rows if row["sum_yy"] == 0
     )
@@ -136,7 +135,12 @@ def _notices(run: Run) -> tuple[str, ...]:
         for row in rows
         if row["sum_cc"] == 0
     )
-    return (*unknown, *no_denominator, *no_covariate)
+    return (*(_unknown_events(run) if is_silent else ()), *no_denominator, *no_covariate)
+
+
+def _unknown_events(run: Run) -> Iterator[str]:
+    names = run.lake[EVENTS].read().select("event_name").distinct().collect()
+    return unknown_events(run.catalogue, [row["event_name"] for row in names])
 
 
 AGGREGATE_METRICS = IncrementalStep(

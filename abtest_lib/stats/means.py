@@ -32,9 +32,9 @@ class MeanDifference:
         control_value: The control's.
         difference: The arm's value minus the control's, adjusted by the covariate where there is one.
         standard_error: Its standard error.
-        unadjusted_difference: The difference without the covariate.
+        unadjusted_difference: The difference without the covariate; NaN if the metric has none, like the next two.
         unadjusted_error: Its standard error.
-        variance_reduction: Share of the variance of the difference that the covariate removes; 0 without one.
+        variance_reduction: Share of the variance of the difference that the covariate removes.
         pooled_variance: Variance of a user's adjusted linearised value within the arms, in the unit squared.
         lift: The adjusted value of the arm over the control's, minus one; a ratio.
         lift_log_error: Standard error of the logarithm of 1 + lift; NaN unless both values are above 0.
@@ -90,14 +90,17 @@ def compare_means(arm: Sums, control: Sums, *, is_proportion: bool = False) -> M
     def known(values: Floats) -> Floats:
         return np.where(is_known, values, np.nan)
 
+    def of_covariate(values: Floats) -> Floats:
+        return np.where(is_known & ~np.isnan(arm.c), values, np.nan)
+
     return MeanDifference(
         value=first.value,
         control_value=second.value,
         difference=known(adjusted[0] - adjusted[1]),
         standard_error=known(error),
-        unadjusted_difference=known(first.value - second.value),
-        unadjusted_error=known(plain_error),
-        variance_reduction=known(1 - divide(error, plain_error) ** 2),
+        unadjusted_difference=of_covariate(first.value - second.value),
+        unadjusted_error=of_covariate(plain_error),
+        variance_reduction=of_covariate(1 - divide(error, plain_error) ** 2),
         pooled_variance=known(within),
         lift=known(divide(adjusted[0], adjusted[1]) - 1),
         lift_log_error=known(_log_error(arm, control, adjusted, variances)),

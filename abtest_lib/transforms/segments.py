@@ -1,6 +1,6 @@
 """Segments of users: the values of some columns at the first exposure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
@@ -18,20 +18,23 @@ Segments = Mapping[str, Sequence[str]]
 """Experiment to the columns by which its results are broken down."""
 
 
-def with_segments(enrolled: DataFrame, events: DataFrame, assigned: DataFrame, segments: Segments) -> DataFrame:
+def with_segments(
+    enrolled: DataFrame, events: DataFrame, assigned: Callable[[], DataFrame], segments: Segments
+) -> DataFrame:
     """Add `segments`: `all`, and `column=value` for each column that the experiment names.
 
     Args:
         enrolled: The result of `enrolled_users`.
         events: row_id, user_id, timestamp, experiments and the columns of all events.
-        assigned: The result of `assignments` for them.
+        assigned: Returns the result of `assignments` for them; called only if there are segments.
         segments: What is declared.
     """
     columns = sorted({column for named in segments.values() for column in named})
     if not columns:
         return enrolled.withColumn("segments", F.array(F.lit(EVERYBODY)))
     is_broken_down = F.col("experiment_name").isin(sorted(segments))
-    parts = [_label(enrolled, events, assigned, column, segments) for column in columns]
+    maps = assigned()
+    parts = [_label(enrolled, events, maps, column, segments) for column in columns]
     keys = ["experiment_name", "variant_id", "user_id"]
     labelled = reduce(lambda left, right: left.join(right, keys, "left"), parts, enrolled.where(is_broken_down))
     listed = F.array_compact(F.array(F.lit(EVERYBODY), *(F.col(f"label_{column}") for column in columns)))

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from abtest_lib.analysis.names import suggest
 from abtest_lib.answers import MetricArm, MetricResult, Scorecard
 from abtest_lib.contracts.enums import MetricRole
 from abtest_lib.errors import UsageError, one_line
 from abtest_lib.metrics import PURCHASE, Catalogue
+from abtest_lib.near_names import suggest
 from api.http.names import public_id
 from api.routes.arms import count, interval
 from api.routes.verdicts import control_of

@@ -63,6 +63,7 @@ WORLDS = {
     "exclude": {"reporting_timezone": "Asia/Kathmandu", "cross_exposed": "exclude", "attribution_window": "36h"},
     "include": {"cross_exposed": "include", "conversion_event": "CHECKOUT_2", "attribution_window": "2d"},
 }
+ON_BOTH, *OTHERS = WORLDS
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +78,6 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     for number, part in enumerate(parts):
         (folder / f"{number}.csv").write_bytes(header + b"".join(part))
     return [folder / f"{number}.csv" for number in range(len(parts))]
-
-
-ON_BOTH, *OTHERS = WORLDS
 
 
 @pytest.mark.parametrize("name", [pytest.param(ON_BOTH, marks=pytest.mark.both_engines), *OTHERS])

@@ -28,7 +28,7 @@ class ModelEvent:
 
 @dataclass(frozen=True)
 class Model:
-    """What is declared: the meaning of each measure as a Python function stands beside its SQL."""
+    """Everything declared; `counts` repeats the SQL of each measure as a Python function."""
 
     metrics: Sequence[Metric]
     counts: Mapping[Measure, Callable[[Mapping[str, Any]], bool]]

@@ -113,8 +113,8 @@ def test_a_column_that_one_of_two_files_lacks(spark: SparkSession, tmp_path: Pat
     WRITERS[name](tmp_path / f"b{name}", [without])
     assert values(spark, tmp_path, "user_id", "price", "device") == [("u1", "1", "ios"), ("u2", None, "web")]
     lacking = [notice for notice in read(spark, tmp_path).notices if "has no column" in notice]
-    told = [f"{tmp_path / f'b{name}'} has no column price: its events have no value there"]
-    assert lacking == ([] if name.startswith("e.json") else told)
+    notice = [f"{tmp_path / f'b{name}'} has no column price: its events have no value there"]
+    assert lacking == ([] if name.startswith("e.json") else notice)
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -38,7 +38,7 @@ DESIGN = {
 }
 ADDED = {
     "quarantine/events": {"raw_record", "event_columns"},  # a line that does not split has no fields; own columns
-    "gold/comparisons": {  # "Holm and BH beside it for information", and what a metric of the catalogue needs
+    "gold/comparisons": {  # Holm and Benjamini-Hochberg for information, and what a metric of the catalogue needs
         *("p_holm", "p_benjamini_hochberg", "segment", "role", "status", "margin", "users", "control_users", "value"),
         *("control_value", "unadjusted_difference", "unadjusted_lower", "unadjusted_upper", "variance_reduction"),
         "interaction_p_value",

@@ -74,7 +74,9 @@ def test_values_and_errors_are_those_of_the_users() -> None:
 
     ratio = arm_values([MetricArm("A", len(arm["x"]), sums_of(arm["x"], arm["y"], arm["c"])) for arm in users])
     linear = [(arm["x"] - (r := arm["x"].sum() / arm["y"].sum()) * arm["y"]) / arm["y"].mean() + r for arm in users]
-    theta = np.cov(np.concatenate(linear), everybody["c"])[0, 1] / everybody["c"].var(ddof=1)
+    # The slope comes from the users of all arms, linearised with their ratio: as for a pair in the comparisons.
+    x, y, c = (everybody[name] for name in "xyc")
+    theta = np.cov((x - x.sum() / y.sum() * y) / y.mean(), c)[0, 1] / c.var(ddof=1)
     rest = [line - theta * (arm["c"] - everybody["c"].mean()) for line, arm in zip(linear, users, strict=True)]
     assert ratio.value == pytest.approx([values.mean() for values in rest])
     assert ratio.error == pytest.approx([values.std(ddof=1) / math.sqrt(values.size) for values in rest])
