@@ -91,7 +91,7 @@ def _details(item: answers.MetricResult, arm: answers.MetricArm) -> Iterator[str
     """Yield what a status needs to be understood: margin, covariate, cap."""
     if item["margin"] is not None:
         yield labels.MARGIN.format(value=metric_difference(item["margin"], item, signed=False))
-    if arm["unadjusted_difference"] is not None and arm["variance_reduction"]:
+    if arm["unadjusted_difference"] is not None:
         yield labels.ADJUSTED.format(value=metric_difference(arm["unadjusted_difference"], item))
     if arm["capped_users"]:
         yield labels.CAPPED.format(users=formatting.count(arm["capped_users"]))

@@ -240,7 +240,12 @@ COMPARISONS = TableContract(
         Column("control_users", "bigint", "users of the control"),
         Column("value", "double", "the metric of the arm: a proportion, a mean per user, or a ratio", nullable=True),
         Column("control_value", "double", "the metric of the control", nullable=True),
-        Column("unadjusted_difference", "double", "difference without the covariate", nullable=True),
+        Column(
+            "unadjusted_difference",
+            "double",
+            "difference without the covariate; NULL unless the metric has one, like the next three",
+            nullable=True,
+        ),
         Column("unadjusted_lower", "double", "lower end of its interval", nullable=True),
         Column("unadjusted_upper", "double", "upper end of its interval", nullable=True),
         Column("variance_reduction", "double", "share of the variance that the covariate removes", nullable=True),
