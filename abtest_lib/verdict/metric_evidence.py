@@ -5,9 +5,8 @@ from dataclasses import fields
 import numpy as np
 
 from abtest_lib.stats.arrays import Floats, divide
-from abtest_lib.stats.information import harmonic_users, look_information, mixture_information
+from abtest_lib.stats.information import look_information, mixture_information
 from abtest_lib.stats.means import compare_means, may_test
-from abtest_lib.stats.sums import Sums
 from abtest_lib.verdict.boundaries import Pairs
 from abtest_lib.verdict.evidence import Evidence, Schedule, find_pairs, schedule_pairs
 from abtest_lib.verdict.finding import Finding, Means, sign_of
@@ -60,19 +59,12 @@ def compare_with_control(panel: Panel, cells: MetricCells) -> Means:
 
 
 def _pairs(panel: Panel, means: Means, *, is_proportion: bool) -> Pairs:
-    result, users = means.result, harmonic_users(means.arm, means.control)
-    enough = may_test(means.arm, means.control, is_proportion=is_proportion)
+    result, arms = means.result, (means.arm, means.control)
+    enough = may_test(*arms, is_proportion=is_proportion)
     may = find_pairs(panel) & np.isfinite(result.standard_error) & enough
     # Totals can fall, e.g. by refunds: an information once reached is kept.
-    information = accumulate_within(mixture_information(result, users), panel.is_first, np.fmax)
-    # The correlation of looks is that of sums of x - R·y: not of ratios, whose denominators go on growing.
-    growth = look_information(result, users) * _denominator(means.arm + means.control) ** 2
-    return Pairs(find_pairs(panel), may, information, growth)
-
-
-def _denominator(sums: Sums) -> Floats:
-    """Return the mean denominator of a ratio; 1 for other metrics."""
-    return np.where(np.isnan(sums.y), 1.0, divide(sums.y, sums.users))
+    information = accumulate_within(mixture_information(result, *arms), panel.is_first, np.fmax)
+    return Pairs(find_pairs(panel), may, information, look_information(result, *arms))
 
 
 def _intersect(panel: Panel, schedule: Schedule, means: Means) -> Evidence:

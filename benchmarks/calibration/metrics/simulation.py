@@ -6,7 +6,7 @@ import numpy as np
 
 from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.arrays import Bools, Floats, divide
-from abtest_lib.stats.information import harmonic_users, look_information, mixture_information
+from abtest_lib.stats.information import look_information, mixture_information
 from abtest_lib.stats.means import (
     MINIMUM_EFFECTIVE_VALUES,
     MeanDifference,
@@ -113,7 +113,7 @@ def judge(sums: Sums, *, planned: bool, gated: bool = True) -> Outcome:
     control = sums.select(np.s_[:, :1]).map(lambda values: np.broadcast_to(values, arm.users.shape))
     found = compare_means(arm, control)
     may = (may_test(arm, control) if gated else _has_ten_values(arm, control)) & (found.standard_error > 0)
-    boundary = _boundaries(found, harmonic_users(arm, control), may, planned=planned)
+    boundary = _boundaries(found, (arm, control), may, planned=planned)
     statistic = np.nan_to_num(found.difference / found.standard_error)
     crossed = np.abs(statistic) >= np.where(np.isnan(boundary), np.inf, boundary)
     better = crossed[:, -1] & (statistic[:, -1] > 0)
@@ -124,12 +124,12 @@ def _has_ten_values(arm: Sums, control: Sums) -> Bools:
     return np.minimum(*(np.nan_to_num(divide(one.x**2, one.xx)) for one in (arm, control))) >= MINIMUM_EFFECTIVE_VALUES
 
 
-def _boundaries(found: MeanDifference, users: Floats, may: Bools, *, planned: bool) -> Floats:
+def _boundaries(found: MeanDifference, arms: tuple[Sums, Sums], may: Bools, *, planned: bool) -> Floats:
     alpha = ALPHA / found.difference.shape[1]
     if not planned:
-        events = np.where(may, mixture_information(found, users), 0.0)
+        events = np.where(may, mixture_information(found, *arms), 0.0)
         return np.where(may, mixture_boundary(np.maximum.accumulate(events, axis=-1), alpha), np.nan)
-    information = np.where(may, look_information(found, users), 0.0).reshape(-1, DAYS)
+    information = np.where(may, look_information(found, *arms), 0.0).reshape(-1, DAYS)
     fraction = np.broadcast_to(np.minimum(np.arange(1, DAYS + 1) / END, 1.0), information.shape)
     level = np.full(information.shape, alpha)
     return plan_looks(information, fraction, level, may.reshape(-1, DAYS)).boundary.reshape(may.shape)

@@ -5,7 +5,7 @@ import pytest
 
 from abtest_lib.stats.always_valid import mixture_boundary
 from abtest_lib.stats.arrays import Floats
-from abtest_lib.stats.information import harmonic_users, look_information, mixture_information
+from abtest_lib.stats.information import look_information, mixture_information
 from abtest_lib.stats.means import MeanDifference, compare_means, may_test
 from abtest_lib.stats.spending import plan_looks
 from abtest_lib.stats.sums import Sums
@@ -42,14 +42,14 @@ def found(pair: tuple[Sums, Sums]) -> MeanDifference:
 def test_planned_looks(pair: tuple[Sums, Sums], found: MeanDifference) -> None:
     may = may_test(*pair)
     fraction = np.broadcast_to(np.minimum(np.arange(1, DAYS + 1) / END, 1.0), may.shape)
-    information = look_information(found, harmonic_users(*pair))
+    information = look_information(found, *pair)
     boundary = plan_looks(information, fraction, np.full(may.shape, 0.05), may).boundary
     share = (np.abs(found.difference / found.standard_error) >= np.nan_to_num(boundary, nan=np.inf)).any(axis=1).mean()
     assert 0 < share <= LARGEST_SHARE
 
 
 def test_unplanned_looks(pair: tuple[Sums, Sums], found: MeanDifference) -> None:
-    events = np.maximum.accumulate(mixture_information(found, harmonic_users(*pair)), axis=1)
+    events = np.maximum.accumulate(mixture_information(found, *pair), axis=1)
     reached = np.abs(found.difference / found.standard_error) >= mixture_boundary(events, 0.05)
     assert (reached & may_test(*pair)).any(axis=1).mean() <= LARGEST_SHARE
 
