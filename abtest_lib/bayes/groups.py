@@ -2,8 +2,10 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 from abtest_lib.bayes.version import MODEL_VERSION
 from abtest_lib.errors import one_line
@@ -92,16 +94,7 @@ class Group:
             >>> Group("day", "2021-08-01", "x", "purchase", (Arm("A", 5, 1),)).problem
             'only one arm with users: a comparison needs two'
         """
-        if len(self.arms) > MAX_ARMS:
-            return f"{len(self.arms)} arms: at most {MAX_ARMS} are compared"
-        problems = [arm.problem for arm in self.arms if arm.problem]
-        repeated = [name for name, times in Counter(arm.variant_id for arm in self.arms).items() if times > 1]
-        if problems or repeated:
-            return problems[0] if problems else f"variant '{one_line(repeated[0], 60)}' occurs more than once"
-        with_users = len(self.fitted_arms)
-        if with_users < MIN_ARMS:
-            return "no users in any arm" if with_users == 0 else "only one arm with users: a comparison needs two"
-        return None
+        return problem_of_arms(self.arms)
 
     def seed(self, base: int) -> int:
         """Return the group's seed, a hash of its identity: batches, partitions and executors change nothing.
@@ -119,3 +112,33 @@ class Group:
         fixed = f"{base}|{self.window}|{self.day}|{self.metric}|{MODEL_VERSION}|"
         digest = hashlib.sha256((fixed + self.experiment_name).encode("utf-8", "surrogatepass")).hexdigest()
         return int(digest[:SEED_DIGITS], 16)
+
+
+class AnyArm(Protocol):
+    """An arm of any metric, not yet validated."""
+
+    @property
+    def variant_id(self) -> str:
+        """The variant."""
+
+    @property
+    def users(self) -> int | None:
+        """Users of the arm; None where the count is missing."""
+
+    @property
+    def problem(self) -> str | None:
+        """What makes its numbers impossible, or None."""
+
+
+def problem_of_arms(arms: Sequence[AnyArm]) -> str | None:
+    """Return why arms cannot be fitted together, or None."""
+    if len(arms) > MAX_ARMS:
+        return f"{len(arms)} arms: at most {MAX_ARMS} are compared"
+    problems = [arm.problem for arm in arms if arm.problem]
+    repeated = [name for name, times in Counter(arm.variant_id for arm in arms).items() if times > 1]
+    if problems or repeated:
+        return problems[0] if problems else f"variant '{one_line(repeated[0], 60)}' occurs more than once"
+    with_users = sum(1 for arm in arms if arm.users)
+    if with_users < MIN_ARMS:
+        return "no users in any arm" if with_users == 0 else "only one arm with users: a comparison needs two"
+    return None

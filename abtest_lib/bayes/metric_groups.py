@@ -1,11 +1,10 @@
 """Groups of a metric of the catalogue: sums of the arms, identity and seed, and whether they can be fitted."""
 
 import math
-from collections import Counter
 from dataclasses import dataclass, fields
 from functools import cached_property
 
-from abtest_lib.bayes.groups import MAX_ARMS, MAX_COUNT, MIN_ARMS
+from abtest_lib.bayes.groups import MAX_COUNT, MIN_ARMS, problem_of_arms
 from abtest_lib.contracts.enums import Direction
 from abtest_lib.errors import one_line
 
@@ -148,13 +147,8 @@ class MetricGroup:
     @property
     def problem(self) -> str | None:
         """Why the group cannot be fitted, or None."""
-        if len(self.arms) > MAX_ARMS:
-            return f"{len(self.arms)} arms: at most {MAX_ARMS} are compared"
-        problems = [arm.problem for arm in self.arms if arm.problem]
-        repeated = [name for name, times in Counter(arm.variant_id for arm in self.arms).items() if times > 1]
-        if problems or repeated:
-            return problems[0] if problems else f"variant '{one_line(repeated[0], 60)}' occurs more than once"
-        if len(self.fitted_arms) >= MIN_ARMS:
-            return None
+        found = problem_of_arms(self.arms)
+        if found is not None or len(self.fitted_arms) >= MIN_ARMS:
+            return found
         gaps = [f"variant '{one_line(arm.variant_id, 60)}': {arm.gap}" for arm in self.arms if arm.gap]
-        return "fewer than two arms can be compared" + (f"; {gaps[0]}" if gaps else "")
+        return f"fewer than two arms can be compared; {gaps[0]}"
